@@ -1,0 +1,109 @@
+"""Connections to PostgreSQL, one role and one schema per service; it never holds a statement of a service."""
+
+import json
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, TypeAlias
+
+import asyncpg
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+
+_REVISION_FILE = re.compile(r"(\d{4})_\w+\.py\Z")
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A service's own room in the database: its schema, the role that owns it, the package with its migrations."""
+
+    name: str
+    role: str
+    package: str
+
+
+class SchemaTooOld(Exception):
+    """The database is not at the revision that this code was written for; run `milepost migrate`."""
+
+
+async def open_pool(url: str, schema: Schema, *, process: str, size: int = 5, statement_timeout_s: float = 5) -> Pool:
+    """Open a pool whose connections act as the service's role, in its schema, with every wait bounded.
+
+    Connections are not reset between users: never SET without LOCAL, never LISTEN on them.
+    """
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=size,
+        timeout=10,
+        command_timeout=statement_timeout_s + 5,
+        max_inactive_connection_lifetime=600,
+        init=_teach_json,
+        reset=_no_reset,
+        server_settings={
+            "role": schema.role,
+            "search_path": schema.name,
+            "application_name": f"milepost {process}",
+            "TimeZone": "UTC",
+            "synchronous_commit": "on",
+            "statement_timeout": f"{int(statement_timeout_s * 1000)}",
+            "lock_timeout": "2000",
+            "idle_in_transaction_session_timeout": "10000",
+        },
+    )
+
+
+def head_revision(schema: Schema) -> str:
+    """Return the newest revision shipped with the code; histories are linear and files are named `NNNN_what.py`."""
+    names = (
+        _REVISION_FILE.match(item.name) for item in files(schema.package).joinpath("migrations", "versions").iterdir()
+    )
+    return max(match[1] for match in names if match)
+
+
+async def current_revision(connection: Connection, schema: Schema) -> str | None:
+    """Return the revision that the database is at, or None before the first migration."""
+    present = await connection.fetchval("select to_regclass($1)", f"{schema.name}.alembic_version")
+    if present is None:
+        return None
+    version: str | None = await connection.fetchval(f'select version_num from "{schema.name}".alembic_version')  # noqa: S608 - a constant of ours
+    return version
+
+
+async def require_schema(pool: Pool, schema: Schema) -> None:
+    """Refuse to go on unless the database is at head and keeps what it acknowledges.
+
+    Raises SchemaTooOld with the remedy.
+    """
+    async with pool.acquire() as connection:
+        current = await current_revision(connection, schema)
+        durable = await connection.fetchval("select current_setting('fsync') || current_setting('full_page_writes')")
+    head = head_revision(schema)
+    if current != head:
+        raise SchemaTooOld(
+            f"schema {schema.name} is at {current or 'nothing'}, this code needs {head}: run `milepost migrate`"
+        )
+    if durable != "onon":
+        await _allow_only_tests(pool)
+
+
+async def _allow_only_tests(pool: Pool) -> None:
+    """A server without fsync may lose what it acknowledged; only a cluster marked as disposable may do that."""
+    if await pool.fetchval("select current_setting('milepost.disposable', true)") != "on":
+        raise SchemaTooOld(
+            "the server runs without fsync or full_page_writes: accepted events could be lost; turn both on"
+        )
+
+
+async def _teach_json(connection: Connection) -> None:
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(name, schema="pg_catalog", encoder=_dump, decoder=json.loads)
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+async def _no_reset(_connection: Connection) -> None:
+    return None

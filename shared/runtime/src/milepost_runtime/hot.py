@@ -1,0 +1,152 @@
+"""Plain ASGI for the few routes where the framework would cost more than the work; it decides nothing about them.
+
+A hot route is documented in the FastAPI application like any other; only its requests take the short way.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import structlog
+
+from milepost_runtime.ids import clean_correlation_id
+from milepost_runtime.metrics import HTTP_SECONDS
+from milepost_runtime.problems import Problem
+
+log = structlog.get_logger()
+Scope: TypeAlias = Any
+Receive: TypeAlias = Callable[[], Awaitable[Any]]
+Send: TypeAlias = Callable[[Any], Awaitable[None]]
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, headers without length, and body of a hot route."""
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+
+
+Handler: TypeAlias = Callable[[Scope, Receive, str], Awaitable[Answer]]
+
+
+@dataclass(frozen=True)
+class HotRoute:
+    """A method and the raw path's beginning and end; the handler gets scope, receive and the request's id.
+
+    `name` is the route's template for metrics, never a path with ids in it.
+    """
+
+    methods: frozenset[str]
+    prefix: bytes
+    suffix: bytes
+    name: str
+    handler: Handler
+
+    def fits(self, method: str, path: bytes) -> bool:
+        """Tell whether a request is ours."""
+        return method in self.methods and path.startswith(self.prefix) and path.endswith(self.suffix)
+
+
+class HotRoutes:
+    """Sends requests that fit a hot route to its handler and everything else to the application behind."""
+
+    def __init__(self, behind: Application, routes: Iterable[HotRoute]) -> None:
+        self._behind = behind
+        self._routes = tuple(routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            method, path = scope["method"], scope["raw_path"]
+            for route in self._routes:
+                if route.fits(method, path):
+                    await _serve(route, scope, receive, send)
+                    return
+        await self._behind(scope, receive, send)
+
+
+async def _serve(route: HotRoute, scope: Scope, receive: Receive, send: Send) -> None:
+    started = time.perf_counter()
+    request_id = clean_correlation_id(header_text(scope["headers"], b"x-request-id"))
+    try:
+        answer = await route.handler(scope, receive, request_id)
+        status, headers, body = answer.status, answer.headers, answer.body
+        headers = [
+            *headers,
+            (b"content-length", str(len(body)).encode()),
+            (b"x-request-id", request_id.encode()),
+        ]
+    except Problem as problem:
+        status, headers, body = problem.raw(request_id)
+    except Exception:
+        log.exception("request_failed", route=route.name, correlation_id=request_id)
+        status, headers, body = Problem(500, "internal", "This is our fault. It was logged under the request id.").raw(
+            request_id
+        )
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    HTTP_SECONDS.labels(route.name, scope["method"], status).observe(time.perf_counter() - started)
+
+
+def header(headers: Headers, name: bytes) -> bytes | None:
+    """Return the first header of this lower-case name."""
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
+
+
+def header_text(headers: Headers, name: bytes) -> str | None:
+    """Return the first header of this name as text; None when it is missing."""
+    value = header(headers, name)
+    return None if value is None else value.decode("latin-1")
+
+
+async def read_body(scope: Scope, receive: Receive, *, limit: int, seconds: float = 15.0) -> bytes:
+    """Return the whole body, at most `limit` bytes, within `seconds`.
+
+    Raises Problem 413 (before reading when the length is declared), 408 for slow senders, 400 for a body cut short.
+    """
+    declared = header(scope["headers"], b"content-length")
+    if declared is not None and declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    message = await _next(receive, seconds)
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False) and len(body) <= limit:
+        return body
+    return await _read_on(body, receive, limit, time.monotonic() + seconds)
+
+
+async def _read_on(first: bytes, receive: Receive, limit: int, until: float) -> bytes:
+    parts, size, more = [first], len(first), True
+    while more and size <= limit:
+        message = await _next(receive, until - time.monotonic())
+        part = message.get("body", b"")
+        parts.append(part)
+        size += len(part)
+        more = message.get("more_body", False)
+    if size > limit:
+        raise _too_large(limit)
+    return b"".join(parts)
+
+
+async def _next(receive: Receive, seconds: float) -> Any:
+    try:
+        async with asyncio.timeout(seconds):
+            message = await receive()
+    except TimeoutError:
+        raise Problem(
+            408, "request_timeout", "The body did not arrive in time.", headers={"Connection": "close"}
+        ) from None
+    if message["type"] == "http.disconnect":
+        raise Problem(400, "bad_framing", "The connection ended before the body did.", headers={"Connection": "close"})
+    return message
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(413, "body_too_large", f"The body is larger than {limit} bytes.", headers={"Connection": "close"})

@@ -1,0 +1,133 @@
+"""Errors as RFC 9457 answers; it never shows a trace, a statement or a secret to a caller."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+log = structlog.get_logger()
+MEDIA_TYPE = "application/problem+json"
+TYPE_BASE = "https://milepost.dev/problems/"
+TITLES = {
+    400: "Bad request",
+    401: "Not authenticated",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    406: "Not acceptable",
+    408: "Request took too long",
+    409: "Conflict",
+    412: "Changed meanwhile",
+    413: "Body too large",
+    415: "Media type not supported",
+    422: "Not valid",
+    429: "Too many requests",
+    500: "Something broke here",
+    503: "Not available just now",
+}
+
+
+@dataclass
+class Problem(Exception):
+    """An answer that is not a success: a code for machines (`type`), a sentence for people (`detail`)."""
+
+    status: int
+    type: str
+    detail: str
+    errors: Sequence[Mapping[str, str]] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    title: str | None = None
+
+    def document(self, request_id: str) -> dict[str, Any]:
+        """Return the problem document; `errors` only when there are any."""
+        document: dict[str, Any] = {
+            "type": TYPE_BASE + self.type,
+            "title": self.title or TITLES.get(self.status, "Error"),
+            "status": self.status,
+            "detail": self.detail,
+            "request_id": request_id,
+        }
+        return document | ({"errors": list(self.errors)} if self.errors else {})
+
+    def raw(self, request_id: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """Return status, headers and body as plain ASGI sends them."""
+        body = json.dumps(self.document(request_id), ensure_ascii=False).encode()
+        headers = [
+            (b"content-type", MEDIA_TYPE.encode()),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-request-id", request_id.encode()),
+            *((name.lower().encode(), value.encode()) for name, value in self.headers.items()),
+        ]
+        return self.status, headers, body
+
+
+Translate = Callable[[Exception], Problem]
+
+
+def install(app: FastAPI, table: Mapping[type[Exception], Translate]) -> None:
+    """Answer every error of an app with a problem document: ours by `table`, the framework's, the unexpected."""
+
+    async def on_problem(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)
+        return _respond(request, error)
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        kind = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+        detail = error.detail if error.detail else TITLES.get(error.status_code, "Error")
+        return _respond(request, Problem(error.status_code, kind, str(detail), headers=dict(error.headers or {})))
+
+    async def on_invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return _respond(request, from_validation(error.errors()))
+
+    async def on_unforeseen(request: Request, error: Exception) -> Response:
+        log.error("request_failed", path=request.url.path, exc_info=error)
+        return _respond(request, Problem(500, "internal", "This is our fault. It was logged under the request id."))
+
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(Exception, on_unforeseen)
+    for kind, translate in table.items():
+        app.add_exception_handler(kind, _translated(translate))
+
+
+def from_validation(items: Sequence[Any]) -> Problem:
+    """Return 422 with an entry per fault: where (JSON pointer into the body or `query:name`), what, and a code.
+
+    A body that is not JSON at all is 400 `bad_json`. The input itself is never echoed.
+    """
+    if any(item["type"] == "json_invalid" for item in items):
+        return Problem(400, "bad_json", "The body is not valid JSON.")
+    errors = [{"pointer": _pointer(item["loc"]), "detail": item["msg"], "code": item["type"]} for item in items]
+    return Problem(422, "not_valid", f"{len(errors)} part(s) of the request are not valid.", errors=errors)
+
+
+def _pointer(location: Sequence[Any]) -> str:
+    where, *path = location
+    if where == "body":
+        return "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return f"{where}:{'/'.join(str(part) for part in path)}"
+
+
+def _translated(translate: Translate) -> Any:
+    async def on_error(request: Request, error: Exception) -> Response:
+        return _respond(request, translate(error))
+
+    return on_error
+
+
+def _respond(request: Request, problem: Problem) -> Response:
+    request_id = request.scope.get("state", {}).get("request_id", "")
+    status, headers, body = problem.raw(request_id)
+    if request.method == "HEAD":
+        body = b""
+    response = Response(content=body, status_code=status)
+    response.raw_headers[:] = headers
+    return response

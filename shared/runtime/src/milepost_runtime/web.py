@@ -1,0 +1,171 @@
+"""The web process of a service: one way to build the application and to serve it; it knows no route of a service."""
+
+import contextlib
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, Response
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from milepost_runtime import failpoints, logging
+from milepost_runtime.health import PATHS, Readiness, answer
+from milepost_runtime.hot import Application, Receive, Scope, Send, header_text
+from milepost_runtime.ids import clean_correlation_id
+from milepost_runtime.metrics import HTTP_SECONDS
+from milepost_runtime.problems import MEDIA_TYPE, Translate, install
+from milepost_runtime.settings import RuntimeSettings
+
+log = structlog.get_logger()
+Lifespan = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]
+
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "title": "Problem",
+    "description": "RFC 9457 problem document.",
+    "required": ["type", "title", "status", "detail", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "pointer": {
+                        "type": "string",
+                        "description": "JSON Pointer into the body, or `query:name`",
+                    },
+                    "detail": {"type": "string"},
+                    "code": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+def new_app(title: str, description: str, lifespan: Lifespan, problems: Mapping[type[Exception], Translate]) -> FastAPI:
+    """Return an application with the house's manners: problems, operation ids, contact, one error schema."""
+    app = FastAPI(
+        title=title,
+        description=description,
+        version="0.1.0",
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        lifespan=lifespan,
+        generate_unique_id_function=_operation_id,
+        redirect_slashes=False,
+        separate_input_output_schemas=False,
+    )
+    install(app, problems)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def add_operations(app: FastAPI) -> None:
+    """Add liveness, readiness and metrics; the lifespan sets `app.state.readiness`."""
+    for path in PATHS:
+        app.add_api_route(path, _operation(app, path), methods=["GET"], tags=["operations"], name=path.strip("/"))
+
+
+def _operation(app: FastAPI, path: str) -> Any:
+    async def operate() -> Response:
+        readiness: Readiness = app.state.readiness
+        status, media, body = await answer(readiness, path)
+        return Response(body, status, media_type=media)
+
+    return operate
+
+
+class RequestContext:
+    """Gives each request its id, binds it to the logs, returns it, and measures; pure ASGI."""
+
+    def __init__(self, app: Application, templates: FastAPI) -> None:
+        self._app = app
+        self._templates = templates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+        request_id = clean_correlation_id(header_text(scope["headers"], b"x-request-id"))
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def tagged(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if not any(name == b"x-request-id" for name, _ in message["headers"]):
+                    message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(correlation_id=request_id):
+            try:
+                await self._app(scope, receive, tagged)
+            finally:
+                route = scope.get("route")
+                template = getattr(route, "path", "unmatched")
+                HTTP_SECONDS.labels(template, scope["method"], status).observe(time.perf_counter() - started)
+
+
+def serve(service: str, settings: RuntimeSettings, app: Application, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; open requests get ten seconds to end."""
+    logging.configure(service, "web", settings)
+    failpoints.arm(settings.failpoints)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=10,
+        backlog=2048,
+    )
+
+
+@contextlib.asynccontextmanager
+async def announced(service: str) -> AsyncIterator[None]:
+    """Log when a web process is ready and when it stops; wrap a lifespan's `yield` in it."""
+    log.info("web_ready", service=service)
+    yield
+    log.info("web_stopping", service=service)
+
+
+def _operation_id(route: APIRoute) -> str:
+    head, *rest = re.split(r"[^A-Za-z0-9]+", route.name.strip("_"))
+    return head + "".join(part.capitalize() for part in rest if part)
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema:
+        return app.openapi_schema
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        license_info=app.license_info,
+    )
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas["Problem"] = PROBLEM_SCHEMA
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    answers = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for path in document["paths"].values():
+        for operation in path.values():
+            responses = operation.setdefault("responses", {})
+            responses.pop("422", None)
+            responses["4XX"] = {"description": "The request cannot be answered as asked.", "content": answers}
+            responses["5XX"] = {"description": "Our fault or a passing one.", "content": answers}
+    app.openapi_schema = document
+    return document

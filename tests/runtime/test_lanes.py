@@ -1,0 +1,198 @@
+"""Claims about lanes: nobody's work is done twice, nothing is stuck, a bad row harms only itself."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import pytest
+
+from milepost_runtime.database import Pool
+from milepost_runtime.lanes import Claim, GiveUp, Lane, TryLater, claim, drain, finish, hold, release
+
+Handle = Callable[[Sequence[Claim]], Awaitable[int]]
+
+
+@pytest.fixture
+async def parcels(plumbing: Pool) -> Pool:
+    await plumbing.execute("truncate parcel")
+    return plumbing
+
+
+async def put(pool: Pool, count: int, *, due_in_s: float = -1) -> None:
+    await pool.execute(
+        "insert into parcel (id, next_at) select i, clock_timestamp() + make_interval(secs => $2)"
+        " from generate_series(1, $1) i",
+        count,
+        due_in_s,
+    )
+
+
+def lane(handle: Handle, pool: Pool, *, batch: int = 50, lease_s: float = 15) -> Lane:
+    async def bury(one: Claim, reason: str) -> None:
+        await pool.execute(
+            "update parcel set outcome = 'buried: ' || $2, next_at = null where id = $1", one.key, reason
+        )
+
+    return Lane("test.parcel", "parcel", "id", handle, bury=bury, columns=("payload",), batch=batch, lease_s=lease_s)
+
+
+def delivering(pool: Pool, log: list[int]) -> Lane:
+    async def deliver(claims: Sequence[Claim]) -> int:
+        log.extend(one.key for one in claims)
+        async with pool.acquire() as connection, connection.transaction():
+            ours = await hold(connection, made, claims)
+            await connection.execute("update parcel set outcome = 'delivered' where id = any($1)", list(ours))
+            await finish(connection, made, claims)
+        return len(claims)
+
+    made = lane(deliver, pool)
+    return made
+
+
+async def test_everything_due_is_done_once_by_four_drains_at_the_same_time(parcels: Pool) -> None:
+    await put(parcels, 400)
+    done: list[int] = []
+
+    await asyncio.gather(*(drain(parcels, delivering(parcels, done)) for _ in range(4)))
+
+    assert sorted(done) == list(range(1, 401))
+    assert await parcels.fetchval("select count(*) from parcel where outcome = 'delivered' and next_at is null") == 400
+
+
+async def test_what_is_not_due_yet_is_left_alone(parcels: Pool) -> None:
+    await put(parcels, 3, due_in_s=60)
+    done: list[int] = []
+
+    assert await drain(parcels, delivering(parcels, done)) == 0
+    assert done == []
+
+
+async def test_a_claim_whose_lease_is_over_goes_to_somebody_else_and_the_first_writes_nothing(parcels: Pool) -> None:
+    await put(parcels, 1)
+    made = lane(_never, parcels, lease_s=0.05)
+    async with parcels.acquire() as connection:
+        first = await claim(connection, made, 10)
+        await asyncio.sleep(0.1)
+        second = await claim(connection, made, 10, suspects=True)
+
+        assert [one.fence for one in (*first, *second)] == [1, 2]
+        assert await hold(connection, made, first) == set()
+        assert await finish(connection, made, first) == set()
+        assert await hold(connection, made, second) == {1}
+
+
+async def test_a_row_whose_holder_died_is_claimed_alone(parcels: Pool) -> None:
+    await put(parcels, 5)
+    made = lane(_never, parcels, lease_s=0.05)
+    async with parcels.acquire() as connection:
+        await claim(connection, made, 10)
+        await asyncio.sleep(0.1)
+
+        assert await claim(connection, made, 10) == []
+        assert len(await claim(connection, made, 10, suspects=True)) == 1
+
+
+async def test_one_bad_row_cannot_hold_up_the_others(parcels: Pool) -> None:
+    await put(parcels, 20)
+    made: Lane
+
+    async def choke(claims: Sequence[Claim]) -> int:
+        if any(one.key == 7 for one in claims):
+            raise ValueError("seven")
+        async with parcels.acquire() as connection, connection.transaction():
+            await finish(connection, made, claims)
+        return len(claims)
+
+    made = lane(choke, parcels)
+    await drain(parcels, made)
+
+    left = await parcels.fetch("select id, crashes from parcel where next_at is not null")
+    assert [(row["id"], row["crashes"]) for row in left] == [(7, 1)]
+
+
+async def test_a_row_that_always_fails_is_buried_after_three_tries(parcels: Pool) -> None:
+    await put(parcels, 1)
+
+    async def choke(_claims: Sequence[Claim]) -> int:
+        raise ValueError("always")
+
+    made = lane(choke, parcels)
+    for _ in range(3):
+        await drain(parcels, made)
+        await parcels.execute("update parcel set next_at = clock_timestamp() where next_at is not null")
+
+    outcome = await parcels.fetchval("select outcome from parcel")
+    assert outcome.startswith("buried: failed 3 times")
+
+
+async def test_a_row_that_brings_three_workers_down_is_buried(parcels: Pool) -> None:
+    await put(parcels, 1)
+    made = lane(_never, parcels, lease_s=0.02)
+    async with parcels.acquire() as connection:
+        await claim(connection, made, 1)
+        for _ in range(2):
+            await asyncio.sleep(0.05)
+            assert len(await claim(connection, made, 1, suspects=True)) == 1
+    await asyncio.sleep(0.05)
+    await drain(parcels, made)
+
+    assert await parcels.fetchval("select outcome from parcel") == "buried: brought a worker down 3 times"
+
+
+async def test_try_later_postpones_without_blame_and_give_up_buries(parcels: Pool) -> None:
+    await put(parcels, 2)
+
+    async def refuse(claims: Sequence[Claim]) -> int:
+        if claims[0].key == 1:
+            raise TryLater("receiver is closed", after_s=60)
+        raise GiveUp("receiver moved")
+
+    await drain(parcels, lane(refuse, parcels, batch=1))
+
+    rows = await parcels.fetch("select id, crashes, outcome, next_at > clock_timestamp() as later from parcel order by id")
+    assert [tuple(row.values()) for row in rows] == [(1, 0, None, True), (2, 0, "buried: receiver moved", None)]
+
+
+async def test_a_store_in_trouble_is_nobodys_fault(parcels: Pool) -> None:
+    await put(parcels, 1)
+
+    async def unlucky(_claims: Sequence[Claim]) -> int:
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await drain(parcels, lane(unlucky, parcels))
+
+    assert await parcels.fetchval("select crashes from parcel") == 0
+
+
+async def test_a_long_batch_keeps_its_lease(parcels: Pool) -> None:
+    await put(parcels, 1)
+    made: Lane
+
+    async def slow(claims: Sequence[Claim]) -> int:
+        await asyncio.sleep(1.2)
+        async with parcels.acquire() as connection, connection.transaction():
+            assert await hold(connection, made, claims) == {1}
+            await finish(connection, made, claims)
+        return 1
+
+    made = lane(slow, parcels, lease_s=0.6)
+    task = asyncio.create_task(drain(parcels, made))
+    await asyncio.sleep(0.9)
+    async with parcels.acquire() as connection:
+        assert await claim(connection, made, 1, suspects=True) == []
+    await task
+
+    assert await parcels.fetchval("select next_at is null from parcel")
+
+
+async def test_released_rows_are_as_due_as_before(parcels: Pool) -> None:
+    await put(parcels, 1)
+    made = lane(_never, parcels)
+    async with parcels.acquire() as connection:
+        await release(connection, made, await claim(connection, made, 1))
+
+        assert len(await claim(connection, made, 1)) == 1
+
+
+async def _never(_claims: Sequence[Claim]) -> int:
+    raise AssertionError("this lane is claimed by hand")
