@@ -148,7 +148,9 @@ async def test_try_later_postpones_without_blame_and_give_up_buries(parcels: Poo
 
     await drain(parcels, lane(refuse, parcels, batch=1))
 
-    rows = await parcels.fetch("select id, crashes, outcome, next_at > clock_timestamp() as later from parcel order by id")
+    rows = await parcels.fetch(
+        "select id, crashes, outcome, next_at > clock_timestamp() as later from parcel order by id"
+    )
     assert [tuple(row.values()) for row in rows] == [(1, 0, None, True), (2, 0, "buried: receiver moved", None)]
 
 
