@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from support.stores import Databases
 
 from milepost_devstack.stores import EmbeddedPostgres
 from milepost_runtime.database import Pool, Schema, open_pool
-from support.stores import Databases
 
 ROOM = Schema(name="plumbing", role="milepost_plumbing", package="milepost_runtime")
 TABLES = """

@@ -70,7 +70,7 @@ async def test_a_hint_is_quicker_than_the_sweep(parcels: Pool, redis_url: str) -
 async def test_with_the_queue_flushed_everything_still_happens_within_two_seconds(
     parcels: Pool, redis_url: str
 ) -> None:
-    async with running(parcels, redis_url) as hints, redis.asyncio.from_url(redis_url) as store:
+    async with running(parcels, redis_url) as hints, redis.asyncio.Redis.from_url(redis_url) as store:
         for key in range(1, 4):
             await store.flushall()
             assert await seconds_until_done(parcels, hints, key) < 2
@@ -90,7 +90,7 @@ async def test_with_the_queue_stopped_everything_still_happens_within_two_second
 
 
 async def test_strange_entries_in_the_queue_do_no_harm(parcels: Pool, redis_url: str) -> None:
-    async with running(parcels, redis_url) as hints, redis.asyncio.from_url(redis_url) as store:
+    async with running(parcels, redis_url) as hints, redis.asyncio.Redis.from_url(redis_url) as store:
         await store.zadd("milepost:plumbing", {"hostile": 1})
         await store.set("arq:job:hostile", b"\x80\x04cos\nsystem\n(S'true'\ntR.")
         await store.zadd("milepost:plumbing", {"nobody": 1})

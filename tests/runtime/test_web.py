@@ -69,7 +69,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         ("POST", "/hot/x", b"x" * 11, 413, "body_too_large"),
     ],
 )
-async def test_every_error_is_a_problem_document(  # noqa: PLR0913
+async def test_every_error_is_a_problem_document(
     client: httpx.AsyncClient, method: str, path: str, body: bytes | None, status: int, kind: str
 ) -> None:
     answer = await client.request(method, path, content=body, headers={"content-type": "application/json"})

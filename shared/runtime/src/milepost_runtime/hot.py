@@ -5,11 +5,14 @@ A hot route is documented in the FastAPI application like any other; only its re
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import Any, TypeAlias, cast
 
 import structlog
+from prometheus_client import Histogram
 
 from milepost_runtime.ids import clean_correlation_id
 from milepost_runtime.metrics import HTTP_SECONDS
@@ -90,7 +93,13 @@ async def _serve(route: HotRoute, scope: Scope, receive: Receive, send: Send) ->
         )
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-    HTTP_SECONDS.labels(route.name, scope["method"], status).observe(time.perf_counter() - started)
+    _seconds(route.name, scope["method"], status).observe(time.perf_counter() - started)
+
+
+@lru_cache(maxsize=256)
+def _seconds(name: str, method: str, status: int) -> Histogram:
+    """The histogram's child, which is dearer to look up than to use."""
+    return HTTP_SECONDS.labels(name, method, status)
 
 
 def header(headers: Headers, name: bytes) -> bytes | None:
@@ -136,16 +145,43 @@ async def _read_on(first: bytes, receive: Receive, limit: int, until: float) -> 
 
 
 async def _next(receive: Receive, seconds: float) -> Any:
+    """Return the next message; a timer is set only if it is not there yet, as a timer costs more than the rest."""
+    coming = cast("Coroutine[Any, Any, Any]", receive())
+    message: Any
+    try:
+        waiting = coming.send(None)
+    except StopIteration as there:
+        message = there.value
+    else:
+        message = await _within(coming, waiting, seconds)
+    if message["type"] == "http.disconnect":
+        raise Problem(400, "bad_framing", "The connection ended before the body did.", headers={"Connection": "close"})
+    return message
+
+
+async def _within(coming: Coroutine[Any, Any, Any], waiting: Any, seconds: float) -> Any:
     try:
         async with asyncio.timeout(seconds):
-            message = await receive()
+            return await _go_on(coming, waiting)
     except TimeoutError:
         raise Problem(
             408, "request_timeout", "The body did not arrive in time.", headers={"Connection": "close"}
         ) from None
-    if message["type"] == "http.disconnect":
-        raise Problem(400, "bad_framing", "The connection ended before the body did.", headers={"Connection": "close"})
-    return message
+
+
+@types.coroutine
+def _go_on(coming: Coroutine[Any, Any, Any], waiting: Any) -> Generator[Any, Any, Any]:
+    """Await a coroutine that has begun already and waits for `waiting`."""
+    try:
+        while True:
+            try:
+                sent = yield waiting
+            except BaseException as error:
+                waiting = coming.throw(error)
+            else:
+                waiting = coming.send(sent)
+    except StopIteration as there:
+        return there.value
 
 
 def _too_large(limit: int) -> Problem:

@@ -32,6 +32,7 @@ STORE_TROUBLE = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
@@ -175,9 +176,10 @@ async def drain(pool: Pool, lane: Lane, *, seconds: float = 15.0) -> int:
 async def _handle(pool: Pool, lane: Lane, claims: Sequence[Claim]) -> int:
     try:
         return await _timed(pool, lane, claims)
-    except STORE_TROUBLE:
-        raise
     except Exception as error:
+        # A value that cannot be encoded comes as an interface error too, but it is one row's own.
+        if isinstance(error, STORE_TROUBLE) and not isinstance(error, ValueError):
+            raise
         LANE_FAILED.labels(lane.name).inc()
         if len(claims) == 1:
             return await _absorb(pool, lane, claims[0], error)
@@ -238,7 +240,9 @@ async def _renewing(pool: Pool, lane: Lane, claims: Sequence[Claim]) -> AsyncIte
             await asyncio.sleep(min(RENEW_EVERY_S, lane.lease_s / 3))
             with contextlib.suppress(*STORE_TROUBLE):
                 async with pool.acquire() as connection:
-                    lease = "lease_until = clock_timestamp() + make_interval(secs => $3)"
+                    # A row that its handler has settled already is free: it must not look held again.
+                    until = "clock_timestamp() + make_interval(secs => $3)"
+                    lease = f"lease_until = case when t.lease_until is not null then {until} end"
                     await _settle(connection, lane, claims, lease, lane.lease_s)
 
     renewal = asyncio.create_task(renew(), name=f"renew {lane.name}")

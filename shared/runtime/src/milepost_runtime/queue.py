@@ -1,7 +1,7 @@
 """Wake-ups through arq, and the only file that knows arq; it never carries work, time or data.
 
-A hint says "look into this lane". It may be lost, doubled, late or forged without harm: the sweeper looks every
-second anyway. So nothing here is retried for the sake of correctness, and nothing waits for the queue.
+A hint says "look into this lane". It may be lost, doubled, late or forged without harm: the sweeper looks twice
+a second anyway. So nothing here is retried for the sake of correctness, and nothing waits for the queue.
 """
 
 import asyncio

@@ -127,6 +127,8 @@ def serve(service: str, settings: RuntimeSettings, app: Application, port: int) 
         log_config=None,
         access_log=False,
         server_header=False,
+        # Forwarded addresses are believed from nobody: public addresses are settings.
+        proxy_headers=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
         backlog=2048,
@@ -154,6 +156,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         version=app.version,
         description=app.description,
         routes=app.routes,
+        tags=app.openapi_tags,
         license_info=app.license_info,
     )
     schemas = document.setdefault("components", {}).setdefault("schemas", {})

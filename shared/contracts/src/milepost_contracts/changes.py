@@ -1,0 +1,48 @@
+"""The feed `scoring.change`: what moved on an account's score, as other services read it.
+
+It never says what to do about a change, and it never carries the reasons: those are asked for over HTTP.
+"""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from milepost_contracts.health import Band
+
+FEED = "scoring.change"
+
+ChangeKind = Literal["band_changed", "score_moved", "first_score"]
+Cause = Literal["live", "backfill", "silence", "model"]
+
+
+class ChangeRow(BaseModel):
+    """One published row, in the order of `id`.
+
+    `cause` says what made the score move: `live` events, a `backfill` of history (steer nobody by it),
+    `silence` (time passed and nothing came) or another `model`. Bands are effective bands.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    id: int
+    account_id: UUID
+    kind: ChangeKind
+    from_band: Band | None = None
+    to_band: Band
+    from_score: float | None = None
+    to_score: float | None = None
+    cause: Cause
+    model_id: str
+    model_version: int
+    as_of: datetime
+    computed_at: datetime
+    correlation_id: str = ""
+
+
+# The columns of the published table in the order of ChangeRow, for readers that select by name.
+COLUMNS = (
+    "id, account_id, kind, from_band, to_band, from_score, to_score, cause, "
+    "model_id, model_version, as_of, computed_at, correlation_id"
+)

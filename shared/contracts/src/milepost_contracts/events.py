@@ -1,0 +1,103 @@
+"""The feed `ingest.event` as other services read it, and the plain event that anyone may post.
+
+It never carries a provider's raw body, and it never says what an event is worth: that is the score model's business.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, PlainValidator, StringConstraints
+
+FEED = "ingest.event"
+
+# Types that speak about the book-keeping of accounts; they are no behaviour of a customer.
+ACCOUNT_LINKED = "account.linked"
+ACCOUNT_MERGED = "account.merged"
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+EventType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$", max_length=100)]
+AccountReference = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[a-z][a-z0-9_]{0,31}:\S(.*\S)?)$",
+        max_length=255,
+    ),
+]
+
+
+def _read_value(value: Any) -> float | str | None:
+    """A number or a text of up to 4096 characters; a truth value is neither."""
+    if value is None or (isinstance(value, str) and len(value) <= 4096):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:
+        return float(value)
+    raise ValueError("a finite number, or a text of up to 4096 characters")
+
+
+Value = Annotated[float | str | None, PlainValidator(_read_value, json_schema_input_type=float | str | None)]
+
+
+class EventRow(BaseModel):
+    """One published row; readers take rows in the order of `id`.
+
+    `occurred_at` is when it happened (never later than five minutes after it was received; where that changed the
+    sender's word, `properties.original_occurred_at` keeps it), `recorded_at` when Milepost knew it. `event_id` is
+    stable over repetitions of the same fact. `account.linked` says in `value_text` that a reference leads to the
+    account from now on; `account.merged` on an account that is gone names its survivor there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    id: int
+    event_id: str
+    account_id: UUID
+    type: str
+    occurred_at: datetime
+    recorded_at: datetime
+    actor: str | None = None
+    role: str | None = None
+    item: str | None = None
+    value: float | None = None
+    value_text: str | None = None
+    properties: dict[str, Any] = Field(default_factory=dict)
+    source: str
+    connection_id: UUID | None = None
+    delivery_id: UUID | None = None
+    correlation_id: str = ""
+
+
+# The columns of the published table in the order of EventRow, for readers that select by name.
+COLUMNS = (
+    "id, event_id, account_id, type, occurred_at, recorded_at, actor, role, item, value, value_text, "
+    "properties, source, connection_id, delivery_id, correlation_id"
+)
+
+
+class PlainEvent(BaseModel):
+    """What happened to whom and when, in our words; unknown types are kept.
+
+    `id` is the sender's own and makes repetition harmless. `account` is our id or a reference such as
+    `hubspot:<portal>:<company>`, `domain:acme.com` or `external:<any>`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    id: Name
+    type: EventType
+    account: AccountReference
+    occurred_at: AwareDatetime
+    actor: Name | None = None
+    role: Name | None = None
+    item: Name | None = None
+    value: Value = None
+    properties: dict[Name, JsonValue] = Field(default_factory=dict, max_length=200)
+
+
+class EventsAccepted(BaseModel):
+    """How many of the posted events were new, and how many were known already."""
+
+    model_config = ConfigDict(frozen=True)
+
+    accepted: int
+    duplicates: int

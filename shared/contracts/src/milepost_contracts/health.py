@@ -1,0 +1,207 @@
+"""The health document: an account's score with its reasons, as API, page, mail and widget read it.
+
+It never computes: every figure is put in by the scoring service, and readers show it as it is.
+"""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+Band = Literal["green", "yellow", "red", "unknown"]
+Because = Literal["model", "gate", "override"]
+ConfidenceWord = Literal["high", "medium", "low"]
+TrendWord = Literal["rising", "steady", "falling", "unknown"]
+Direction = Literal["up", "down", "neutral"]
+MilestoneState = Literal["done", "late", "due", "ahead"]
+
+
+class _Frozen(BaseModel):
+    """A view on the wire: immutable; a reader skips keys that a newer writer added."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class AccountView(_Frozen):
+    """Who the document speaks of."""
+
+    id: UUID
+    name: str
+    segment: str | None = None
+    stage: str | None = None
+    owner: str | None = None
+    references: tuple[str, ...] = ()
+    start_at: datetime | None = None
+    age_days: int | None = None
+
+
+class EffectiveBand(_Frozen):
+    """The band that acts (after hysteresis and gates), and where it came from."""
+
+    band: Band
+    because: Because
+    sentence: str = ""
+
+
+class Confidence(_Frozen):
+    """How far to trust the score; confidence never moves it. `range` is the honest [low, high]."""
+
+    word: ConfidenceWord
+    value: float
+    coverage: float
+    freshness: float
+    range: tuple[float, float]
+
+
+class ModelRef(_Frozen):
+    """The score model that made the figure."""
+
+    id: str
+    version: int
+
+
+class Trend(_Frozen):
+    """Points moved since 7 and 28 days before; null where nothing is known of that day."""
+
+    word: TrendWord
+    change_7d: float | None = None
+    change_28d: float | None = None
+
+
+class DimensionView(_Frozen):
+    """One dimension: `weight` in percent in today's stage, `score` null while unavailable."""
+
+    id: str
+    label: str
+    weight: float
+    score: float | None = None
+    coverage: float
+
+
+class Evidence(_Frozen):
+    """What stands behind a driver: the newest record's moment, and the route that lists all of it."""
+
+    newest_at: datetime | None = None
+    imputed: bool = False
+    href: str | None = None
+
+
+class Driver(_Frozen):
+    """One signal's part in the score.
+
+    `points` is the distance from the baseline, in displayed tenths: all points, the baseline and the
+    gates add up to the score exactly. `points_lost` is what the signal would still give at its best.
+    """
+
+    signal: str
+    label: str
+    dimension: str
+    value: float | str | None = None
+    unit: str = ""
+    points: float
+    points_lost: float
+    direction: Direction
+    sentence: str
+    evidence: Evidence
+    target: str = ""
+    y: float
+    weight: float
+
+
+class GateView(_Frozen):
+    """A fired gate and the points that it took; `hard` beats a human's override."""
+
+    id: str
+    label: str
+    points: float
+    hard: bool = False
+    sentence: str
+
+
+class Missing(_Frozen):
+    """An input without a value: `why` in words for people, `code` for machines."""
+
+    signal: str
+    label: str
+    dimension: str
+    why: str
+    code: str
+
+
+class PathStep(_Frozen):
+    """One change on the way to the next band; arithmetic on the score, not a causal promise."""
+
+    signal: str
+    label: str
+    from_value: float | None = None
+    to_value: float | None = None
+    unit: str = ""
+    gain: float
+    sentence: str
+
+
+class Path(_Frozen):
+    """The smallest known way to a better band, and for how long it has to hold."""
+
+    to: Band
+    possible: bool
+    steps: tuple[PathStep, ...] = ()
+    holds_for_days: float
+    sentence: str
+
+
+class MilestoneView(_Frozen):
+    """One milestone of the plan; `days_late` is 0 unless it is or was late; one without a day is never late."""
+
+    id: str
+    label: str
+    state: MilestoneState
+    due_at: datetime | None = None
+    done_at: datetime | None = None
+    days_late: int = 0
+
+
+class Milestones(_Frozen):
+    """Counts over the plan (`due` counts those whose day has come, done or not), and the next one open."""
+
+    done: int
+    due: int
+    late: int
+    next: MilestoneView | None = None
+    items: tuple[MilestoneView, ...] = ()
+
+
+class NextStep(_Frozen):
+    """Something a person can do today, the points at stake, and the reason."""
+
+    label: str
+    because: str
+    signal: str | None = None
+    points: float = 0.0
+
+
+class HealthDocument(_Frozen):
+    """The whole answer: value, band, confidence, reasons, model version and moment travel together."""
+
+    account: AccountView
+    score: float | None
+    band: Band
+    effective_band: EffectiveBand
+    confidence: Confidence
+    as_of: datetime
+    computed_at: datetime
+    fresh_until: datetime
+    model: ModelRef
+    trend: Trend
+    dimensions: tuple[DimensionView, ...]
+    drivers: tuple[Driver, ...]
+    baseline: float | None
+    gates: tuple[GateView, ...]
+    missing: tuple[Missing, ...]
+    pending: tuple[Missing, ...] = ()
+    path: Path | None
+    milestones: Milestones
+    next_steps: tuple[NextStep, ...]
+    summary: str
+    links: dict[str, str]

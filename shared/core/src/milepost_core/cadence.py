@@ -1,0 +1,98 @@
+"""Cadence: whether a run may start, what a due step does today, and why a playbook did not reach an account.
+
+It never looks at a clock or talks to anyone; the effects that steps cause have their own law in `effects`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from milepost_core.playbooks import BAND_RANK, Declines, Playbook, Starts, Trigger
+
+
+@dataclass(frozen=True)
+class Perform:
+    """The step is to be carried out."""
+
+
+@dataclass(frozen=True)
+class Exit:
+    """The run ends before this step, for a reason that is to be recorded."""
+
+    code: str
+    sentence: str
+
+
+def decide_step(trigger: Trigger, band: str) -> Perform | Exit:
+    """Decide at send time whether the run's reason still stands; `band` is the account's effective band."""
+    if band in trigger.to:
+        return Perform()
+    if band not in BAND_RANK:
+        return Exit("health_unknown", "the account's health is not known any more, so there is nothing true to say")
+    if all(BAND_RANK[band] > BAND_RANK[target] for target in trigger.to):
+        return Exit("recovered", f"the account has recovered to {band}")
+    return Exit("moved_on", f"the account is {band} now, which this playbook does not speak about")
+
+
+@dataclass(frozen=True)
+class Pursuit:
+    """How one playbook and one account stand to each other when a matching change arrives."""
+
+    open_run: bool
+    last_started_at: datetime | None
+
+
+# A change that waited longer than this (the runner was down, or is new to an old feed) is history, not news.
+FRESH_FOR = timedelta(days=2)
+
+
+def may_start(playbook: Playbook, pursuit: Pursuit, changed_at: datetime, now: datetime) -> Starts | Declines:
+    """Decide whether a matching change opens a run: news only, one at a time, not within the re-entry time."""
+    if now - changed_at > FRESH_FOR:
+        return Declines("stale_change", f"the change of {changed_at:%Y-%m-%d %H:%M} UTC came too late to be news")
+    if pursuit.open_run:
+        return Declines("already_running", "a run of this playbook is open for the account")
+    last = pursuit.last_started_at
+    if last is not None and now - last < playbook.re_entry:
+        again = (last + playbook.re_entry).strftime("%Y-%m-%d %H:%M UTC")
+        return Declines(
+            "too_soon", f"the last run began less than {playbook.re_entry.days} days ago; again from {again}"
+        )
+    return Starts()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known when somebody asks why a playbook did not reach an account."""
+
+    all_paused: bool
+    playbook_state: str
+    run_state: str | None
+    run_reason: str
+    last_outcome: str | None
+    last_code: str
+    last_reason: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer to "why not": a code for machines and a sentence for people."""
+
+    code: str
+    sentence: str
+
+
+def why_not(standing: Standing) -> Verdict:
+    """Name the first thing that stands between a playbook and an account, nearest to the sending first."""
+    if standing.all_paused:
+        return Verdict("all_paused", "all outreach is paused")
+    if standing.playbook_state != "active":
+        return Verdict("playbook_paused", "this playbook is paused")
+    if standing.run_state == "running":
+        return Verdict("running", "it did start: a run is open and its next step is on the way")
+    match standing.last_outcome:
+        case None:
+            return Verdict("no_change", "no change of this account has matched the playbook's trigger")
+        case "sent":
+            return Verdict("sent", "it did reach the account: the last message was sent")
+        case outcome:
+            return Verdict(standing.last_code or outcome, standing.last_reason or standing.run_reason or outcome)

@@ -1,0 +1,187 @@
+"""Why a score is what it is: points per signal against a baseline, and a line per gate.
+
+It never samples: the score is additive before gates, so a signal's effective weight times its
+distance from the baseline is its Shapley value for a single reference point, exactly.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from milepost_core.explanation.rounding import Displayed, apportion
+from milepost_core.model import ScoreModel
+from milepost_core.readings import Readings, Status
+from milepost_core.scoring import Scores, SignalState
+
+__all__ = [
+    "GATES", "Driver", "Explanation", "GateLine", "MissingInput", "explain", "fixed_points",
+    "median_points", "missing_inputs",
+]  # fmt: skip
+
+Floats = NDArray[np.float64]
+
+GATES: Final = "gates"
+"""The id of the gates' common line among the displayed numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """One signal's part in a score."""
+
+    signal: str
+    dimension: str
+    points: float
+    """φ: what it adds to the baseline, in points of the score."""
+    points_lost: float
+    """What it costs against a perfect 100; the ranking for what to fix."""
+    weight: float
+    """Effective weight, a share of 1."""
+    y: float
+    y0: float
+    """Points of the baseline; the signal's own where there is none."""
+    raw: float | str | None
+    imputed: bool
+
+    @property
+    def direction(self) -> Literal["up", "down", "flat"]:
+        """Which way it moves the score against the baseline."""
+        return "up" if self.points > 1e-9 else "down" if self.points < -1e-9 else "flat"
+
+
+@dataclass(frozen=True, slots=True)
+class GateLine:
+    """What one fired gate took from the score (0 or below)."""
+
+    id: str
+    label: str
+    points: float
+    hard: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """baseline + Σ points of drivers + Σ points of gates = score, and so do the displayed numbers."""
+
+    baseline: float
+    drivers: tuple[Driver, ...]
+    """In the model's order; only signals that carry weight."""
+    gates: tuple[GateLine, ...]
+    raw_score: float
+    score: float
+    displayed: Displayed
+    """Lines by signal id, and one named `GATES`."""
+
+    @property
+    def to_fix(self) -> tuple[Driver, ...]:
+        """Drivers that lose points, the dearest first."""
+        losing = (driver for driver in self.drivers if driver.points_lost > 1e-9)
+        return tuple(sorted(losing, key=lambda driver: (-driver.points_lost, driver.signal)))
+
+    @property
+    def unusual(self) -> tuple[Driver, ...]:
+        """Drivers by distance from the baseline, the farthest first."""
+        return tuple(sorted(self.drivers, key=lambda driver: (-abs(driver.points), driver.signal)))
+
+
+@dataclass(frozen=True, slots=True)
+class MissingInput:
+    """A signal the score had to do without, and why."""
+
+    signal: str
+    status: Status
+    imputed: bool
+    """Stand-in points were used in its place."""
+
+
+def explain(
+    model: ScoreModel, scores: Scores, row: int, readings: Readings, baseline_y: Floats | None = None
+) -> Explanation | None:
+    """Take one account's score apart.
+
+    Args:
+        model: the model the account was scored by.
+        scores, readings: the batch; ``row`` is the account's place in it.
+        baseline_y: points per signal [m] to compare with, NaN (or None) where there is nothing to
+            compare with: such a signal neither adds nor takes.
+
+    Returns:
+        The explanation, or None if the account has no score.
+    """
+    if np.isnan(scores.score[row]):
+        return None
+    reference = np.full(len(model.signals), np.nan) if baseline_y is None else baseline_y
+    drivers = tuple(
+        _driver(model, scores, readings, (row, index), float(reference[index]))
+        for index in range(len(model.signals))
+        if scores.effective_weight[row, index] > 0
+    )
+    baseline = sum(driver.weight * driver.y0 for driver in drivers)
+    gates = tuple(
+        GateLine(gate.id, gate.label, float(scores.gate_points[row, index]), gate.hard)
+        for index, gate in enumerate(model.gates)
+        if scores.gates_fired[row, index]
+    )
+    raw_score, score = float(scores.raw_score[row]), float(scores.score[row])
+    lines = {driver.signal: driver.points for driver in drivers} | {GATES: score - raw_score}
+    return Explanation(baseline, drivers, gates, raw_score, score, apportion(baseline, lines, score))
+
+
+def _driver(model: ScoreModel, scores: Scores, readings: Readings, place: tuple[int, int], reference: float) -> Driver:
+    signal = model.signals[place[1]]
+    weight, y = float(scores.effective_weight[place]), float(scores.y[place])
+    y0 = y if np.isnan(reference) else reference
+    imputed = scores.state[place] == SignalState.IMPUTED
+    return Driver(
+        signal=signal.id,
+        dimension=signal.dimension,
+        points=weight * (y - y0),
+        points_lost=weight * (100.0 - y),
+        weight=weight,
+        y=y,
+        y0=y0,
+        raw=_raw_value(readings, place),
+        imputed=bool(imputed),
+    )
+
+
+def _raw_value(readings: Readings, place: tuple[int, int]) -> float | str | None:
+    word = None if readings.category is None else readings.category[place]
+    number = float(readings.raw[place])
+    return str(word) if word is not None else None if np.isnan(number) else number
+
+
+def missing_inputs(model: ScoreModel, scores: Scores, row: int) -> tuple[MissingInput, ...]:
+    """Signals with a weight that were expected but not observed, in the model's order."""
+    unobserved = (SignalState.MISSING, SignalState.IMPUTED)
+    return tuple(
+        MissingInput(signal.id, Status(int(scores.status[row, index])), state == SignalState.IMPUTED)
+        for index, signal in enumerate(model.signals)
+        if (state := SignalState(int(scores.state[row, index]))) in unobserved and signal.weight > 0
+    )
+
+
+def fixed_points(model: ScoreModel) -> Floats:
+    """The fixed baseline of a model as points per signal [m]; NaN where it names none."""
+    fixed: Mapping[str, float] = dict(model.baseline.fixed)
+    return np.array([fixed.get(signal.id, np.nan) for signal in model.signals])
+
+
+def median_points(scores: Scores, rows: NDArray[np.bool_] | None = None) -> Floats:
+    """The median points per signal [m] over peers that have any; NaN where none has.
+
+    Args:
+        scores: a batch scored at one moment.
+        rows: who the peers are [n]; everybody by default.
+    """
+    valued = np.isin(scores.state, (SignalState.OBSERVED, SignalState.IMPUTED))
+    if rows is not None:
+        valued = valued & rows[:, None]
+    medians = np.full(scores.y.shape[1], np.nan)
+    for index in range(medians.size):
+        points = scores.y[valued[:, index], index]
+        if points.size:
+            medians[index] = np.median(points)
+    return medians

@@ -1,0 +1,95 @@
+"""Says in plain sentences what the numbers of an explanation mean, in the model's own words.
+
+It never ranks or computes; it only words.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from milepost_core.explanation.drivers import Driver, Explanation, MissingInput
+from milepost_core.explanation.rounding import tenths
+from milepost_core.model import Band, ScoreModel, Signal
+
+__all__ = ["missing_sentence", "next_steps", "sentence", "show_number", "show_value", "summary"]
+
+_DECIMALS: Final = {"number": 1, "integer": 0, "percent": 0, "days": 0, "hours": 1, "money": 2}
+_WORTH_SAYING: Final = 0.05
+
+
+def show_value(signal: Signal, raw: float | str | None) -> str:
+    """A raw value as people read it, with its unit: ``3 tickets``, ``42 %``, ``promoter``."""
+    text = show_number(signal, raw)
+    form = signal.texts.format
+    unit = signal.texts.unit or (form if form in ("days", "hours") else "")
+    return f"{text} {unit}" if unit and isinstance(raw, float | int) else text
+
+
+def show_number(signal: Signal, raw: float | str | None) -> str:
+    """A raw value without its unit (a share keeps its percent sign), as templates take it."""
+    if raw is None or isinstance(raw, str):
+        return raw or "unknown"
+    form = signal.texts.format
+    decimals = _DECIMALS.get(form, 1)
+    text = f"{raw * 100.0 if form == 'percent' else raw:.{decimals}f}"
+    if decimals and form != "money":
+        text = text.rstrip("0").rstrip(".")
+    text = text.removeprefix("-") if float(text) == 0 else text
+    return f"{text} %" if form == "percent" else text
+
+
+def sentence(model: ScoreModel, driver: Driver) -> str:
+    """What a driver means: the model's template, or "x of y points lost: label value (target t)"."""
+    signal = model.signal(driver.signal)
+    losing = driver.points_lost >= _WORTH_SAYING
+    template = signal.texts.bad if losing else signal.texts.good
+    words = {
+        "label": signal.label,
+        "value": "assumed" if driver.imputed else show_number(signal, driver.raw),
+        "unit": signal.texts.unit,
+        "target": signal.texts.target,
+        "points": f"{tenths(driver.weight * 100.0) / 10}",
+        "points_lost": f"{tenths(driver.points_lost) / 10}",
+    }
+    if template is not None:
+        return _fill(template, words)
+    shown = "assumed" if driver.imputed else show_value(signal, driver.raw)
+    aim = f" (target {signal.texts.target})" if signal.texts.target else ""
+    share = "{points_lost} of {points} points lost" if losing else "all {points} points kept"
+    return f"{_fill(share, words)}: {signal.label} {shown}{aim}"
+
+
+def _fill(template: str, words: Mapping[str, str]) -> str:
+    # not str.format: a value may hold braces, and a document must not reach into objects
+    return re.sub(r"\{(\w+)\}", lambda found: words.get(found[1], found[0]), template).strip()
+
+
+def missing_sentence(model: ScoreModel, missing: MissingInput) -> str:
+    """Why an input is missing and what was done about it."""
+    text = f"{model.signal(missing.signal).label}: {missing.status.sentence}"
+    return f"{text}; a stand-in value is used" if missing.imputed else text
+
+
+def summary(explanation: Explanation | None, model: ScoreModel, band: Band) -> str:
+    """One sentence about the whole account: score, band, and what costs most."""
+    if explanation is None:
+        return "There is no score yet: nothing that counts has been observed."
+    text = f"{explanation.displayed.score} of 100, {band.value}"
+    if band is Band.UNKNOWN:
+        text = f"{explanation.displayed.score} of 100, provisional: too little has been observed for a band"
+    if explanation.gates:
+        text += f"; held down by {_listed([gate.label for gate in explanation.gates])}"
+    dearest = [driver for driver in explanation.to_fix[:2] if driver.points_lost >= _WORTH_SAYING]
+    if dearest:
+        text += f"; most points are lost to {_listed([model.signal(one.signal).label for one in dearest])}"
+    return f"{text}."
+
+
+def next_steps(model: ScoreModel, explanation: Explanation, most: int = 3) -> tuple[tuple[str, str], ...]:
+    """(signal id, hint) for the dearest drivers whose signal carries a hint, the dearest first."""
+    hints = ((driver.signal, model.signal(driver.signal).texts.next_step) for driver in explanation.to_fix)
+    return tuple((name, hint) for name, hint in hints if hint)[:most]
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -1,0 +1,229 @@
+"""A score model after parsing: frozen parts that say everything the law needs.
+
+It never checks anything; what reaches these classes has passed `parsing` and `refusals`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from milepost_core.model.normalisers import Curve, Stale
+from milepost_core.model.sources import Scalar, Source
+
+__all__ = [
+    "Action", "Band", "Bands", "Baseline", "Calibration", "Column", "Dimension", "Gate", "Milestone",
+    "MissingPolicy", "ScoreModel", "Segment", "Signal", "Stage", "Texts",
+]  # fmt: skip
+
+
+class Band(StrEnum):
+    """The four words of a verdict; ``unknown`` means too little is known for one."""
+
+    GREEN = "green"
+    YELLOW = "yellow"
+    RED = "red"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """One theme of the score. ``weight`` is relative to its sisters."""
+
+    id: str
+    weight: float
+    min_coverage: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Weights for a part of the journey: days since the start in ``[from_day, to_day)``."""
+
+    id: str
+    from_day: float
+    to_day: float | None
+    weights: tuple[float, ...]
+    """One per dimension, in the model's order."""
+    transition_days: float
+
+
+@dataclass(frozen=True, slots=True)
+class MissingPolicy:
+    """What stands in for a missing signal: nothing (left out), or these points."""
+
+    points: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something people can do about a signal, in steps of its raw value."""
+
+    label: str
+    step: float
+    max_change: float
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The words shown to people about a signal."""
+
+    label: str
+    unit: str
+    target: str
+    good: str | None
+    bad: str | None
+    next_step: str | None
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One measured thing: where it comes from, what it is worth, how it is told."""
+
+    id: str
+    dimension: str
+    weight: float
+    source: Source
+    normalise: Curve
+    missing: MissingPolicy
+    stale: Stale | None
+    half_life_days: float
+    action: Action | None
+    texts: Texts
+
+    @property
+    def label(self) -> str:
+        """What people call the signal."""
+        return self.texts.label
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A fact that caps or lowers the score whatever the signals say."""
+
+    id: str
+    source: Source
+    op: str
+    value: Scalar | tuple[Scalar, ...]
+    cap_score: float | None
+    subtract: float | None
+    hard: bool
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """Thresholds on the displayed score, with what it takes to cross them over time."""
+
+    green: float
+    yellow: float
+    margin_down: float = 0.0
+    margin_up: float = 0.0
+    dwell_down_days: float = 0.0
+    dwell_up_days: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What drivers are measured against: ``cohort_median``, ``previous`` or ``fixed`` points."""
+
+    kind: str
+    fixed: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """A planned step of the onboarding, due ``target_day`` days after the start."""
+
+    id: str
+    label: str
+    target_day: float | None
+    weight: float
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How a score becomes a probability; without numbers it has not been fitted yet."""
+
+    kind: str
+    intercept: float | None
+    slope: float | None
+    fitted: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Accounts whose attributes match are judged by ``model`` instead of the plain one."""
+
+    id: str
+    when: tuple[tuple[str, tuple[Scalar, ...]], ...]
+    model: "ScoreModel"
+
+    def matches(self, attributes: Mapping[str, Any]) -> bool:
+        """Every attribute named holds one of the listed values."""
+        return all(attributes.get(name) in values for name, values in self.when)
+
+
+class Column(NamedTuple):
+    """One column of a reading: a signal's source, then (after all signals) a gate's."""
+
+    id: str
+    source: Source
+    is_gate: bool
+
+
+@dataclass(frozen=True)
+class ScoreModel:
+    """A whole score model; signals, dimensions and gates keep the document's order."""
+
+    id: str
+    version: int
+    title: str
+    description: str
+    timezone: str
+    horizon_days: float | None
+    min_coverage: float
+    dimensions: tuple[Dimension, ...]
+    stages: tuple[Stage, ...]
+    segments: tuple[Segment, ...]
+    signals: tuple[Signal, ...]
+    gates: tuple[Gate, ...]
+    bands: Bands
+    baseline: Baseline
+    milestones: tuple[Milestone, ...]
+    calibration: Calibration | None
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """What a reading must hold, in order: the signals, then the gates."""
+        signals = tuple(Column(signal.id, signal.source, False) for signal in self.signals)
+        return signals + tuple(Column(gate.id, gate.source, True) for gate in self.gates)
+
+    @cached_property
+    def dimension_of(self) -> tuple[int, ...]:
+        """For every signal, the position of its dimension."""
+        place = {dimension.id: index for index, dimension in enumerate(self.dimensions)}
+        return tuple(place[signal.dimension] for signal in self.signals)
+
+    @cached_property
+    def signal_index(self) -> dict[str, int]:
+        """Where a signal stands among the columns."""
+        return {signal.id: index for index, signal in enumerate(self.signals)}
+
+    def signal(self, signal_id: str) -> Signal:
+        """The signal of that id; KeyError if the model has none."""
+        return self.signals[self.signal_index[signal_id]]
+
+    def for_segment(self, attributes: Mapping[str, Any]) -> "ScoreModel":
+        """The model with the overrides of the first segment that matches, or this model.
+
+        The columns stand in the same order in every segment; only what they hold may differ.
+        """
+        for segment in self.segments:
+            if segment.matches(attributes):
+                return segment.model
+        return self

@@ -1,0 +1,68 @@
+"""Refuses documents whose parts are right one by one but do not fit together.
+
+It never looks at the form of a single value; `parsing` has done that.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from milepost_core.model.document import Dimension, Signal, Stage
+from milepost_core.model.problems import ModelProblem, nearest_word
+
+__all__ = ["refuse_repeated_ids", "refuse_unknown_dimensions", "refuse_weightless", "refuse_wrong_stages"]
+
+Problems = list[ModelProblem]
+
+
+def refuse_repeated_ids(ids: Sequence[str], pointer: str, problems: Problems) -> None:
+    """Every id of a list stands for one thing."""
+    seen: set[str] = set()
+    for index, name in enumerate(ids):
+        if name and name in seen:
+            problems.append(ModelProblem(f"{pointer}/{index}/id", f"{name!r} is taken", "an id of its own"))
+        seen.add(name)
+
+
+def refuse_unknown_dimensions(signals: Iterable[Signal], dimensions: Sequence[Dimension], problems: Problems) -> None:
+    """Every signal belongs to a dimension of the model."""
+    known = [dimension.id for dimension in dimensions]
+    for index, signal in enumerate(signals):
+        if signal.dimension and signal.dimension not in known:
+            problems.append(
+                ModelProblem(
+                    f"/signals/{index}/dimension",
+                    f"no dimension {signal.dimension!r}",
+                    f"one of {', '.join(known)}",
+                    nearest_word(signal.dimension, known),
+                )
+            )
+
+
+def refuse_weightless(signals: Sequence[Signal], dimensions: Sequence[Dimension], problems: Problems) -> None:
+    """Something must weigh something."""
+    for name, weights in (
+        ("dimensions", [dimension.weight for dimension in dimensions]),
+        ("signals", [signal.weight for signal in signals]),
+    ):
+        if not weights:
+            problems.append(ModelProblem(f"/{name}", "the list is empty", "at least one"))
+        elif not any(weights):
+            problems.append(ModelProblem(f"/{name}", "all weights are zero", "at least one weight above 0"))
+
+
+def refuse_wrong_stages(stages: Sequence[Stage], problems: Problems) -> None:
+    """Stages begin at day 0 and follow each other without overlap or hole.
+
+    A last stage that ends is no hole: after it the dimensions' own weights hold.
+    """
+    if stages and stages[0].from_day != 0:
+        problems.append(ModelProblem("/stages/0/age_days", "nothing covers the first days", "a first stage from day 0"))
+    for index, (earlier, later) in enumerate(pairwise(stages), start=1):
+        if earlier.to_day != later.from_day:
+            overlap = earlier.to_day is None or earlier.to_day > later.from_day
+            message = f"{'overlaps' if overlap else 'leaves a hole after'} stage {earlier.id!r}"
+            expected = "stages one after another, only the last without an end"
+            problems.append(ModelProblem(f"/stages/{index}/age_days", message, expected))
+    for index, stage in enumerate(stages):
+        if not any(stage.weights):
+            problems.append(ModelProblem(f"/stages/{index}/weights", "all weights are zero", "one above 0"))

@@ -1,0 +1,113 @@
+"""Where a score is heading: smoothing, slope with evidence, change over days, level breaks.
+
+It never looks at a single signal, and never calls a wobble a trend without evidence.
+"""
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+
+__all__ = ["Trend", "change_over", "level_break", "mann_kendall_p", "page_hinkley", "smoothed", "theil_sen", "trend"]
+
+_FALL_POINTS: Final = 10.0
+_FALL_DAYS: Final = 28.0
+_SLOPE_DAYS: Final = 56.0
+_SLOPE_PER_WEEK: Final = 1.0
+_EVIDENCE: Final = 0.1
+_ROUNDING: Final = 1e-9
+
+
+class Trend(StrEnum):
+    """The word for where a score is heading."""
+
+    FALLING = "falling"
+    STEADY = "steady"
+    RISING = "rising"
+    UNKNOWN = "unknown"
+
+
+def trend(days: Sequence[float], scores: Sequence[float]) -> Trend:
+    """The trend word of a history.
+
+    Falling: 10 points or more lost over 28 days, or a Theil-Sen slope over the last 8 weeks below
+    −1 point per week that Mann-Kendall believes (p < 0.1). Rising is the mirror image.
+
+    Args:
+        days: moments in days, ascending; the last is now.
+        scores: one per moment, none missing.
+    """
+    change = change_over(days, scores, _FALL_DAYS)
+    recent = [(day, score) for day, score in zip(days, scores, strict=True) if day >= days[-1] - _SLOPE_DAYS]
+    slope, p = 0.0, 1.0
+    if len(recent) > 2:
+        at, values = zip(*recent, strict=True)
+        slope, p = theil_sen([day / 7.0 for day in at], values), mann_kendall_p(values)
+    if change is None and len(recent) <= 2:
+        return Trend.UNKNOWN
+    if (change or 0.0) <= -_FALL_POINTS + _ROUNDING or (slope < -_SLOPE_PER_WEEK and p < _EVIDENCE):
+        return Trend.FALLING
+    if (change or 0.0) >= _FALL_POINTS - _ROUNDING or (slope > _SLOPE_PER_WEEK and p < _EVIDENCE):
+        return Trend.RISING
+    return Trend.STEADY
+
+
+def change_over(days: Sequence[float], scores: Sequence[float], span_days: float) -> float | None:
+    """Last score minus the newest one at least ``span_days`` older; None if there is none."""
+    if not days:
+        return None
+    older = [score for day, score in zip(days, scores, strict=True) if day <= days[-1] - span_days]
+    return scores[-1] - older[-1] if older else None
+
+
+def smoothed(days: Sequence[float], values: Sequence[float], half_life_days: float) -> list[float]:
+    """Exponentially weighted average on irregular dates: λ = 1 − 2^(−Δt/half-life)."""
+    level: list[float] = []
+    for index, value in enumerate(values):
+        if index == 0:
+            level.append(value)
+            continue
+        share = 1.0 - 2.0 ** (-(days[index] - days[index - 1]) / half_life_days)
+        level.append(level[-1] + share * (value - level[-1]))
+    return level
+
+
+def theil_sen(at: Sequence[float], values: Sequence[float]) -> float:
+    """Median of the slopes of all pairs, per unit of ``at``; 0 without two different moments."""
+    pairs = combinations(zip(at, values, strict=True), 2)
+    slopes = [(later[1] - earlier[1]) / (later[0] - earlier[0]) for earlier, later in pairs if later[0] != earlier[0]]
+    return float(np.median(slopes)) if slopes else 0.0
+
+
+def mann_kendall_p(values: Sequence[float]) -> float:
+    """Two-sided p of no trend: normal approximation with ties and continuity correction."""
+    n = len(values)
+    balance = sum((later > earlier) - (later < earlier) for earlier, later in combinations(values, 2))
+    _, ties = np.unique(np.asarray(values, dtype=np.float64), return_counts=True)
+    variance = (n * (n - 1) * (2 * n + 5) - sum(int(t) * (int(t) - 1) * (2 * int(t) + 5) for t in ties)) / 18.0
+    if variance <= 0 or balance == 0:
+        return 1.0
+    return math.erfc((abs(balance) - 1) / math.sqrt(2.0 * variance))
+
+
+def page_hinkley(values: Sequence[float], delta: float) -> list[float]:
+    """How far the cumulative sum has fallen below its maximum, for a fall of the mean (running mean)."""
+    mean, total, highest = 0.0, 0.0, -math.inf
+    statistic: list[float] = []
+    for index, value in enumerate(values):
+        mean += (value - mean) / (index + 1)
+        total += value - mean + delta
+        highest = max(highest, total)
+        statistic.append(highest - total)
+    return statistic
+
+
+def level_break(weekly: Sequence[float], delta: float = 0.5, threshold: float = 15.0) -> int | None:
+    """The first week in which the raw score is taken to have dropped to a lower level, or None."""
+    for index, statistic in enumerate(page_hinkley(weekly, delta)):
+        if statistic > threshold:
+            return index
+    return None

@@ -1,0 +1,101 @@
+"""The cheapest set of steps that adds up to a gain: a multiple-choice knapsack, solved exactly.
+
+It never rounds gains and never takes the greedy way, which is exact for concave curves only.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["Choice", "Option", "cheapest"]
+
+_ROUNDING: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """Take ``steps`` steps of one action: what it gains and what it costs."""
+
+    steps: int
+    gain: float
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A partial plan: how many steps of each action considered so far."""
+
+    cost: float
+    actions: int
+    """How many actions take at least one step."""
+    gain: float
+    steps: tuple[int, ...]
+
+
+def cheapest(options: Sequence[Sequence[Option]], gap: float) -> Choice | None:
+    """One option per action with total gain of at least ``gap`` at the least cost.
+
+    Args:
+        options: per action its options with at least one step; doing nothing is always possible.
+        gap: points to gain.
+
+    Returns:
+        The cheapest choice; of equally cheap ones that with fewer actions, then the larger gain.
+        None if all actions together do not suffice.
+
+    The plans are built action by action, keeping only those that gain more than any cheaper one
+    and that can still reach the gap at no more than a cost known to suffice.
+    """
+    best_gains = [max((option.gain for option in each), default=0.0) for each in options]
+    still_possible = sum(max(gain, 0.0) for gain in best_gains)
+    if still_possible < gap - _ROUNDING:
+        return None
+    ceiling = _sufficient_cost(options, gap)
+    plans = [Choice(0.0, 0, 0.0, ())]
+    for each, best in zip(options, best_gains, strict=True):
+        still_possible -= max(best, 0.0)
+        grown = [_grow(plan, option) for plan in plans for option in (Option(0, 0.0, 0.0), *each)]
+        plans = _undominated(
+            plan
+            for plan in grown
+            if plan.gain + still_possible >= gap - 2 * _ROUNDING and plan.cost <= ceiling + _ROUNDING
+        )
+    enough = [plan for plan in plans if plan.gain >= gap - _ROUNDING]
+    return min(enough, key=_preference, default=None)
+
+
+def _grow(plan: Choice, option: Option) -> Choice:
+    # costs are compared for equality, so they must not depend on the order of additions
+    cost = round(plan.cost + option.cost, 9)
+    steps = (*plan.steps, option.steps)
+    return Choice(cost, plan.actions + (option.steps > 0), plan.gain + option.gain, steps)
+
+
+def _preference(plan: Choice) -> tuple[float, int, float]:
+    return plan.cost, plan.actions, -round(plan.gain, 9)
+
+
+def _undominated(plans: Iterable[Choice]) -> list[Choice]:
+    """Plans that gain more than every plan preferred to them.
+
+    Whatever is added to a plan can be added to a preferred one that gains as much, and the sum is
+    preferred again: cheaper, or as cheap with fewer actions.
+    """
+    kept: list[Choice] = []
+    for plan in sorted(plans, key=_preference):
+        if not kept or plan.gain > kept[-1].gain + _ROUNDING:
+            kept.append(plan)
+    return kept
+
+
+def _sufficient_cost(options: Sequence[Sequence[Option]], gap: float) -> float:
+    """What some sufficient plan costs, greedily by gain per cost: an upper bound for the search."""
+    offers = [(index, option) for index, each in enumerate(options) for option in each]
+    offers.sort(key=lambda offer: -offer[1].gain / max(offer[1].cost, 1e-12))
+    taken: dict[int, Option] = {}
+    for index, option in offers:
+        if sum(one.gain for one in taken.values()) >= gap:
+            break
+        if index not in taken or option.gain > taken[index].gain:
+            taken[index] = option
+    return sum(option.cost for option in taken.values())

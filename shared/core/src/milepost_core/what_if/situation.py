@@ -1,0 +1,84 @@
+"""One scored account as the ground of what-ifs, and the same account with some values changed.
+
+It never stores anything and never touches the readings it was given.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from milepost_core.cohorts import Cohort, CohortColumn
+from milepost_core.model import ScoreModel, Signal
+from milepost_core.model.sources import TimeToFirst
+from milepost_core.readings import Readings, Status
+from milepost_core.scoring import Population, Scores, SignalState, score
+
+__all__ = ["Situation", "UnknownSignal", "rescored"]
+
+
+class UnknownSignal(KeyError):
+    """The model has no signal of that id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One scored account, ready for what-ifs."""
+
+    model: ScoreModel
+    population: Population
+    readings: Readings
+    scores: Scores
+    row: int = 0
+    """The account's place in the batch."""
+    cohort: Cohort = field(default_factory=dict)
+
+    @property
+    def raw_score(self) -> float:
+        """The score before gates; NaN if there is none."""
+        return float(self.scores.raw_score[self.row])
+
+    def weight(self, index: int) -> float:
+        """Effective weight of a signal."""
+        return float(self.scores.effective_weight[self.row, index])
+
+    def points(self, index: int) -> float:
+        """y of a signal."""
+        return float(self.scores.y[self.row, index])
+
+    def value(self, index: int) -> float:
+        """Raw value of a signal, NaN if it is a word or missing."""
+        return float(self.readings.raw[self.row, index])
+
+    def peers(self, signal: Signal) -> CohortColumn | None:
+        """The account's own peers for a signal."""
+        column = self.cohort.get(signal.id)
+        return None if column is None else column.slice(slice(self.row, self.row + 1))
+
+    def can_move(self, index: int) -> bool:
+        """The signal was observed as a number, carries weight, and is not past for good."""
+        observed = self.scores.state[self.row, index] == SignalState.OBSERVED
+        past = isinstance(self.model.signals[index].source, TimeToFirst)
+        return bool(observed) and not past and self.weight(index) > 0 and not math.isnan(self.value(index))
+
+
+def rescored(situation: Situation, changes: Mapping[str, float | str]) -> Scores:
+    """The account's scores if some signals had other raw values, measured just now.
+
+    Raises:
+        UnknownSignal: a change names a signal the model does not have.
+    """
+    row = situation.readings.row(situation.row)
+    words = np.full(row.raw.shape, None, dtype=np.object_) if row.category is None else row.category.copy()
+    changed = Readings(row.raw.copy(), words, row.status.copy(), row.censored.copy(), row.age_days.copy())
+    for name, value in changes.items():
+        place = situation.model.signal_index.get(name)
+        if place is None:
+            raise UnknownSignal(name)
+        changed.raw[0, place] = math.nan if isinstance(value, str) else value
+        words[0, place] = value if isinstance(value, str) else None
+        changed.status[0, place], changed.censored[0, place], changed.age_days[0, place] = Status.OK, False, 0.0
+    rows = slice(situation.row, situation.row + 1)
+    cohort = {name: column.slice(rows) for name, column in situation.cohort.items()}
+    return score(situation.model, Population(situation.population.age_days[rows]), changed, cohort)

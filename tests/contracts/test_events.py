@@ -1,0 +1,51 @@
+"""Claims about the feed of events: rows stored by former versions are still read, and a plain event is what we say."""
+
+import pytest
+from pydantic import ValidationError
+
+from milepost_contracts.events import COLUMNS, EventRow, PlainEvent
+
+STORED = {
+    "id": 1,
+    "event_id": "5f0c8a3b9d2e4f61a7b8c9d0e1f20314",
+    "account_id": "01a20286-2883-7087-a895-ea903e7ddf1d",
+    "type": "ticket.opened",
+    "occurred_at": "2026-11-01T09:30:00Z",
+    "recorded_at": "2026-11-01T09:30:01.5Z",
+    "actor": None,
+    "role": None,
+    "item": "hubspot:1:ticket:7",
+    "value": None,
+    "value_text": None,
+    "properties": {"severity": "high"},
+    "source": "hubspot",
+    "connection_id": None,
+    "delivery_id": "01a20286-29f4-7fe6-b517-a4391298f839",
+    "correlation_id": "a-correlation",
+}
+
+
+def test_a_stored_row_of_the_first_version_is_read() -> None:
+    row = EventRow.model_validate(STORED)
+    assert (row.item, row.properties, row.correlation_id) == (
+        "hubspot:1:ticket:7",
+        {"severity": "high"},
+        "a-correlation",
+    )
+
+
+def test_a_column_that_a_later_version_adds_is_ignored() -> None:
+    assert EventRow.model_validate(STORED | {"weather": "fine"}) == EventRow.model_validate(STORED)
+
+
+def test_the_columns_are_the_fields_in_their_order() -> None:
+    assert [name.strip() for name in COLUMNS.split(",")] == list(EventRow.model_fields)
+
+
+@pytest.mark.parametrize("value", [True, [1], {"a": 1}, float("nan"), float("inf"), "x" * 4097])
+def test_a_value_is_a_finite_number_or_a_text(value: object) -> None:
+    event = {"id": "1", "type": "a.b", "account": "external:a", "occurred_at": "2026-01-01T00:00:00Z"}
+    assert PlainEvent.model_validate(event | {"value": 4}).value == 4.0
+    assert PlainEvent.model_validate(event | {"value": "high"}).value == "high"
+    with pytest.raises(ValidationError):
+        PlainEvent.model_validate(event | {"value": value})

@@ -1,0 +1,86 @@
+"""Claims about cadence: who may start, what a due step does, and why a playbook did not reach an account."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from milepost_core.cadence import (
+    FRESH_FOR,
+    Exit,
+    Perform,
+    Pursuit,
+    Standing,
+    decide_step,
+    may_start,
+    why_not,
+)
+from milepost_core.playbooks import BandTrigger, Declines, EmailStep, Playbook, Starts
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+DROP = BandTrigger(("yellow", "red"), "down", True)
+PLAYBOOK = Playbook("p", 1, "P", "", DROP, timedelta(days=7), (EmailStep("a", "owner", "s", "t", "h"),))
+
+
+def start(pursuit: Pursuit, changed_at: datetime = NOW) -> str:
+    found = may_start(PLAYBOOK, pursuit, changed_at, NOW)
+    return found.code if isinstance(found, Declines) else "starts"
+
+
+def test_an_account_without_a_history_starts() -> None:
+    assert start(Pursuit(False, None)) == "starts"
+
+
+def test_one_run_at_a_time() -> None:
+    assert start(Pursuit(True, NOW - timedelta(days=60))) == "already_running"
+
+
+@pytest.mark.parametrize(("days", "expected"), [(0, "too_soon"), (6.99, "too_soon"), (7, "starts"), (30, "starts")])
+def test_not_again_within_the_re_entry_time(days: float, expected: str) -> None:
+    assert start(Pursuit(False, NOW - timedelta(days=days))) == expected
+
+
+def test_a_change_that_waited_for_days_is_no_news() -> None:
+    assert start(Pursuit(False, None), NOW - FRESH_FOR) == "starts"
+    assert start(Pursuit(False, None), NOW - FRESH_FOR - timedelta(seconds=1)) == "stale_change"
+
+
+def test_a_playbook_without_re_entry_time_starts_at_every_drop() -> None:
+    again = Playbook("p", 1, "P", "", DROP, timedelta(0), PLAYBOOK.steps)
+
+    assert may_start(again, Pursuit(False, NOW), NOW, NOW) == Starts()
+
+
+@pytest.mark.parametrize(
+    ("to", "band", "expected"),
+    [
+        (("yellow", "red"), "red", "perform"),
+        (("yellow", "red"), "yellow", "perform"),
+        (("yellow", "red"), "green", "recovered"),
+        (("red",), "yellow", "recovered"),
+        (("yellow",), "red", "moved_on"),
+        (("yellow", "red"), "unknown", "health_unknown"),
+    ],
+)
+def test_a_due_step_looks_at_today(to: tuple[str, ...], band: str, expected: str) -> None:
+    found = decide_step(BandTrigger(to, "down", True), band)  # type: ignore[arg-type]
+
+    assert (found.code if isinstance(found, Exit) else "perform") == expected
+    assert isinstance(found, Perform) == (expected == "perform")
+
+
+@pytest.mark.parametrize(
+    ("standing", "code"),
+    [
+        (Standing(True, "paused", "running", "", "sent", "sent", ""), "all_paused"),
+        (Standing(False, "paused", "running", "", "sent", "sent", ""), "playbook_paused"),
+        (Standing(False, "active", "running", "", "deferred", "not_reached", ""), "running"),
+        (Standing(False, "active", None, "", None, "", ""), "no_change"),
+        (Standing(False, "active", "done", "", "sent", "sent", ""), "sent"),
+        (Standing(False, "active", "done", "", "skipped", "too_soon", "again from Monday"), "too_soon"),
+    ],
+)
+def test_the_first_thing_in_the_way_is_named(standing: Standing, code: str) -> None:
+    found = why_not(standing)
+
+    assert found.code == code
+    assert found.sentence

@@ -1,0 +1,104 @@
+"""Claims about the schemas: from nothing to head equals the tables; two upgrades wait; old schemas are refused."""
+
+import asyncio
+import importlib
+from typing import Any
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from support.stores import Databases
+
+from milepost_devstack.schemas import SCHEMAS
+from milepost_runtime.database import Schema, SchemaTooOld, head_revision, open_pool, require_schema
+from milepost_runtime.migrations import configuration, engine, upgrade_all
+
+ROOMS = [pytest.param(schema, id=schema.name) for schema in SCHEMAS]
+
+
+@pytest.mark.parametrize("schema", ROOMS)
+async def test_migrating_from_nothing_to_head_equals_the_tables(database_url: str, schema: Schema) -> None:
+    metadata: sa.MetaData = importlib.import_module(f"{schema.package}.tables").METADATA
+
+    def compare(connection: sa.Connection) -> list[Any]:
+        options = {
+            "include_schemas": True,
+            "include_name": lambda name, kind, _parents: name == schema.name if kind == "schema" else True,
+            "include_object": lambda _object, name, _kind, _reflected, _to: name != "alembic_version",
+            "compare_type": True,
+            "compare_server_default": True,
+        }
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+
+    source = engine(database_url)
+    async with source.connect() as connection:
+        await connection.execute(sa.text(f'set role "{schema.role}"'))
+        difference = await connection.run_sync(compare)
+    await source.dispose()
+
+    assert difference == []
+    assert len(metadata.tables) > 3
+
+
+@pytest.mark.parametrize("schema", ROOMS)
+def test_the_head_that_processes_ask_for_is_the_head_of_the_history(schema: Schema) -> None:
+    assert ScriptDirectory.from_config(configuration(schema)).get_current_head() == head_revision(schema)
+
+
+@pytest.mark.parametrize("schema", ROOMS)
+async def test_a_role_owns_its_own_room_and_only_its_own(owner: asyncpg.Connection, schema: Schema) -> None:
+    owners = await owner.fetch(
+        "select distinct tableowner from pg_tables where schemaname = $1 and tablename <> 'alembic_version'",
+        schema.name,
+    )
+    writable = await owner.fetch(
+        "select schemaname from pg_tables where has_table_privilege($1, schemaname || '.' || tablename, 'insert')"
+        " and schemaname in ('ingest', 'scoring', 'playbooks') group by 1",
+        schema.role,
+    )
+
+    assert [row["tableowner"] for row in owners] == [schema.role]
+    assert [row["schemaname"] for row in writable] == [schema.name]
+
+
+@pytest.mark.parametrize(
+    ("reader", "readable"),
+    [
+        ("milepost_ingest", []),
+        ("milepost_scoring", ["ingest.event"]),
+        ("milepost_playbooks", ["scoring.change"]),
+    ],
+)
+async def test_a_service_sees_a_neighbours_feed_and_nothing_else_of_it(
+    owner: asyncpg.Connection, reader: str, readable: list[str]
+) -> None:
+    rows = await owner.fetch(
+        "select schemaname || '.' || tablename as name from pg_tables"
+        " where schemaname in ('ingest', 'scoring', 'playbooks')"
+        " and tableowner <> $1 and has_table_privilege($1, schemaname || '.' || tablename, 'select')"
+        " and has_schema_privilege($1, schemaname, 'usage') order by 1",
+        reader,
+    )
+
+    assert [row["name"] for row in rows] == readable
+
+
+async def test_two_upgrades_at_once_wait_for_one_another(databases: Databases) -> None:
+    url = await databases.empty()
+    await asyncio.gather(upgrade_all(url, SCHEMAS), upgrade_all(url, SCHEMAS))
+
+    for schema in SCHEMAS:
+        async with await open_pool(url, schema, process="test") as pool:
+            await require_schema(pool, schema)
+
+
+async def test_a_process_refuses_to_start_on_an_old_schema(databases: Databases) -> None:
+    url = await databases.clone()
+    schema = SCHEMAS[0]
+    async with await open_pool(url, schema, process="test") as pool:
+        await pool.execute("update alembic_version set version_num = '0000'")
+        with pytest.raises(SchemaTooOld, match="run `milepost migrate`"):
+            await require_schema(pool, schema)

@@ -1,0 +1,129 @@
+"""Tells an account's history to the feed as ingest would, in the words of the known answers; it checks nothing."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from support.reading import instant
+
+from milepost_runtime.ids import new_id
+
+_numbers = itertools.count(1)
+_FIELDS = frozenset({"t", "type", "actor", "role", "item", "value", "recorded_at", "id", "key", "properties"})
+_OPENS = {"ticket": "opened", "task": "created", "invoice": "issued"}
+_CLOSES = {"ticket": "resolved", "task": "completed", "invoice": "paid"}
+
+
+@dataclass(frozen=True)
+class Told:
+    """One event on its way into the feed."""
+
+    account_id: UUID
+    type: str
+    occurred_at: datetime
+    recorded_at: datetime | None = None
+    actor: str | None = None
+    role: str | None = None
+    item: str | None = None
+    value: float | None = None
+    value_text: str | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    event_id: str = ""
+    correlation_id: str = ""
+
+
+async def tell(owner: asyncpg.Connection, events: Sequence[Told]) -> None:
+    """Publish events in this order; `owner` is a plain connection without codecs."""
+    import json
+
+    rows = [
+        (
+            one.event_id or f"test:{next(_numbers)}",
+            one.account_id,
+            one.type,
+            one.occurred_at,
+            one.recorded_at or one.occurred_at,
+            one.actor,
+            one.role,
+            one.item,
+            one.value,
+            one.value_text,
+            json.dumps(dict(one.properties)),
+            one.correlation_id,
+        )
+        for one in events
+    ]
+    await owner.executemany(
+        "insert into ingest.event (event_id, account_id, type, occurred_at, recorded_at, actor, role, item, value,"
+        " value_text, properties, source, correlation_id)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, 'test', $12) on conflict do nothing",
+        rows,
+    )
+
+
+def events_of(account: Mapping[str, Any], account_id: UUID) -> list[Told]:
+    """The history of a known answer's account as events."""
+    start = instant(account["start_at"])
+    assert start is not None
+    loose = {key: value for key, value in account.items() if isinstance(value, str | int | float) and key != "start_at"}
+    attributes = {**loose, **(account.get("attributes") or {})}
+    # What is known of an account at all is known from long before its start.
+    told = [Told(account_id, "account.started", start)]
+    told.append(Told(account_id, "account.updated", start - timedelta(days=1000), properties=attributes))
+    told += [_event(one, account_id) for one in account.get("events") or []]
+    for item in account.get("items") or []:
+        told += _item(item, account_id)
+    for milestone in account.get("milestones") or []:
+        done = instant(milestone.get("done_at"))
+        if done is not None:
+            recorded = instant(milestone.get("recorded_at")) or done
+            told.append(Told(account_id, "milestone.completed", done, recorded, item=milestone["id"]))
+    return told
+
+
+def _event(one: Mapping[str, Any], account_id: UUID) -> Told:
+    value = one.get("value")
+    word = value if isinstance(value, str) else None
+    return Told(
+        account_id,
+        one["type"],
+        instant(one["t"]) or datetime.min.replace(tzinfo=UTC),
+        instant(one.get("recorded_at")),
+        one.get("actor"),
+        one.get("role"),
+        one.get("item"),
+        None if word is not None or value is None else float(value),
+        word,
+        {**(one.get("properties") or {}), **{key: more for key, more in one.items() if key not in _FIELDS}},
+    )
+
+
+def _item(item: Mapping[str, Any], account_id: UUID) -> Iterator[Told]:
+    kind, name = item["kind"], item.get("id") or f"item:{next(_numbers)}"
+    skipped = {"id", "kind", "opened_at", "closed_at", "recorded_at", "state"}
+    properties = {key: value for key, value in item.items() if key not in skipped}
+    opened, closed = instant(item["opened_at"]), instant(item.get("closed_at"))
+    assert opened is not None
+    recorded = instant(item.get("recorded_at")) or opened
+    opening = item.get("state") or _OPENS[kind]
+    yield Told(account_id, f"{kind}.{opening}", opened, recorded, item=name, properties=properties)
+    if closed is not None:
+        yield Told(account_id, f"{kind}.{_CLOSES[kind]}", closed, max(closed, recorded), item=name)
+
+
+async def plan(owner: asyncpg.Connection, account_id: UUID, milestones: Sequence[Mapping[str, Any]]) -> None:
+    """Give an account the milestones of a known answer."""
+    await owner.executemany(
+        "insert into scoring.milestone (account_id, milestone_id, label, weight, required, due_at)"
+        " values ($1, $2, $2, $3, true, $4)",
+        [(account_id, one["id"], float(one.get("weight", 1.0)), instant(one.get("due_at"))) for one in milestones],
+    )
+
+
+def new_account() -> UUID:
+    """An account that nobody has heard of."""
+    return new_id()

@@ -1,0 +1,297 @@
+"""The slow, obviously right reading: what each aggregation means, one account and one record at a time.
+
+It is the yardstick for whatever computes signals fast. It never vectorises, caches or guesses.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from support.records import (
+    Account,
+    Value,
+    days_between,
+    event_at,
+    event_key,
+    field_of,
+    instant,
+    item_key,
+    matches,
+    missing,
+    newest_versions,
+    number_or,
+    numbers_of,
+    recorded_at,
+    required,
+)
+
+from milepost_core.events import OUTCOME_TYPES
+from milepost_core.model import ScoreModel, Where, sources
+from milepost_core.readings import Readings, Status
+
+__all__ = ["Account", "Reader", "age_of", "instant", "read"]
+
+
+def age_of(account: Account, as_of: datetime) -> float:
+    start = instant(account.get("start_at"))
+    return math.nan if start is None else days_between(start, as_of)
+
+
+def read(account: Account, model: ScoreModel, as_of: object) -> Readings:
+    """All columns of one account as of a moment."""
+    moment = instant(as_of)
+    assert moment is not None
+    readings = Readings.empty(model, 1)
+    assert readings.category is not None
+    reader = Reader(account, moment, model.timezone)
+    for index, column in enumerate(model.columns):
+        value = reader.value(column.source)
+        readings.status[0, index] = value.status
+        readings.censored[0, index] = value.censored
+        readings.age_days[0, index] = math.nan if value.age_days is None else value.age_days
+        if isinstance(value.raw, str):
+            readings.category[0, index] = value.raw
+        elif value.raw is not None:
+            readings.raw[0, index] = value.raw
+    return readings
+
+
+class Reader:
+    """One account as it was known at one moment."""
+
+    def __init__(self, account: Account, as_of: datetime, timezone: str) -> None:
+        self.account = account
+        self.as_of = as_of
+        self.zone = ZoneInfo(timezone)
+        self.start = instant(account.get("start_at"))
+        self.age = age_of(account, as_of)
+        self.events = [
+            event
+            for event in newest_versions(account.get("events") or [], as_of, at="t", key=event_key)
+            if event_at(event) <= as_of and event["type"] not in OUTCOME_TYPES
+        ]
+        self.items = [
+            item
+            for item in newest_versions(account.get("items") or [], as_of, at="opened_at", key=item_key)
+            if required(item["opened_at"]) <= as_of
+        ]
+
+    # -- which records ------------------------------------------------------------------------------
+
+    def matching(self, where: Where, window_days: float | None = None) -> list[Account]:
+        """Visible events that match, inside the window: its lower edge is out, its upper edge in."""
+        return [
+            event
+            for event in self.events
+            if matches(event, where) and (window_days is None or self.days_ago(event) < window_days)
+        ]
+
+    def open_items(self, where: Where) -> list[Account]:
+        return [item for item in self.items if matches(item, where) and not self.is_closed(item)]
+
+    def is_closed(self, item: Account) -> bool:
+        closed = instant(item.get("closed_at"))
+        return closed is not None and closed <= self.as_of
+
+    def days_ago(self, event: Account) -> float:
+        return days_between(event_at(event), self.as_of)
+
+    def newest_age(self, events: Sequence[Account]) -> float | None:
+        return min((self.days_ago(event) for event in events), default=None)
+
+    def measured(self, raw: float | str, events: Sequence[Account]) -> Value:
+        return Value(raw, Status.OK, self.newest_age(events))
+
+    def too_new(self, source: sources.Denominator) -> bool:
+        least = getattr(source, "min_age_days", None)
+        return least is not None and not self.age >= least
+
+    # -- what they amount to ---------------------------------------------------------------------------
+
+    def value(self, source: sources.Denominator) -> Value:
+        """What one source says about the account."""
+        compute: dict[type, Callable[[Any], Value]] = {
+            sources.Count: self.count,
+            sources.Distinct: self.distinct,
+            sources.ActiveDays: self.active_days,
+            sources.Sum: self.sum,
+            sources.Mean: self.mean,
+            sources.DecayedSum: self.decayed_sum,
+            sources.Last: self.last,
+            sources.DaysSinceLast: self.days_since_last,
+            sources.TimeToFirst: self.time_to_first,
+            sources.Ratio: self.ratio,
+            sources.Slope: self.slope,
+            sources.Momentum: self.momentum,
+            sources.OpenItems: self.count_open,
+            sources.OverdueItems: self.count_overdue,
+            sources.OldestOpenAge: self.oldest_open_age,
+            sources.MilestoneProgress: self.milestone_progress,
+            sources.Breadth: self.breadth,
+            sources.Rate: self.rate,
+            sources.Attribute: self.attribute,
+            sources.Constant: lambda constant: Value(constant.value, Status.OK, 0.0),
+        }
+        return missing(Status.TOO_NEW) if self.too_new(source) else compute[type(source)](source)
+
+    def count(self, source: sources.Count) -> Value:
+        events = self.matching(source.where, source.window_days)
+        return self.measured(float(len(events)), events)
+
+    def distinct(self, source: sources.Distinct) -> Value:
+        events = self.matching(source.where, source.window_days)
+        values = {field_of(event, source.field) for event in events} - {None}
+        return self.measured(float(len(values)), events)
+
+    def active_days(self, source: sources.ActiveDays) -> Value:
+        events = self.matching(source.where, source.window_days)
+        dates = {event_at(event).astimezone(self.zone).date() for event in events}
+        return self.measured(float(len(dates)), events)
+
+    def sum(self, source: sources.Sum) -> Value:
+        events = self.matching(source.where, source.window_days)
+        return self.measured(math.fsum(numbers_of(events, source.field)), events)
+
+    def mean(self, source: sources.Mean) -> Value:
+        events = self.matching(source.where, source.window_days)
+        values = numbers_of(events, source.field)
+        if len(values) < source.min_n:
+            return missing(Status.NO_DATA)
+        return self.measured(math.fsum(values) / len(values), events)
+
+    def decayed_sum(self, source: sources.DecayedSum) -> Value:
+        events = self.matching(source.where, source.window_days)
+        total = math.fsum(
+            number_or(event, source.field, 1.0) * 2.0 ** (-self.days_ago(event) / source.half_life_days)
+            for event in events
+        )
+        return self.measured(total, events)
+
+    def last(self, source: sources.Last) -> Value:
+        spoken = [
+            event
+            for event in self.matching(source.where, source.window_days)
+            if field_of(event, source.field) is not None
+        ]
+        if not spoken:
+            return missing(Status.NEVER)
+        newest = max(spoken, key=lambda event: (event_at(event), recorded_at(event, "t")))
+        value = field_of(newest, source.field)
+        return Value(value if isinstance(value, str) else float(value), Status.OK, self.days_ago(newest))
+
+    def days_since_last(self, source: sources.DaysSinceLast) -> Value:
+        events = self.matching(source.where, source.window_days)
+        newest = self.newest_age(events)
+        if newest is not None:
+            return Value(newest, Status.OK, newest)
+        if source.never_is_age and not math.isnan(self.age):
+            return Value(self.age)
+        return missing(Status.NEVER)
+
+    def time_to_first(self, source: sources.TimeToFirst) -> Value:
+        if self.start is None:
+            return missing(Status.NO_DATA)
+        since = [event for event in self.matching(source.where) if event_at(event) >= self.start]
+        if not since:
+            return Value(self.age, Status.OK, 0.0, censored=True)
+        first = min(event_at(event) for event in since)
+        return self.measured(days_between(self.start, first), since)
+
+    def ratio(self, source: sources.Ratio) -> Value:
+        below, above = self.value(source.den), self.value(source.num)
+        if below.status != Status.OK or not isinstance(below.raw, int | float):
+            return missing(Status.NO_DENOMINATOR)
+        if above.status != Status.OK or not isinstance(above.raw, int | float):
+            return missing(above.status or Status.NO_DATA)
+        ages = [age for age in (above.age_days, below.age_days) if age is not None]
+        age = (
+            above.age_days if isinstance(source.den, sources.Attribute | sources.Constant) else min(ages, default=None)
+        )
+        if below.raw == 0:
+            return missing(Status.ZERO_DENOMINATOR) if source.zero_den is None else Value(source.zero_den, age_days=age)
+        share = above.raw / below.raw
+        return Value(share if source.max is None else min(share, source.max), Status.OK, age)
+
+    def slope(self, source: sources.Slope) -> Value:
+        counts, events = self.bucket_counts(source)
+        if not self.age >= source.bucket_days * source.buckets:
+            return missing(Status.TOO_NEW)
+        mean = sum(counts) / len(counts)
+        if mean == 0:
+            return missing(Status.NO_ACTIVITY)
+        middle = (len(counts) - 1) / 2
+        spread = sum((place - middle) ** 2 for place in range(len(counts)))
+        rise = sum((place - middle) * (count - mean) for place, count in enumerate(counts))
+        return self.measured(rise / spread / mean * 100.0, events)
+
+    def momentum(self, source: sources.Momentum) -> Value:
+        counts, events = self.bucket_counts(source)
+        if not self.age >= source.bucket_days * source.buckets:
+            return missing(Status.TOO_NEW)
+        half = len(counts) // 2
+        earlier, recent = sum(counts[:half]), sum(counts[half:])
+        return self.measured(math.log2((recent + 1) / (earlier + 1)), events)
+
+    def bucket_counts(self, source: sources.Slope | sources.Momentum) -> tuple[list[int], list[Account]]:
+        """Events per bucket, oldest first; a bucket holds its newer edge, not its older one."""
+        width, number = source.bucket_days, source.buckets
+        events = self.matching(source.where, width * number)
+        counts = [0] * number
+        for event in events:
+            for back in range(number):
+                if back * width <= self.days_ago(event) < (back + 1) * width:
+                    counts[number - 1 - back] += 1
+        return counts, events
+
+    def count_open(self, source: sources.OpenItems) -> Value:
+        return Value(float(len(self.open_items(source.where))), Status.OK, 0.0)
+
+    def count_overdue(self, source: sources.OverdueItems) -> Value:
+        due = [instant(item.get("due_at")) for item in self.open_items(source.where)]
+        return Value(float(sum(moment is not None and moment < self.as_of for moment in due)), Status.OK, 0.0)
+
+    def oldest_open_age(self, source: sources.OldestOpenAge) -> Value:
+        ages = [days_between(required(item["opened_at"]), self.as_of) for item in self.open_items(source.where)]
+        return Value(max(ages, default=0.0), Status.OK, 0.0)
+
+    def milestone_progress(self, source: sources.MilestoneProgress) -> Value:
+        earned, possible, ages = 0.0, 0.0, []
+        for milestone in self.account.get("milestones") or []:
+            due, done = instant(milestone.get("due_at")), self.done_at(milestone)
+            if done is None and (due is None or due > self.as_of):
+                continue
+            weight = float(milestone.get("weight", 1.0))
+            possible += weight
+            if done is not None:
+                late = 0.0 if due is None else max(0.0, days_between(due, done))
+                earned += weight * max(source.late_floor, 1.0 - late * source.late_penalty_per_day)
+                ages.append(days_between(done, self.as_of))
+        return Value(earned / possible, Status.OK, 0.0) if possible > 0 else missing(Status.NOTHING_DUE)
+
+    def done_at(self, milestone: Account) -> datetime | None:
+        """When the milestone was done, if that was known by now."""
+        done = instant(milestone.get("done_at"))
+        if done is None or done > self.as_of or recorded_at(milestone, "done_at") > self.as_of:
+            return None
+        return done
+
+    def breadth(self, source: sources.Breadth) -> Value:
+        events = self.matching(source.where, source.window_days)
+        seen = {event.get("role") for event in events} & set(source.expected)
+        return self.measured(len(seen) / len(source.expected), events)
+
+    def rate(self, source: sources.Rate) -> Value:
+        span = min(math.inf if source.window_days is None else source.window_days, self.age)
+        if not span > 0:
+            return missing(Status.TOO_NEW)
+        events = self.matching(source.where, source.window_days)
+        return self.measured(len(events) / span * 7.0, events)
+
+    def attribute(self, source: sources.Attribute) -> Value:
+        attributes = {**self.account, **(self.account.get("attributes") or {})}
+        value = attributes.get(source.name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return missing(Status.NO_DATA)
+        return Value(float(value), Status.OK, 0.0)
