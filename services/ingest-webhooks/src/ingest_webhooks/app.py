@@ -1,0 +1,65 @@
+"""The web process: the front door and the inbox's API; it relays nothing."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+
+from ingest_webhooks.problems import PROBLEMS
+from ingest_webhooks.routers import accounts, connections, deliveries, events, webhooks
+from ingest_webhooks.service import build
+from ingest_webhooks.settings import SCHEMA, IngestSettings
+from milepost_runtime.database import open_pool, require_schema
+from milepost_runtime.health import Readiness
+from milepost_runtime.hot import Answer, Application, HotRoute, HotRoutes, Receive, Scope
+from milepost_runtime.keys import KeyRing
+from milepost_runtime.queue import Hints
+from milepost_runtime.settings import load
+from milepost_runtime.web import RequestContext, add_operations, announced, new_app, serve
+
+NAME = "ingest-webhooks"
+
+
+def create(settings: IngestSettings) -> Application:
+    """Return the whole application, hot route first; its lifespan opens and closes everything."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        pool = await open_pool(settings.database_url, SCHEMA, process=f"{NAME} web", size=settings.database_pool_size)
+        hints = Hints(settings.redis_url)
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(pool.close)
+            await require_schema(pool, SCHEMA)
+            service = build(settings, pool, hints)
+            for part in (hints, service.doors, service.intake):
+                await part.start()
+                stack.push_async_callback(part.close)
+            await service.doors.refresh()
+            app.state.service = service
+            app.state.webhooks = webhooks.Webhooks(service)
+            app.state.keys = KeyRing(pool, SCHEMA)
+            app.state.readiness = Readiness(pool, hints, SCHEMA, settings.run_id)
+            await stack.enter_async_context(announced(NAME))
+            yield
+
+    app = new_app("Milepost: ingest-webhooks", __doc__ or "", lifespan, PROBLEMS)
+    for part in (webhooks, events, connections, deliveries, accounts):
+        app.include_router(part.router)
+    add_operations(app)
+
+    async def accept(scope: Scope, receive: Receive, request_id: str) -> Answer:
+        door: webhooks.Webhooks = app.state.webhooks
+        return await door.accept(scope, receive, request_id)
+
+    hot = HotRoute(frozenset({"POST"}), webhooks.PREFIX, b"", "/webhooks/{source}/{connection}", accept)
+    return HotRoutes(RequestContext(app, app), [hot])
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = load(IngestSettings)
+    serve(NAME, settings, create(settings), settings.ingest_port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Our own plain events, one or many; it never looks at an account."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from pydantic import Field, TypeAdapter, ValidationError
+
+from ingest_webhooks.dependencies import CorrelationId, MayIngest, TheService
+from ingest_webhooks.routers.webhooks import check_media
+from ingest_webhooks.sources.reading import read_json
+from milepost_contracts.events import EventsAccepted, PlainEvent
+from milepost_runtime.hot import read_body
+from milepost_runtime.problems import Problem, from_validation
+
+router = APIRouter(tags=["events"])
+BODY_LIMIT = 5 * 2**20
+MANY = 1_000
+_MAX_VALUES = 500_000
+_LIST: TypeAdapter[list[PlainEvent]] = TypeAdapter(Annotated[list[PlainEvent], Field(max_length=MANY)])
+_SCHEMA: dict[str, Any] = {
+    "oneOf": [PlainEvent.model_json_schema(), {"type": "array", "maxItems": MANY, "items": {"type": "object"}}]
+}
+
+
+@router.post(
+    "/events",
+    status_code=202,
+    summary="Tell what happened",
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}},
+)
+async def post_events(
+    request: Request, key: MayIngest, service: TheService, correlation_id: CorrelationId
+) -> EventsAccepted:
+    """Keep one plain event or a list of up to 1,000; the answer comes after the commit, repetition is harmless."""
+    check_media(dict(request.scope["headers"]))
+    document = read_json(await read_body(request.scope, request.receive, limit=BODY_LIMIT), _MAX_VALUES)
+    return await service.accepting.plain(key.name or key.id, _events_of(document), correlation_id)
+
+
+def _events_of(document: Any) -> list[PlainEvent]:
+    many = isinstance(document, list)
+    if many and len(document) > MANY:
+        raise Problem(422, "not_valid", f"Send at most {MANY} events at once.", errors=[_too_many(len(document))])
+    try:
+        return _LIST.validate_python(document if many else [document])
+    except ValidationError as error:
+        items = error.errors(include_url=False, include_input=False, include_context=False)
+        raise from_validation(
+            [{**item, "loc": ("body", *(item["loc"] if many else item["loc"][1:]))} for item in items[:100]]
+        ) from None
+
+
+def _too_many(number: int) -> dict[str, str]:
+    return {"pointer": "/", "detail": f"{number} events", "code": "too_long"}

@@ -1,0 +1,215 @@
+"""What a source reads and what it says: a received request in, normalised events out; no source's own word."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+from pydantic import BaseModel
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# A sender's clock may run ahead by this much; later instants are drawn back.
+AHEAD = timedelta(minutes=5)
+
+# What names an account itself; `hubspot:<portal>:ticket:<id>` names a thing that belongs to one.
+_ACCOUNT_PARTS = {"hubspot": 3, "salesforce": 3, "domain": 2}
+
+
+class Refused(Exception):
+    """The request is not shown to come from the provider; `code` is for machines, the text for people."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class AmbiguousHeader(Exception):
+    """A header that decides about authenticity came twice."""
+
+
+class Broken(Exception):
+    """This element cannot be understood; its neighbours can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request as it came over the wire; header names are lower case, `body` is untouched.
+
+    `uri` is scheme, host, path and query as the provider was told to call them; `named` is the headers by name.
+    """
+
+    method: str
+    uri: str
+    headers: Sequence[tuple[bytes, bytes]]
+    named: Mapping[bytes, bytes]
+    body: bytes
+
+    def header(self, name: bytes) -> bytes | None:
+        """Return the one value of a header, None without it; raises AmbiguousHeader when there are two."""
+        if len(self.named) < len(self.headers) and sum(key == name for key, _ in self.headers) > 1:
+            raise AmbiguousHeader(name.decode("ascii"))
+        return self.named.get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a source may know about a delivery beside its body."""
+
+    received_at: datetime
+    settings: BaseModel | None = None
+    sender: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NormalEvent:
+    """One event in our words, not yet on an account: `reference` says where it belongs.
+
+    `opens` allows an unknown reference to become a new account. `key` is 32 bytes that are equal for equal facts.
+    `type_if_resolved` replaces the type when this item was resolved before.
+    """
+
+    key: bytes
+    reference: str
+    type: str
+    occurred_at: datetime
+    opens: bool = False
+    actor: str | None = None
+    role: str | None = None
+    item: str | None = None
+    value: float | None = None
+    value_text: str | None = None
+    properties: dict[str, Any] = field(default_factory=dict)
+    type_if_resolved: str | None = None
+
+    @property
+    def event_id(self) -> str:
+        """The public id: the same for the same fact, however often it comes."""
+        return self.key[:16].hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """From `at` on, `reference` (a contact, a ticket, a domain) belongs to the account behind `account`.
+
+    A `primary` link outranks others; `removed` takes the link away again.
+    """
+
+    reference: str
+    account: str
+    at: datetime
+    primary: bool = False
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """The accounts behind `merged` live on behind `survivor`."""
+
+    survivor: str
+    merged: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a reference leads since `linked_at`; nowhere (None) when the link was taken away."""
+
+    account_id: UUID | None
+    linked_at: datetime
+    primary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why one element (by position; None: the whole body) could not be understood."""
+
+    position: int | None
+    reason: str
+
+
+@dataclass(slots=True)
+class Normalised:
+    """All that one body said; `ignored` counts authentic elements that are of no interest."""
+
+    events: list[NormalEvent] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    merges: list[Merge] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    ignored: int = 0
+    linked: int = 0
+
+
+class SourceSettings(BaseModel):
+    """A connection's settings for a source that has none."""
+
+    model_config = {"frozen": True, "extra": "forbid"}
+
+
+class Source(Protocol):
+    """A provider that we understand; both functions are pure."""
+
+    @property
+    def name(self) -> str:
+        """The word in the URL."""
+        ...
+
+    @property
+    def settings(self) -> type[BaseModel]:
+        """The shape of a connection's settings."""
+        ...
+
+    def verify(self, received: Received, secrets: Sequence[bytes], settings: BaseModel, now: float) -> None:
+        """Return if one of the secrets signed the request at about `now` (seconds).
+
+        Raises Refused or AmbiguousHeader.
+        """
+        ...
+
+    def normalise(self, body: bytes, context: Context) -> Normalised:
+        """Say what a body means; never raises for a body that merely is strange."""
+        ...
+
+
+def fact_key(*parts: str | int | None) -> bytes:
+    """Return SHA-256 over length-prefixed parts, so that ("ab", "c") and ("a", "bc") differ."""
+    digest = hashlib.sha256(b"ev1")
+    for part in parts:
+        raw = b"" if part is None else str(part).encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(4, "big"))
+        digest.update(raw)
+    return digest.digest()
+
+
+def delivery_key(source: str, connection_id: UUID | str, body: bytes) -> bytes:
+    """Return the identity of a delivery: the same bytes at the same door are the same delivery."""
+    head = f"dl1 {source} {connection_id} ".encode()
+    return hashlib.sha256(head + body).digest()
+
+
+def usable_instant(claimed: datetime, received_at: datetime) -> datetime:
+    """Return the instant that counts: the claimed one, not before 1970 and at most five minutes after receipt."""
+    return max(EPOCH, min(claimed, received_at + AHEAD))
+
+
+def instant_of_milliseconds(milliseconds: int) -> datetime:
+    """Return the instant of an epoch time in milliseconds; absurd numbers become the first or the last year."""
+    try:
+        return EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return datetime(9999, 12, 31, tzinfo=UTC) if milliseconds > 0 else datetime(1, 1, 1, tzinfo=UTC)
+
+
+def clean(text: str) -> str:
+    """Return text that a database can hold: U+0000 and lone surrogates become U+FFFD."""
+    if text.isascii():
+        return text.replace("\0", "\ufffd") if "\0" in text else text
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return whole.replace("\0", "\ufffd")
+
+
+def names_an_account(reference: str) -> bool:
+    """Tell whether a reference is a name of an account, not of a contact or a ticket of one."""
+    parts = reference.split(":")
+    return len(parts) == _ACCOUNT_PARTS.get(parts[0], len(parts)) and len(parts) > 1

@@ -1,0 +1,85 @@
+"""The plain events of `POST /events`, in our own words already; what is no plain event never gets this far."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from ingest_webhooks.shapes import (
+    Context,
+    NormalEvent,
+    Normalised,
+    Received,
+    Refused,
+    SourceSettings,
+    clean,
+    fact_key,
+    names_an_account,
+    usable_instant,
+)
+from milepost_contracts.events import PlainEvent
+
+# These name an account beyond doubt, so they may open one; a domain only hints at one.
+OPENING = ("external:", "hubspot:", "salesforce:")
+
+
+class Plain:
+    """The source `plain`: verified events, kept as the JSON list that `pack` writes."""
+
+    name = "plain"
+    settings: type[BaseModel] = SourceSettings
+
+    def verify(self, received: Received, secrets: Sequence[bytes], settings: BaseModel, now: float) -> None:
+        """Plain events come with an API key to a route of their own, never to a webhook's."""
+        raise Refused("signature_missing", "plain events are posted to /events")
+
+    def normalise(self, body: bytes, context: Context) -> Normalised:
+        """Say what a kept list means; it was checked when it was accepted."""
+        return Normalised(events=[_normal(raw, context) for raw in json.loads(body)])
+
+
+def plain_key(sender: str, event: PlainEvent) -> bytes:
+    """Return the identity of a plain event: the sender's own id under the sender's name."""
+    return fact_key("plain", sender, event.id)
+
+
+def pack(events: Sequence[PlainEvent]) -> bytes:
+    """Return the bytes to keep."""
+    kept = [event.model_dump(mode="json", exclude_defaults=True) for event in events]
+    return json.dumps(kept, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+
+
+def _normal(raw: dict[str, Any], context: Context) -> NormalEvent:
+    event = PlainEvent.model_validate(raw)
+    # Ids of ours are written in lower case, whoever writes them.
+    reference = clean(event.account if ":" in event.account else event.account.lower())
+    used = usable_instant(event.occurred_at, context.received_at)
+    properties: dict[str, Any] = _cleaned(event.properties)
+    if used != event.occurred_at:
+        properties["original_occurred_at"] = event.occurred_at.isoformat()
+    return NormalEvent(
+        key=plain_key(context.sender, event),
+        reference=reference,
+        opens=reference.startswith(OPENING) and names_an_account(reference),
+        type=event.type,
+        occurred_at=used,
+        actor=_text(event.actor),
+        role=_text(event.role),
+        item=_text(event.item),
+        value=None if isinstance(event.value, str) else event.value,
+        value_text=_text(event.value) if isinstance(event.value, str) else None,
+        properties=properties,
+    )
+
+
+def _text(text: str | None) -> str | None:
+    return None if text is None else clean(text)
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(name): _cleaned(one) for name, one in value.items()}
+    return [_cleaned(one) for one in value] if isinstance(value, list) else value

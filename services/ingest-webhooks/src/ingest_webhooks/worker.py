@@ -1,0 +1,27 @@
+"""The working process: relays what was kept; it takes no request from outside."""
+
+import asyncio
+from collections.abc import Sequence
+
+from ingest_webhooks.jobs import lanes
+from ingest_webhooks.service import build
+from ingest_webhooks.settings import SCHEMA, IngestSettings
+from milepost_runtime.database import Pool
+from milepost_runtime.lanes import Lane
+from milepost_runtime.queue import Hints
+from milepost_runtime.settings import load
+from milepost_runtime.worker import run_worker
+
+
+def main() -> None:
+    """Run the worker until it is told to stop."""
+    settings = load(IngestSettings)
+
+    def build_lanes(pool: Pool, hints: Hints) -> Sequence[Lane]:
+        return lanes(build(settings, pool, hints))
+
+    asyncio.run(run_worker("ingest-webhooks", settings, SCHEMA, build_lanes, health_port=settings.ingest_worker_port))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Claims about connections: secrets are shown once, rotate with overlap, and settings must make sense."""
+
+from .conftest import Bench, batch, change
+
+
+async def test_a_made_up_secret_is_shown_once_and_works(bench: Bench) -> None:
+    made = await bench.connect(secret=None)
+    listed = (await bench.client.get("/connections")).json()["items"]
+    changed = (await bench.client.patch(f"/connections/{made['id']}", json={"name": "renamed"})).json()
+
+    assert made["webhook_url"] == f"http://test/webhooks/hubspot/{made['id']}"
+    assert len(made["secret"]) >= 32
+    assert all(one["secret"] is None for one in listed)
+    assert (changed["name"], changed["secret"]) == ("renamed", None)
+    own = Bench(bench.app, bench.client, bench.pool, bench.service, made)
+    assert (await own.deliver(batch(change("company.creation", 51, 1)), made["secret"])).status_code == 200
+
+
+async def test_a_given_secret_is_never_shown_and_lies_sealed(bench: Bench) -> None:
+    made = await bench.connect(secret="given-by-hubspot-itself")
+    sealed = await bench.pool.fetchval(
+        "select sealed from ingest.connection_secret where connection_id = $1", made["id"]
+    )
+    assert made["secret"] is None
+    assert b"given-by" not in sealed
+
+
+async def test_during_a_rotation_both_secrets_pass_and_afterwards_only_the_new_one(bench: Bench) -> None:
+    made = await bench.connect(secret="the-first-secret")
+    own = Bench(bench.app, bench.client, bench.pool, bench.service, made)
+    path = f"/connections/{made['id']}/rotate"
+    rotated = (await bench.client.post(path, json={"secret": "the-second-secret", "overlap_seconds": 60})).json()
+    both = [
+        (await own.deliver(batch(change("company.creation", 52, number)), secret)).status_code
+        for number, secret in enumerate(("the-first-secret", "the-second-secret"))
+    ]
+    await bench.client.post(path, json={"secret": "the-third-secret", "overlap_seconds": 0})
+    after = [
+        (await own.deliver(batch(change("company.creation", 53, number)), secret)).status_code
+        for number, secret in enumerate(("the-first-secret", "the-second-secret", "the-third-secret"))
+    ]
+
+    assert rotated["older_secret_until"] is not None
+    assert (both, after) == ([200, 200], [401, 401, 200])
+
+
+async def test_settings_that_the_source_does_not_know_are_422_with_a_pointer(bench: Bench) -> None:
+    body = {"source": "hubspot", "name": "x", "settings": {"allow_v2": True, "properties": {"company.a": {}}}}
+    answer = await bench.client.post("/connections", json=body)
+    pointers = {error["pointer"] for error in answer.json()["errors"]}
+
+    assert answer.status_code == 422
+    assert pointers == {"/settings/allow_v2", "/settings/properties/company.a"}
+
+
+async def test_an_unknown_source_is_422(bench: Bench) -> None:
+    answer = await bench.client.post("/connections", json={"source": "plain", "name": "x"})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/source")
+
+
+async def test_changed_settings_count_for_the_next_delivery(bench: Bench) -> None:
+    made = await bench.connect()
+    own = Bench(bench.app, bench.client, bench.pool, bench.service, made)
+    rules = {"properties": {"company.tier": {"attribute": "segment"}}}
+    await bench.client.patch(f"/connections/{made['id']}", json={"settings": rules})
+    element = change("company.propertyChange", 54, 1, propertyName="tier", propertyValue="smb")
+    await own.deliver(batch(element))
+    await bench.relay()
+
+    assert [row["properties"] for row in await bench.events("hubspot:54:1")] == [{"segment": "smb"}]
+
+
+async def test_only_administrators_touch_connections(bench: Bench) -> None:
+    for method, path in (
+        ("GET", "/connections"),
+        ("POST", "/connections"),
+        ("DELETE", f"/connections/{bench.connection['id']}"),
+    ):
+        answer = await bench.client.request(method, path, headers={"authorization": ""})
+        assert answer.status_code == 401
