@@ -1,0 +1,1 @@
+"""Milepost's outreach: starts, advances and stops playbooks when the health of an account changes."""

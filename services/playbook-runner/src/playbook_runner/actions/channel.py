@@ -1,0 +1,60 @@
+"""What every channel offers to the lane that performs effects; it names no channel."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from milepost_core.effects import Doubt, Outcome
+
+
+@dataclass(frozen=True)
+class Sendable:
+    """One effect as a channel sees it: under which key, to whom, which bytes."""
+
+    key: bytes
+    recipient: str
+    payload: bytes
+    correlation_id: str
+
+
+class NotReached(Exception):
+    """The receiver could not be reached or would not talk to us: certainly nothing was done."""
+
+
+class Call(Protocol):
+    """An open line to the receiver."""
+
+    async def perform(self, may_write: Callable[[], bool]) -> Outcome:
+        """Make the call and say how it ended.
+
+        `may_write` is asked directly before the bytes that cannot be taken back; when it says no, nothing is written.
+        """
+        ...
+
+
+class Channel(Protocol):
+    """A way to the outside. `longest_call_s` bounds `perform`."""
+
+    @property
+    def name(self) -> str:
+        """The word under which effects name this channel."""
+        ...
+
+    @property
+    def doubt(self) -> Doubt:
+        """What this channel offers when the answer to a call is lost."""
+        ...
+
+    @property
+    def longest_call_s(self) -> float:
+        """After so many seconds `perform` has ended, one way or another."""
+        ...
+
+    def open(self, effect: Sendable) -> AbstractAsyncContextManager[Call]:
+        """Reach the receiver, before the effect counts as started. Raises NotReached."""
+        ...
+
+    async def ask(self, key: bytes) -> bool | None:
+        """Ask whether the call under this key was done; None when the receiver cannot say."""
+        ...

@@ -1,0 +1,142 @@
+"""Mail over SMTP; it writes a message at most once per call and never guesses how a lost answer would have read.
+
+SMTP knows no key and answers no question, so this channel is blind: an answer lost after the message was written
+leaves the effect in doubt.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from aiosmtplib import SMTP, SMTPException, SMTPResponseException
+
+from milepost_core.effects import Doubt, GiveUp, Outcome, Performed, TryLater, Unknown
+from milepost_runtime.failpoints import afp
+from playbook_runner.actions.channel import NotReached, Sendable
+from playbook_runner.actions.message import one_line
+from playbook_runner.settings import MailServer
+
+TROUBLE = (SMTPException, OSError, TimeoutError)
+GOODBYE_S = 2.0
+
+
+@dataclass(frozen=True)
+class EmailCall:
+    """A connection that has greeted; good for one message."""
+
+    smtp: SMTP
+    sender: str
+    effect: Sendable
+    limit_s: float
+
+    async def perform(self, may_write: Callable[[], bool]) -> Outcome:
+        """Hand the message over; whole call within `limit_s` seconds."""
+        until = asyncio.get_running_loop().time() + self.limit_s
+        refused = await self._envelope(until)
+        if refused is not None:
+            return refused
+        if not may_write():
+            return TryLater("the lease had run down before the message could be written")
+        return await self._message(until)
+
+    async def _envelope(self, until: float) -> Outcome | None:
+        """Name sender and recipient; nothing that fails here can have sent anything."""
+        try:
+            async with asyncio.timeout_at(until):
+                await self.smtp.mail(self.sender)
+                await self.smtp.rcpt(self.effect.recipient)
+        except SMTPResponseException as error:
+            return _refusal(error) or TryLater(_words(error))
+        except TROUBLE as error:
+            return TryLater(_words(error))
+        return None
+
+    async def _message(self, until: float) -> Outcome:
+        """Write the message; without a readable answer nobody knows what became of it."""
+        try:
+            async with asyncio.timeout_at(until):
+                reply = await self.smtp.data(self.effect.payload)
+        except SMTPResponseException as error:
+            return _refusal(error) or Unknown(_words(error))
+        except TROUBLE as error:
+            return Unknown(_words(error))
+        await afp("playbooks.perform.written")
+        return Performed(one_line(reply.message))
+
+
+def _refusal(error: SMTPResponseException) -> Outcome | None:
+    """A server's clear no: 4yz means later, 5yz means never. None for what is no answer by the protocol."""
+    if 400 <= error.code < 500:
+        return TryLater(_words(error))
+    if 500 <= error.code < 600:
+        return GiveUp(_words(error))
+    return None
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, SMTPResponseException):
+        return one_line(f"the mail server answered {error.code} {error.message}")
+    if isinstance(error, TimeoutError):
+        return "the mail server did not answer in time"
+    return one_line(f"the connection to the mail server failed ({type(error).__name__}: {error})")
+
+
+@dataclass(frozen=True)
+class EmailChannel:
+    """The mail server that a deployment uses."""
+
+    server: MailServer = field(repr=False)
+    sender: str
+    timeout_s: float
+
+    @property
+    def name(self) -> str:
+        """`email`."""
+        return "email"
+
+    @property
+    def doubt(self) -> Doubt:
+        """SMTP has neither keys nor questions."""
+        return Doubt.BLIND
+
+    @property
+    def longest_call_s(self) -> float:
+        """The limit of one call."""
+        return self.timeout_s
+
+    @contextlib.asynccontextmanager
+    async def open(self, effect: Sendable) -> AsyncIterator[EmailCall]:
+        """Connect, greet, turn TLS on and log in. Raises NotReached."""
+        smtp = self._client()
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                await smtp.connect()
+        except TROUBLE as error:
+            smtp.close()
+            raise NotReached(_words(error)) from None
+        try:
+            yield EmailCall(smtp, self.sender, effect, self.timeout_s)
+        finally:
+            with contextlib.suppress(*TROUBLE):
+                async with asyncio.timeout(GOODBYE_S):
+                    await smtp.quit()
+            smtp.close()
+
+    async def ask(self, key: bytes) -> bool | None:
+        """Nobody to ask."""
+        return None
+
+    def _client(self) -> SMTP:
+        server = self.server
+        return SMTP(
+            hostname=server.host,
+            port=server.port,
+            username=server.username,
+            password=server.password,
+            # Named, so that no lookup of the machine's own name can hold the greeting up.
+            local_hostname=self.sender.rpartition("@")[2],
+            timeout=self.timeout_s,
+            use_tls=server.scheme == "smtps",
+            start_tls=True if server.scheme == "smtp+starttls" else None if server.scheme == "smtp" else False,
+        )

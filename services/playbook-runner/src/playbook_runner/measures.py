@@ -1,0 +1,8 @@
+"""What the runner counts; no label ever holds an id or an address."""
+
+from prometheus_client import Counter
+
+from milepost_runtime.metrics import REGISTRY
+
+EFFECTS = Counter("milepost_effects", "Moves of effects", ["channel", "move"], registry=REGISTRY)
+STEPS = Counter("milepost_steps", "What became of due steps", ["outcome"], registry=REGISTRY)

@@ -1,0 +1,81 @@
+"""Resolving by hand: what a person decides about an effect in doubt, and the cancelling of a run; it calls nobody."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import structlog
+
+from milepost_core.effects import RESOLUTIONS, EffectState, Move, Resolution, moved
+from milepost_runtime.database import Pool
+from milepost_runtime.queue import Hints
+from playbook_runner.absorbing import Absorbing
+from playbook_runner.measures import EFFECTS
+from playbook_runner.queries import advancing as runs
+from playbook_runner.queries import ledger
+from playbook_runner.queries import performing as queries
+from playbook_runner.queries.performing import Moving
+
+log = structlog.get_logger()
+
+
+class EffectUnknown(Exception):
+    """There is no effect under this key."""
+
+
+class RunUnknown(Exception):
+    """There is no such run."""
+
+
+class RunEnded(Exception):
+    """The run has ended already; there is nothing to cancel."""
+
+
+@dataclass(frozen=True)
+class Resolving:
+    """What people may do about runs and effects."""
+
+    pool: Pool = field(repr=False)
+    absorbing: Absorbing
+    hints: Hints = field(repr=False)
+
+    async def resolve(self, key: bytes, resolution: Resolution, by: str) -> None:
+        """Settle an effect that is in doubt or parked: it was sent, send it again, or drop it.
+
+        Raises EffectUnknown, or IllegalMove from any other state.
+        """
+        move = RESOLUTIONS[resolution]
+        async with self.pool.acquire() as connection, connection.transaction():
+            state = await queries.state_of(connection, key)
+            if state is None:
+                raise EffectUnknown(f"there is no effect {key.hex()}")
+            moved(EffectState(state), move)
+            wait = 0.0 if move is Move.RESEND else None
+            effect = await queries.move(connection, Moving(key, move, None, f"decided by {by}", wait))
+            assert effect is not None, "the row is locked and the law allows the move"
+            further = await self.absorbing.effect_moved(connection, effect, move)
+        EFFECTS.labels(effect["channel"], move.value).inc()
+        log.info("effect_resolved", effect=key.hex(), resolution=resolution, by=by)
+        self.hints.nudge("playbooks.perform" if move is Move.RESEND else "playbooks.advance")
+        if further:
+            log.info("run_goes_on", run_id=str(effect["run_id"]))
+
+    async def cancel(self, run_id: UUID, by: str) -> None:
+        """Stop a run: what has not been started will not be. Raises RunUnknown or RunEnded."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            await runs.stop_waiting(connection, run_id)
+            run = await runs.lock_run(connection, run_id)
+            if run is None:
+                raise RunUnknown(f"there is no run {run_id}")
+            if not await runs.end_run(connection, run_id, "cancelled", "cancelled", f"cancelled by {by}"):
+                raise RunEnded(f"the run {run_id} has ended already")
+            entry = ledger.Entry(
+                account_id=run["account_id"],
+                playbook_id=run["playbook_id"],
+                outcome="cancelled",
+                code="run_cancelled",
+                reason=f"cancelled by {by}",
+                correlation_id=run["correlation_id"],
+                run_id=run_id,
+            )
+            await ledger.add(connection, [entry])
+        log.info("run_cancelled", run_id=str(run_id), by=by)

@@ -1,0 +1,1 @@
+"""The routes of the runner, one file per subject."""

@@ -1,0 +1,37 @@
+"""Routes about runs; it decides nothing."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from milepost_runtime.keys import Principal, require_scope
+from playbook_runner.dependencies import Use
+from playbook_runner.views import RunList, RunState, RunView
+
+router = APIRouter(tags=["runs"])
+
+
+@router.get("/runs", dependencies=[require_scope("read")], summary="Runs, newest first")
+async def list_runs(
+    use: Use,
+    account: Annotated[UUID | None, Query(description="Only this account")] = None,
+    state: Annotated[RunState | None, Query()] = None,
+    cursor: Annotated[UUID | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> RunList:
+    """Send `cursor` back for the next page."""
+    return await use.reading.runs(account, state, cursor, limit)
+
+
+@router.get("/runs/{run_id}", dependencies=[require_scope("read")], summary="One run")
+async def get_run(use: Use, run_id: UUID) -> RunView:
+    """With its steps and effects."""
+    return await use.reading.run(run_id)
+
+
+@router.post("/runs/{run_id}/cancel", summary="Stop a run")
+async def cancel_run(use: Use, run_id: UUID, who: Annotated[Principal, require_scope("playbooks")]) -> RunView:
+    """What has not been started will not be; what is under way ends as it ends."""
+    await use.resolving.cancel(run_id, who.name)
+    return await use.reading.run(run_id)

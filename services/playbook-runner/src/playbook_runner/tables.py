@@ -1,0 +1,205 @@
+"""The tables of the schema `playbooks`, as they stand at head; it never reads or writes a row.
+
+Every unique key of a table that speaks of an account contains `account_id`: it is the distribution key. Where rows
+are looked up by their own id, the id comes first in that key.
+"""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import BYTEA, JSONB
+from sqlmodel import Field, SQLModel
+
+from milepost_runtime.columns import ApiKeyColumns, CursorColumns, LaneColumns, metadata
+from playbook_runner.settings import SCHEMA
+
+METADATA = metadata(SCHEMA)
+STAMP = sa.DateTime(timezone=True)
+NOW = "clock_timestamp()"
+
+PLAYBOOK_STATES = ("active", "paused", "retired")
+RUN_STATES = ("running", "done", "cancelled")
+STEP_STATES = ("due", "performing", "done", "skipped", "failed", "cancelled")
+# `leased` is not stored: it is `ready` under a lease that has not run out.
+EFFECT_STATES = (
+    "ready", "started", "in_doubt", "done", "failed_permanent", "parked", "cancelled", "suppressed",
+)  # fmt: skip
+LEDGER_OUTCOMES = (
+    "sent", "deferred", "capped", "suppressed", "skipped", "in_doubt", "parked", "failed", "cancelled",
+)  # fmt: skip
+
+
+def _key(kind: Any) -> Any:
+    return Field(sa_column=sa.Column(kind, primary_key=True, autoincrement=False))
+
+
+def _must(kind: Any, default: str | None = None) -> Any:
+    """A column that is never null; `default` is an SQL expression that the server fills in."""
+    server_default = None if default is None else sa.text(default)
+    return Field(sa_column=sa.Column(kind, nullable=False, server_default=server_default))
+
+
+def _may(kind: Any) -> Any:
+    return Field(default=None, sa_column=sa.Column(kind, nullable=True))
+
+
+def _one_of(column: str, words: tuple[str, ...]) -> sa.CheckConstraint:
+    listed = ", ".join(f"'{word}'" for word in words)
+    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _waiting(table: str) -> sa.Index:
+    """The index of a lane: only rows that wait for something are in it."""
+    return sa.Index(f"ix_{table}_waiting", "next_at", postgresql_where=sa.text("next_at IS NOT NULL"))
+
+
+class Playbook(SQLModel, table=True):
+    """One version of a playbook; at most one version of an id is not retired."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (
+        _one_of("state", PLAYBOOK_STATES),
+        sa.Index("uq_playbook_current", "id", unique=True, postgresql_where=sa.text("state <> 'retired'")),
+    )
+    id: str = _key(sa.Text)
+    version: int = _key(sa.Integer)
+    document: dict[str, Any] = _must(JSONB)
+    state: str = _must(sa.Text)
+    created_at: datetime = _must(STAMP, NOW)
+    activated_at: datetime | None = _may(STAMP)
+
+
+class Run(SQLModel, table=True):
+    """One pass of one playbook version for one change of one account."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (
+        _one_of("state", RUN_STATES),
+        sa.UniqueConstraint("account_id", "playbook_id", "change_id"),
+        sa.UniqueConstraint("account_id", "trigger_key"),
+        sa.Index(
+            "uq_run_open", "account_id", "playbook_id", unique=True, postgresql_where=sa.text("state = 'running'")
+        ),
+        sa.Index(None, "account_id", "playbook_id", "started_at"),
+    )
+    id: UUID = _key(sa.Uuid)
+    account_id: UUID = _key(sa.Uuid)
+    playbook_id: str = _must(sa.Text)
+    version: int = _must(sa.Integer)
+    change_id: int = _must(sa.BigInteger)
+    trigger_key: bytes = _must(BYTEA)
+    state: str = _must(sa.Text)
+    because: str = _must(sa.Text, "''")
+    correlation_id: str = _must(sa.Text, "''")
+    started_at: datetime = _must(STAMP, NOW)
+    ended_at: datetime | None = _may(STAMP)
+    end_code: str | None = _may(sa.Text)
+    end_reason: str = _must(sa.Text, "''")
+
+
+class Step(LaneColumns, table=True):
+    """One node of a run: `due` waits in the lane, `performing` waits for its effect."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (
+        _one_of("state", STEP_STATES),
+        sa.UniqueConstraint("account_id", "run_id", "path", "iteration"),
+        sa.Index(None, "run_id"),
+        _waiting("step"),
+    )
+    id: UUID = _key(sa.Uuid)
+    account_id: UUID = _key(sa.Uuid)
+    run_id: UUID = _must(sa.Uuid)
+    path: str = _must(sa.Text)
+    iteration: int = _must(sa.Integer, "0")
+    kind: str = _must(sa.Text)
+    state: str = _must(sa.Text)
+    attempts: int = _must(sa.SmallInteger, "0")
+    reason: str = _must(sa.Text, "''")
+    created_at: datetime = _must(STAMP, NOW)
+    ended_at: datetime | None = _may(STAMP)
+
+
+class Effect(LaneColumns, table=True):
+    """One intended change outside, rendered once; repeated byte for byte, or not at all."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (
+        _one_of("state", EFFECT_STATES),
+        sa.CheckConstraint("octet_length(key) = 32", name="key"),
+        sa.Index(None, "run_id"),
+        sa.Index("ix_effect_unclear", "created_at", postgresql_where=sa.text("state IN ('in_doubt', 'parked')")),
+        _waiting("effect"),
+        {"postgresql_with": {"fillfactor": 70}},
+    )
+    key: bytes = _key(BYTEA)
+    account_id: UUID = _key(sa.Uuid)
+    run_id: UUID = _must(sa.Uuid)
+    step_id: UUID = _must(sa.Uuid)
+    channel: str = _must(sa.Text)
+    recipient: str = _must(sa.Text)
+    payload: bytes = _must(BYTEA)
+    state: str = _must(sa.Text)
+    attempts: int = _must(sa.SmallInteger, "0")
+    reason: str = _must(sa.Text, "''")
+    remote_id: str | None = _may(sa.Text)
+    correlation_id: str = _must(sa.Text, "''")
+    created_at: datetime = _must(STAMP, NOW)
+    done_at: datetime | None = _may(STAMP)
+
+
+class Attempt(SQLModel, table=True):
+    """One try of an effect, under the fencing number it was made with."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    effect_key: bytes = _key(BYTEA)
+    fence: int = _key(sa.BigInteger)
+    account_id: UUID = _key(sa.Uuid)
+    started_at: datetime = _must(STAMP, NOW)
+    ended_at: datetime | None = _may(STAMP)
+    outcome: str | None = _may(sa.Text)
+    error: str = _must(sa.Text, "''")
+
+
+class Ledger(SQLModel, table=True):
+    """What became of every reason to write to somebody; rows are added and never changed."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (_one_of("outcome", LEDGER_OUTCOMES), sa.Index(None, "account_id", "id"))
+    id: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger, sa.Identity(always=True), primary_key=True))
+    account_id: UUID = _key(sa.Uuid)
+    playbook_id: str = _must(sa.Text)
+    change_id: int | None = _may(sa.BigInteger)
+    run_id: UUID | None = _may(sa.Uuid)
+    effect_key: bytes | None = _may(BYTEA)
+    at: datetime = _must(STAMP, NOW)
+    outcome: str = _must(sa.Text)
+    code: str = _must(sa.Text)
+    reason: str = _must(sa.Text, "''")
+    correlation_id: str = _must(sa.Text, "''")
+
+
+class Control(SQLModel, table=True):
+    """The one switch; the table has exactly one row."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (sa.CheckConstraint("id = 1", name="one_row"),)
+    id: int = _key(sa.SmallInteger)
+    paused: bool = _must(sa.Boolean, "false")
+    changed_at: datetime = _must(STAMP, NOW)
+    changed_by: str = _must(sa.Text, "''")
+
+
+class Cursor(CursorColumns, table=True):
+    """How far the runner has come in the feeds that it reads."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+
+
+class ApiKey(ApiKeyColumns, table=True):
+    """The keys that this service accepts."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __tablename__ = "api_key"

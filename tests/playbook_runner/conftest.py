@@ -1,0 +1,71 @@
+"""A runner of the test's own: its tables emptied, a real mail server, a real HTTP border to the scoring API."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from support.health_server import HealthServer, health_server
+from support.mail_server import MailServer, mail_server
+from support.outreach import Outreach
+
+from milepost_runtime.database import Pool
+from milepost_runtime.queue import Hints
+from milepost_runtime.settings import load
+from playbook_runner.documents import shipped
+from playbook_runner.service import build_runner, scoring_http
+from playbook_runner.settings import RunnerSettings
+from playbook_runner.starting import ensure_feed_cursor
+
+TABLES = "playbook, run, step, effect, attempt, ledger, cursor, api_key"
+
+
+@pytest.fixture(scope="module")
+async def scoring() -> AsyncIterator[HealthServer]:
+    async with health_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def mail() -> AsyncIterator[MailServer]:
+    async with mail_server() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str, scoring: HealthServer, mail: MailServer) -> RunnerSettings:
+    return load(
+        RunnerSettings,
+        {
+            "MILEPOST_ENVIRONMENT": "test",
+            "MILEPOST_DATABASE_URL": database_url,
+            "MILEPOST_REDIS_URL": redis_url,
+            "MILEPOST_SCORING_URL": scoring.url,
+            "MILEPOST_SCORING_API_KEY": scoring.key,
+            "MILEPOST_PUBLIC_URL_SCORING": "https://health.vendor.example",
+            "MILEPOST_SMTP_URL": mail.url,
+            "MILEPOST_RUNNER_MAIL_TIMEOUT_S": "2",
+        },
+    )
+
+
+@pytest.fixture
+async def empty(playbooks_pool: Pool, scoring_pool: Pool, scoring: HealthServer) -> None:
+    await playbooks_pool.execute(f"truncate {TABLES}")
+    await playbooks_pool.execute("update control set paused = false")
+    await scoring_pool.execute("truncate change")
+    scoring.forget()
+
+
+@pytest.fixture
+async def outreach(
+    empty: None,
+    settings: RunnerSettings,
+    playbooks_pool: Pool,
+    scoring_pool: Pool,
+    scoring: HealthServer,
+    mail: MailServer,
+) -> AsyncIterator[Outreach]:
+    async with scoring_http(settings) as client:
+        runner = build_runner(settings, playbooks_pool, Hints(settings.redis_url), client)
+        await runner.keeping.stock(shipped())
+        await ensure_feed_cursor(playbooks_pool)
+        yield Outreach(runner, playbooks_pool, scoring_pool, scoring, mail)

@@ -1,0 +1,168 @@
+"""Claims about templates and shipped playbooks: a small language, nothing hidden in it, copy that always renders."""
+
+import copy
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from support.outreach import PLAYBOOK, health_of
+
+from milepost_core.playbook_document import PlaybookInvalid
+from playbook_runner.briefing import SPARSE, SPECIMEN, NoReasons, brief, page_link
+from playbook_runner.documents import check_document, read_yaml, shipped
+from playbook_runner.templates import TemplateFailed, check, render
+
+SPECIMENS = (SPECIMEN, SPARSE)
+
+
+def codes(source: str, *, html: bool = False) -> set[str]:
+    return {problem.code for problem in check(source, "/steps/0/text", SPECIMENS, html=html)}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ account.__class__ }}",
+        "{{ account['__class__'] }}",
+        "{{ account.name.upper() }}",
+        "{{ range(10) }}",
+        "{{ account.name * 1000000 }}",
+        "{{ 'a' ~ 'b' }}",
+        "{{ 9 ** 9 ** 9 }}",
+        "{{ reasons | map(attribute='label') | list }}",
+        "{{ account.name | attr('upper') }}",
+        "{{ reasons[0:1] }}",
+        "{% for a in reasons %}{% for b in reasons %}x{% endfor %}{% endfor %}",
+        "{% for a in 'abc' %}{{ a }}{% endfor %}",
+        "{% include 'x' %}",
+        "{% import 'x' as y %}",
+        "{% extends 'x' %}",
+        "{% macro m() %}{% endmacro %}",
+        "{% set x = 1 %}",
+        "{% call m() %}{% endcall %}",
+        "{{ [1, 2] }}",
+        "{{ unfinished",
+        "{% if %}",
+    ],
+)
+def test_what_is_not_in_the_language_is_refused_when_saved(source: str) -> None:
+    assert codes(source) == {"template_syntax"}
+
+
+@pytest.mark.parametrize("source", ["{{ nobody }}", "{{ account.salary }}", "{{ reasons[7].label }}"])
+def test_a_name_that_no_account_has_is_refused_when_saved(source: str) -> None:
+    assert codes(source) == {"template_variable"}
+
+
+def test_a_template_has_to_work_for_the_sparsest_account() -> None:
+    assert codes("{{ reasons[1].label }}") == {"template_variable"}
+    assert codes("{% if reasons | length > 1 %}{{ reasons[1].label }}{% endif %}") == set()
+
+
+@pytest.mark.parametrize("link", ["javascript:alert(1)", "data:text/html,x", "vbscript:x", "file:///etc"])
+def test_links_of_other_kinds_are_refused(link: str) -> None:
+    assert codes(f'<a href="{link}">x</a>', html=True) == {"template_link"}
+    assert codes('<a href="{{ link }}">x</a><a href="https://x.example">y</a>', html=True) == set()
+
+
+def test_values_are_escaped_in_html_and_never_read_as_templates() -> None:
+    view = {"name": "<script>\"'{{ secret }}"}
+
+    assert render('<p title="{{ name }}">', view, html=True) == '<p title="&lt;script&gt;&#34;&#39;{{ secret }}">'
+    assert render("{{ name }}", view, html=False) == view["name"]
+
+
+def test_the_sandbox_refuses_what_slipped_past_the_check() -> None:
+    for source in ("{{ name.__class__.__mro__ }}", "{{ missing }}", "{{ name.format(1) if name.pop }}"):
+        with pytest.raises(TemplateFailed):
+            render(source, {"name": "x"}, html=False)
+
+
+def test_a_result_over_the_limit_sends_nothing() -> None:
+    with pytest.raises(TemplateFailed, match="over"):
+        render("{% for x in many %}{{ text }}{% endfor %}", {"many": range(1000), "text": "x" * 1000}, html=False)
+
+
+def test_every_shipped_playbook_is_valid_under_its_file_name() -> None:
+    found = {check_document(document).id for document in shipped()}
+
+    assert PLAYBOOK in found
+    assert len(found) == len(shipped())
+
+
+def test_the_view_of_an_account_has_exactly_the_names_that_templates_are_checked_with() -> None:
+    playbook = check_document(shipped()[0])
+    view = brief(health_of(uuid4()), playbook, "https://health.vendor.example")
+
+    def shape(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: shape(part) for key, part in value.items()}
+        return [shape(value[0])] if isinstance(value, list) else type(value)
+
+    assert shape(view) == shape(SPECIMEN)
+
+
+def test_the_reasons_are_the_two_drivers_that_lose_the_most_points() -> None:
+    health = health_of(uuid4())
+    view = brief(health, check_document(shipped()[0]), "https://health.vendor.example")
+
+    assert [reason["label"] for reason in view["reasons"]] == ["Milestones", "Active seats"]
+    assert [reason["points_lost"] for reason in view["reasons"]] == ["14.1", "8.2"]
+
+
+def test_without_a_driver_that_loses_points_there_is_nothing_to_write() -> None:
+    health = health_of(uuid4()).model_copy(update={"drivers": ()})
+    with pytest.raises(NoReasons):
+        brief(health, check_document(shipped()[0]), "https://health.vendor.example")
+
+
+@pytest.mark.parametrize(
+    ("page", "link"),
+    [
+        ("/app/accounts/1", "https://health.vendor.example/app/accounts/1"),
+        ("https://other.example/app/1", "https://other.example/app/1"),
+        ("javascript:alert(1)", "https://health.vendor.example"),
+        ("", "https://health.vendor.example/"),
+    ],
+)
+def test_the_link_is_http_or_the_front_page(page: str, link: str) -> None:
+    health = health_of(uuid4()).model_copy(update={"links": {"page": page}})
+
+    assert page_link(health, "https://health.vendor.example") == link
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value", "code"),
+    [
+        ("subject", "a\nb", "header_injection"),
+        ("subject", "{{ nobody }}", "template_variable"),
+        ("text", "{{ account.__class__ }}", "template_syntax"),
+        ("html", "<a href='javascript:x'>", "template_link"),
+        ("to", "a@b.example, c@d.example", "bad_address"),
+    ],
+)
+def test_a_playbook_with_a_bad_text_is_refused_at_its_place(pointer: str, value: str, code: str) -> None:
+    document = copy.deepcopy(shipped()[0])
+    document["steps"][0][pointer] = value
+    with pytest.raises(PlaybookInvalid) as caught:
+        check_document(document)
+
+    assert [(problem.pointer, problem.code) for problem in caught.value.problems] == [(f"/steps/0/{pointer}", code)]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("a: [1,", "yaml"),
+        ("a: 1\na: 2\n", "yaml"),
+        ("- list", "type"),
+        ("", "type"),
+        ("!!python/object/apply:os.system ['true']", "yaml"),
+        ("x" * (1024 * 1024 + 1), "too_long"),
+    ],
+)
+def test_what_is_not_one_plain_yaml_mapping_is_refused(text: str, code: str) -> None:
+    with pytest.raises(PlaybookInvalid) as caught:
+        read_yaml(text)
+
+    assert caught.value.problems[0].code == code
