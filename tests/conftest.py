@@ -5,12 +5,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from support.stores import Databases
 
 from milepost_devstack.schemas import SCHEMAS
 from milepost_devstack.stores import EmbeddedPostgres, EmbeddedValkey
 from milepost_runtime.database import Pool, open_pool
 from milepost_runtime.migrations import upgrade_all
-from support.stores import Databases
 
 INGEST, SCORING, PLAYBOOKS = SCHEMAS
 
