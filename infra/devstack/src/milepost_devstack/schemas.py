@@ -1,8 +1,7 @@
 """The three rooms in the database, in the order in which they are migrated (a reader's grants need the feed first)."""
 
-from milepost_runtime.database import Schema
+from ingest_webhooks.settings import SCHEMA as INGEST
+from playbook_runner.settings import SCHEMA as PLAYBOOKS
+from scoring_api.settings import SCHEMA as SCORING
 
-INGEST = Schema(name="ingest", role="milepost_ingest", package="ingest_webhooks")
-SCORING = Schema(name="scoring", role="milepost_scoring", package="scoring_api")
-PLAYBOOKS = Schema(name="playbooks", role="milepost_playbooks", package="playbook_runner")
 SCHEMAS = (INGEST, SCORING, PLAYBOOKS)

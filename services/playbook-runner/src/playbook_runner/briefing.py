@@ -60,20 +60,20 @@ class NoReasons(Exception):
 def brief(health: HealthDocument, playbook: Playbook, page_base: str) -> dict[str, Any]:
     """Return the view that templates see: SPECIMEN's names, with this account's values.
 
-    The reasons are the two drivers with the most points lost (ties by signal). Foreign text comes as single lines
-    without control characters. Raises NoReasons.
+    The reasons are what costs the most points: two of the drivers by points lost and the gates by points taken (ties
+    by id). `gates` are those that are no reason already. Foreign text comes as single lines without control
+    characters. Raises NoReasons.
     """
-    losing = [driver for driver in health.drivers if driver.points_lost > 0]
-    if not losing:
-        raise NoReasons(f"no driver of account {health.account.id} loses points")
-    reasons = sorted(losing, key=lambda driver: (-driver.points_lost, driver.signal))[:MOST_REASONS]
+    reasons = _costliest(health)
+    if not reasons:
+        raise NoReasons(f"nothing costs account {health.account.id} points")
     return {
         "account": _account(health),
         "score": "–" if health.score is None else f"{health.score:.1f}",
         "band": health.effective_band.band,
         "confidence": health.confidence.word,
-        "reasons": [_said(reason) | {"points_lost": f"{reason.points_lost:.1f}"} for reason in reasons],
-        "gates": [_said(gate) for gate in health.gates],
+        "reasons": [_said(reason) | {"points_lost": f"{lost:.1f}"} for reason, lost in reasons],
+        "gates": [_said(gate) for gate in health.gates if all(gate is not reason for reason, _ in reasons)],
         "next_steps": [
             {"label": one_line(step.label), "because": one_line(step.because, 300)}
             for step in health.next_steps[:MOST_NEXT_STEPS]
@@ -88,6 +88,15 @@ def brief(health: HealthDocument, playbook: Playbook, page_base: str) -> dict[st
             "re_entry_days": playbook.re_entry.days,
         },
     }
+
+
+def _costliest(health: HealthDocument) -> list[tuple[Driver | GateView, float]]:
+    lost: list[tuple[float, str, Driver | GateView]] = [
+        *((driver.points_lost, driver.signal, driver) for driver in health.drivers),
+        *((-gate.points, gate.id, gate) for gate in health.gates),
+    ]
+    ranked = sorted((one for one in lost if one[0] > 0), key=lambda one: (-one[0], one[1]))
+    return [(reason, points) for points, _, reason in ranked[:MOST_REASONS]]
 
 
 def _account(health: HealthDocument) -> dict[str, str]:

@@ -20,14 +20,14 @@ TASKS = (
 _SHARE_ACTIVE = {
     Story.THRIVING: 0.75,
     Story.STEADY: 0.55,
-    Story.SLIPPING: 0.45,
-    Story.STRUGGLING: 0.22,
+    Story.SLIPPING: 0.35,
+    Story.STRUGGLING: 0.025,
     Story.SPARSE: 0.0,
     Story.NEWCOMER: 0.4,
-    Story.STALLED: 0.3,
+    Story.STALLED: 0.25,
     Story.SPONSOR_LOST: 0.7,
-    Story.TICKET_STORM: 0.6,
-    Story.LATE_PAYER: 0.4,
+    Story.TICKET_STORM: 0.3,
+    Story.LATE_PAYER: 0.2,
     Story.RECOVERED: 0.6,
 }
 _MOST_A_DAY = 9
@@ -88,7 +88,8 @@ def history(customer: Customer, today: date) -> list[Fact]:
     _money(diary)
     if customer.story is Story.RECOVERED:
         _rescue(diary)
-    limit = diary.moment(customer.days - 2)
+    # The newest customers signed yesterday; of everybody else the last two days are quiet, as history is late by then.
+    limit = diary.moment(customer.days - 2 if customer.days > 2 else customer.days)
     return sorted((fact for fact in diary.facts if fact.at < limit), key=lambda fact: fact.at)
 
 
@@ -97,8 +98,8 @@ def news(customer: Customer, now: datetime) -> list[Fact]:
     diary = Diary(customer, now.date(), random.Random(SEED - customer.number))
     match customer.story:
         case Story.TICKET_STORM:
-            for number in range(5):
-                _ticket(diary, now - timedelta(minutes=50 - 9 * number), 900 + number, "URGENT", None)
+            for number in range(9):
+                _ticket(diary, now - timedelta(minutes=50 - 5 * number), 900 + number, "URGENT", None)
         case Story.SPONSOR_LOST:
             diary.change(now - timedelta(minutes=20), "sponsor_status", "left")
         case _:
@@ -156,9 +157,10 @@ def _lateness(diary: Diary, milestone: str) -> float | None:
         return {"data_import": 33.0, "first_report": 27.0, "team_trained": 14.0}[milestone]
     match story:
         case Story.STRUGGLING:
-            return dice.uniform(8, 25) if dice.random() < 0.5 else None
-        case Story.SLIPPING | Story.LATE_PAYER:
-            return dice.uniform(2, 9) if dice.random() < 0.8 else None
+            return dice.uniform(8, 25) if dice.random() < 0.2 else None
+        case Story.SLIPPING | Story.LATE_PAYER | Story.TICKET_STORM:
+            early = milestone in ("kickoff", "sso")
+            return dice.uniform(2, 9) if early or dice.random() < 0.75 else None
         case Story.SPARSE:
             return dice.uniform(0, 4) if milestone == "kickoff" else None
         case _:
@@ -190,12 +192,26 @@ def _usage(diary: Diary) -> None:
             continue
         share = _SHARE_ACTIVE[customer.story] * _season(customer, day)
         people = min(_MOST_A_DAY, sum(dice.random() < share for _ in range(min(customer.seats, 14))))
-        for actor in dice.sample(range(min(customer.seats, 40)), k=people):
+        for actor in dice.sample(range(max(people, _circle(customer, day))), k=people):
             role = ("sponsor", "admin", "analyst")[actor] if actor < 3 and dice.random() < 0.7 else None
             feature = FEATURES[min(len(FEATURES) - 1, int(dice.expovariate(0.5)))]
             at = diary.moment(day + diary.hour())
             kind, item = ("feature.used", feature) if dice.random() < 0.75 else ("session.started", None)
             diary.event(at, kind, actor=f"user-{actor + 1}", role=role, item=item)
+
+
+def _circle(customer: Customer, day: int) -> int:
+    """Return from how many different people a day's users come."""
+    everybody = min(customer.seats, 40)
+    match customer.story:
+        case Story.STRUGGLING:
+            return 2
+        case Story.STALLED | Story.SLIPPING if day > 0.6 * customer.days:
+            return max(3, everybody // 6)
+        case Story.LATE_PAYER:
+            return max(3, everybody // 3)
+        case _:
+            return everybody
 
 
 def _season(customer: Customer, day: int) -> float:
@@ -205,7 +221,7 @@ def _season(customer: Customer, day: int) -> float:
         case Story.SLIPPING:
             return arrived * max(0.15, 1 - max(0, day - 0.55 * customer.days) / 25)
         case Story.STALLED:
-            return arrived * (1.0 if day < 30 else 0.35)
+            return arrived * (1.0 if day < 30 else 0.15)
         case Story.RECOVERED:
             return arrived * (0.15 if 25 <= day < 62 else 1.15)
         case _:
@@ -216,14 +232,16 @@ def _meetings(diary: Diary) -> None:
     story, dice = diary.customer.story, diary.dice
     if story is Story.SPARSE:
         return
-    chance = {Story.STRUGGLING: 0.4, Story.SLIPPING: 0.65, Story.STALLED: 0.5}.get(story, 0.93)
+    chance = {Story.STRUGGLING: 0.1, Story.SLIPPING: 0.65, Story.STALLED: 0.4, Story.TICKET_STORM: 0.75}.get(
+        story, 0.93
+    )
     for number, day in enumerate(_every(diary, 9, 2)):
         came = dice.random() < (0.3 if story is Story.RECOVERED and 25 <= day < 60 else chance)
         at = diary.moment(day + diary.hour())
         role = "sponsor" if number % 2 == 0 and came else None
         diary.event(at, "meeting.attended" if came else "meeting.missed", item=f"call-{number + 1}", role=role)
     if story is not Story.NEWCOMER:
-        mood = {Story.THRIVING: 9, Story.STEADY: 8, Story.STRUGGLING: 4, Story.SLIPPING: 5, Story.STALLED: 4}
+        mood = {Story.THRIVING: 9, Story.STRUGGLING: 3, Story.SLIPPING: 5, Story.STALLED: 3, Story.TICKET_STORM: 6}
         for day in _every(diary, 30, 28):
             answer = min(10, max(0, mood.get(story, 8) + dice.randint(-1, 1)))
             diary.event(diary.moment(day + diary.hour()), "survey.answered", value=answer, item="pulse")
@@ -235,9 +253,10 @@ def _tickets(diary: Diary) -> None:
         return
     gap = {Story.STRUGGLING: 6, Story.STALLED: 9, Story.SLIPPING: 12}.get(story, 19)
     for number, day in enumerate(_every(diary, gap, 6)):
-        slow = story in (Story.STRUGGLING, Story.STALLED) and dice.random() < 0.4
-        hours = dice.uniform(60, 300) if slow else dice.uniform(2, 30)
-        priority = dice.choices(("LOW", "MEDIUM", "HIGH"), weights=(5, 4, 3 if slow else 1))[0]
+        slow = story in (Story.STRUGGLING, Story.STALLED) and dice.random() < 0.5
+        left = slow and day > diary.customer.days - 40
+        hours = None if left else dice.uniform(60, 300) if slow else dice.uniform(2, 30)
+        priority = dice.choices(("LOW", "MEDIUM", "HIGH"), weights=(5, 4, 9 if slow else 1))[0]
         _ticket(diary, diary.moment(day + diary.hour()), number, priority, hours)
 
 
@@ -269,14 +288,17 @@ def _ticket(diary: Diary, at: datetime, number: int, priority: str, hours: float
 def _money(diary: Diary) -> None:
     if diary.customer.story is Story.SPARSE:
         return
-    late_payer = diary.customer.story is Story.LATE_PAYER
+    story = diary.customer.story
+    behind = 0 if story is Story.LATE_PAYER else 2 if story is Story.STRUGGLING else 99
     for number, day in enumerate(_every(diary, 30, 1)):
         item, due = f"invoice-{number + 1}", diary.moment(day + 14)
         diary.event(diary.moment(day + 0.3), "invoice.issued", item=item, properties={"due_at": due.isoformat()})
-        if late_payer and number >= 1:
+        if number >= behind:
             diary.event(due + timedelta(days=1), "invoice.overdue", item=item, properties={"due_at": due.isoformat()})
         else:
             diary.event(diary.moment(day + diary.dice.uniform(4, 13)), "invoice.paid", item=item)
+        if story is Story.STRUGGLING:
+            diary.event(diary.moment(day + 14.5), "invoice.failed", item=item)
 
 
 def _rescue(diary: Diary) -> None:

@@ -118,5 +118,5 @@ def _customer(index: int, stories: list[Story], dice: random.Random) -> Customer
 
 def _age_of(story: Story, dice: random.Random) -> int:
     if story is Story.NEWCOMER:
-        return dice.randint(2, 9)
+        return dice.choice((1, 1, 6, 9))
     return dice.randint(24, HISTORY_DAYS - 2)

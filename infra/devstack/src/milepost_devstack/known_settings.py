@@ -1,0 +1,59 @@
+"""Every name a setting of Milepost may have, gathered from the settings classes; never their values."""
+
+import difflib
+import importlib
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+from pydantic import BaseModel
+
+from milepost_devstack.environment import PREFIX
+
+# What only the supervisor and the command read.
+SUPERVISOR = frozenset({"HOME", "DEMO", "POSTGRES_BIN", "VALKEY_BIN"})
+MODULES = (
+    "milepost_runtime.settings",
+    "scoring_api.settings",
+    "ingest_webhooks.settings",
+    "playbook_runner.settings",
+    "milepost_devstack.mailbox.settings",
+)
+
+
+@cache
+def known_names() -> frozenset[str]:
+    """Names with prefix, of every process of the house."""
+    found = {PREFIX + name for name in SUPERVISOR}
+    for classes in map(settings_classes, MODULES):
+        for one in classes:
+            found |= {PREFIX + field.upper() for field in one.model_fields}
+    return frozenset(found)
+
+
+def settings_classes(module: str) -> list[type[BaseModel]]:
+    """The settings classes that a module defines itself."""
+    members = vars(importlib.import_module(module)).values()
+    return [
+        one
+        for one in members
+        if isinstance(one, type)
+        and issubclass(one, BaseModel)
+        and one.__module__ == module
+        and one.__name__.endswith("Settings")
+    ]
+
+
+def unknown(environ: Mapping[str, str]) -> Iterator[str]:
+    """One sentence for each MILEPOST_ name that no process of the house reads, with the nearest known one."""
+    known = known_names()
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known and name.removesuffix("_FILE") not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            yield f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def twice_set(environ: Mapping[str, str]) -> Iterator[str]:
+    """Names that are set both directly and by a file."""
+    for name in sorted(known_names()):
+        if environ.get(name) and environ.get(f"{name}_FILE"):
+            yield name

@@ -1,0 +1,53 @@
+"""Print findings and keys for people; never to a program (that is what --json is for)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from milepost_devstack.findings import Finding, failed
+
+if TYPE_CHECKING:
+    from milepost_devstack.api_keys import ListedKey
+
+_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "unchecked": "dim"}
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """One line per finding, the remedy below those that need one, and a sentence at the end."""
+    out = Console(highlight=False)
+    for finding in findings:
+        colour = _COLOURS[finding.state]
+        out.print(f"[{colour}]{finding.state:<10}[/{colour}]{finding.check:<18}{escape(finding.found)}", soft_wrap=True)
+        if finding.remedy and finding.state in ("warn", "fail"):
+            out.print(f"{'':<28}→ {escape(finding.remedy)}", soft_wrap=True)
+    count = sum(1 for finding in findings if finding.state == "unchecked")
+    if count:
+        out.print(f"[dim]{count} checks need a running house: 'milepost up'.[/dim]")
+    out.print("Something needs you." if failed(findings) else "Nothing stands in the way.")
+
+
+def show_keys(keys: "Sequence[ListedKey]") -> None:
+    """A table of keys."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("id", "name", "scopes", "created", "expires", "last used", "state"):
+        table.add_column(column)
+    for key in keys:
+        state = "revoked" if key.revoked_at else "live"
+        table.add_row(
+            key.id,
+            escape(key.name),
+            " ".join(key.scopes),
+            _day(key.created_at),
+            _day(key.expires_at),
+            _day(key.last_used_at),
+            state,
+        )
+    Console(highlight=False).print(table)
+
+
+def _day(at: datetime | None) -> str:
+    return "–" if at is None else f"{at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,271 @@
+"""Builds the health document of one account from its verdict; it computes no figure of the score itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from milepost_contracts import health
+from milepost_core.explanation import Driver, missing_inputs, next_steps, summary
+from milepost_core.scoring import SignalState
+from milepost_core.trends import change_over, trend
+from scoring_api import phrasing
+from scoring_api.judging import Verdict, number
+from scoring_api.planning import milestones_of, path_of
+
+# A hint that wins back less than this is not worth somebody's day.
+WORTH_DOING = 0.5
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Who the document speaks of, and what was known of them before."""
+
+    account_id: UUID
+    name: str
+    segment: str | None
+    owner: str | None
+    start_at: datetime
+    references: tuple[str, ...]
+    milestones: Sequence[Mapping[str, Any]]
+    course: Mapping[int, float]
+
+
+def build_document(verdict: Verdict, subject: Subject, fresh_until: datetime, base_url: str) -> health.HealthDocument:
+    """Return the whole document; drivers stand by the points they lose, the dearest first."""
+    scores, row = verdict.judged.scores, verdict.row
+    model, explanation = verdict.judged.model, verdict.explanation
+    shown = explanation.displayed if explanation else None
+    return health.HealthDocument(
+        account=_account(verdict, subject),
+        score=verdict.display,
+        band=scores.band_word(row).value,
+        effective_band=_effective_band(verdict),
+        confidence=_confidence(verdict),
+        as_of=verdict.as_of,
+        computed_at=verdict.as_of,
+        fresh_until=fresh_until,
+        model=health.ModelRef(id=model.id, version=model.version),
+        trend=trend_of(verdict.display, subject.course),
+        dimensions=_dimensions(verdict),
+        drivers=_drivers(verdict, account_url(subject.account_id, base_url)),
+        baseline=shown.baseline if shown else None,
+        gates=_gates(verdict),
+        missing=_missing(verdict),
+        pending=_pending(verdict),
+        path=path_of(verdict),
+        milestones=milestones_of(subject.milestones, verdict.as_of),
+        next_steps=_next_steps(verdict),
+        summary=summary(explanation, model, scores.band_word(row)),
+        links=_links(subject.account_id, base_url),
+    )
+
+
+def _effective_band(verdict: Verdict) -> health.EffectiveBand:
+    effective = verdict.effective
+    return health.EffectiveBand(
+        band=effective.band.value, because=effective.because, sentence=phrasing.effective_sentence(verdict)
+    )
+
+
+def _account(verdict: Verdict, subject: Subject) -> health.AccountView:
+    stage = int(verdict.judged.scores.stage[verdict.row])
+    return health.AccountView(
+        id=subject.account_id,
+        name=subject.name or _named_after(subject),
+        segment=subject.segment,
+        stage=verdict.judged.model.stages[stage].id if stage >= 0 else None,
+        owner=subject.owner,
+        references=subject.references,
+        start_at=subject.start_at,
+        age_days=int(verdict.judged.population.age_days[verdict.row]),
+    )
+
+
+def _named_after(subject: Subject) -> str:
+    """An account that nobody has named is called by its domain, else by any reference, else by its id."""
+    domains = [one for one in subject.references if one.startswith("domain:")]
+    names = [one.partition(":")[2] for one in domains] + list(subject.references)
+    return names[0] if names else f"Account {str(subject.account_id)[-8:]}"
+
+
+def _confidence(verdict: Verdict) -> health.Confidence:
+    scores, row = verdict.judged.scores, verdict.row
+    return health.Confidence(
+        word=cast(health.ConfidenceWord, scores.confidence_word(row)),
+        value=round(float(scores.confidence[row]), 2),
+        coverage=round(float(scores.coverage[row]), 2),
+        freshness=round(float(scores.freshness[row]), 2),
+        range=(round(float(scores.low[row]), 1), round(float(scores.high[row]), 1)),
+    )
+
+
+def trend_of(display: float | None, course: Mapping[int, float]) -> health.Trend:
+    """Return the trend word and the changes; `course` holds the scores of so many whole weeks ago."""
+    if display is None:
+        return health.Trend(word="unknown")
+    days = [-7.0 * weeks for weeks in sorted(course, reverse=True)] + [0.0]
+    values = [course[weeks] for weeks in sorted(course, reverse=True)] + [display]
+    week, month = change_over(days, values, 7.0), change_over(days, values, 28.0)
+    return health.Trend(
+        word=trend(days, values).value,
+        change_7d=None if week is None else round(week, 1),
+        change_28d=None if month is None else round(month, 1),
+    )
+
+
+def _dimensions(verdict: Verdict) -> tuple[health.DimensionView, ...]:
+    scores, row = verdict.judged.scores, verdict.row
+    return tuple(
+        health.DimensionView(
+            id=one.id,
+            label=one.label,
+            weight=round(float(scores.dimension_weight[row, place]), 1),
+            score=_rounded(scores.dimension_score[row, place], 1),
+            coverage=_rounded(scores.dimension_coverage[row, place], 2) or 0.0,
+        )
+        for place, one in enumerate(verdict.judged.model.dimensions)
+    )
+
+
+def _drivers(verdict: Verdict, base: str) -> tuple[health.Driver, ...]:
+    if verdict.explanation is None:
+        return ()
+    drivers = (_driver(verdict, base, one) for one in verdict.explanation.drivers)
+    # By the figures as shown: what nobody can see must not decide an order.
+    return tuple(sorted(drivers, key=lambda one: (-one.points_lost, -abs(one.points), one.signal)))
+
+
+def _driver(verdict: Verdict, base: str, driver: Driver) -> health.Driver:
+    assert verdict.explanation is not None
+    model = verdict.judged.model
+    signal = model.signal(driver.signal)
+    points = verdict.explanation.displayed.lines[driver.signal]
+    return health.Driver(
+        signal=driver.signal,
+        label=signal.label,
+        dimension=driver.dimension,
+        value=_shown_value(driver.raw, signal.texts.format),
+        unit=signal.texts.unit,
+        points=points,
+        points_lost=round(driver.points_lost, 1),
+        direction="up" if points > 0 else "down" if points < 0 else "neutral",
+        sentence=phrasing.driver_sentence(verdict, driver),
+        evidence=health.Evidence(
+            newest_at=_newest_at(verdict, model.signal_index[driver.signal]),
+            imputed=driver.imputed,
+            href=f"{base}/evidence/{driver.signal}",
+        ),
+        target=signal.texts.target,
+        y=round(driver.y, 1),
+        weight=round(driver.weight * 100.0, 1),
+    )
+
+
+def _shown_value(raw: float | str | None, form: str) -> float | str | None:
+    """A raw value as exact as people read it: time that merely passes must not make a new document each minute."""
+    return round(raw, 3 if form == "percent" else 1) if isinstance(raw, float) else raw
+
+
+def _newest_at(verdict: Verdict, place: int) -> datetime | None:
+    """The newest record's moment, to the second; a state (an open ticket) is of now, and has none."""
+    age = number(verdict.judged.readings.age_days[verdict.row, place])
+    if not age:
+        return None
+    moment = verdict.as_of - timedelta(days=age) + timedelta(milliseconds=500)
+    return moment.replace(microsecond=0)
+
+
+def _gates(verdict: Verdict) -> tuple[health.GateView, ...]:
+    """The fired gates; their displayed points share out what the explanation shows for all gates."""
+    if verdict.explanation is None:
+        return ()
+    lines = verdict.explanation.gates
+    left = verdict.explanation.displayed.lines["gates"]
+    views = []
+    for place, line in enumerate(lines):
+        points = round(left, 1) if place == len(lines) - 1 else round(line.points, 1)
+        left -= points
+        text = phrasing.gate_sentence(verdict.judged.model, line)
+        views.append(health.GateView(id=line.id, label=line.label, points=points, hard=line.hard, sentence=text))
+    return tuple(views)
+
+
+def _missing(verdict: Verdict) -> tuple[health.Missing, ...]:
+    model = verdict.judged.model
+    return tuple(
+        health.Missing(
+            signal=one.signal,
+            label=model.signal(one.signal).label,
+            dimension=model.signal(one.signal).dimension,
+            why=one.status.sentence + ("; a stand-in value is used" if one.imputed else ""),
+            code=f"missing:{one.status.reason}",
+        )
+        for one in missing_inputs(model, verdict.judged.scores, verdict.row)
+    )
+
+
+def _pending(verdict: Verdict) -> tuple[health.Missing, ...]:
+    model, scores = verdict.judged.model, verdict.judged.scores
+    return tuple(
+        health.Missing(
+            signal=signal.id,
+            label=signal.label,
+            dimension=signal.dimension,
+            why=phrasing.pending_sentence(signal),
+            code="pending",
+        )
+        for place, signal in enumerate(model.signals)
+        if scores.state[verdict.row, place] == SignalState.PENDING and signal.weight > 0
+    )
+
+
+def _next_steps(verdict: Verdict) -> tuple[health.NextStep, ...]:
+    if verdict.explanation is None:
+        return ()
+    model, drivers = verdict.judged.model, {one.signal: one for one in verdict.explanation.drivers}
+    found = [(drivers[name], hint) for name, hint in next_steps(model, verdict.explanation)]
+    return tuple(
+        health.NextStep(
+            label=hint,
+            because=phrasing.driver_sentence(verdict, one),
+            signal=one.signal,
+            points=round(one.points_lost, 1),
+        )
+        for one, hint in found
+        if one.points_lost >= WORTH_DOING
+    )
+
+
+def top_reason(document: health.HealthDocument) -> str:
+    """Return the one line that a list shows: a gate if one fired, else the dearest driver, else the summary."""
+    if document.gates:
+        return document.gates[0].sentence
+    dearest = next((one.sentence for one in document.drivers if one.points_lost >= WORTH_DOING), None)
+    return dearest or document.summary
+
+
+def _links(account_id: UUID, base_url: str) -> dict[str, str]:
+    account = account_url(account_id, base_url)
+    return {
+        "self": f"{account}/health",
+        "page": page_prefix(base_url) + str(account_id),
+        "explanation": f"{account}/explanation",
+        "history": f"{account}/history",
+    }
+
+
+def account_url(account_id: UUID, base_url: str) -> str:
+    """Return the address of an account in the API; without a base URL it is relative to the API's own."""
+    return f"{base_url}/accounts/{account_id}"
+
+
+def page_prefix(base_url: str) -> str:
+    """Return what the address of every account's page starts with; without a base URL it is relative to the API."""
+    return f"{base_url}/app/accounts/"
+
+
+def _rounded(value: Any, digits: int) -> float | None:
+    known = number(value)
+    return None if known is None else round(known, digits)

@@ -1,0 +1,271 @@
+"""The first tables of the schema `scoring`: records, signals' sources, scores, the feed of changes.
+
+It never touches another schema.
+"""
+
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+TABLES = (
+    """
+    CREATE TABLE scoring.account (
+        account_id UUID NOT NULL,
+        name TEXT DEFAULT '' NOT NULL,
+        segment TEXT,
+        owner TEXT,
+        start_at timestamptz NOT NULL,
+        started_at timestamptz,
+        first_seen_at timestamptz NOT NULL,
+        attributes JSONB DEFAULT '{}' NOT NULL,
+        updated_at timestamptz NOT NULL,
+        CONSTRAINT pk_account PRIMARY KEY (account_id)
+    )
+    """,
+    """
+    CREATE TABLE scoring.account_reference (
+        reference TEXT NOT NULL,
+        account_id UUID NOT NULL,
+        occurred_at timestamptz NOT NULL,
+        CONSTRAINT pk_account_reference PRIMARY KEY (reference)
+    )
+    """,
+    """
+    CREATE INDEX ix_account_reference_account_id ON scoring.account_reference (account_id)
+    """,
+    """
+    CREATE TABLE scoring.attribute (
+        account_id UUID NOT NULL,
+        name TEXT NOT NULL,
+        event_id TEXT NOT NULL,
+        value JSONB,
+        occurred_at timestamptz NOT NULL,
+        recorded_at timestamptz NOT NULL,
+        CONSTRAINT pk_attribute PRIMARY KEY (account_id, name, event_id)
+    )
+    """,
+    """
+    CREATE TABLE scoring.record (
+        account_id UUID NOT NULL,
+        event_id TEXT NOT NULL,
+        type TEXT NOT NULL,
+        occurred_at timestamptz NOT NULL,
+        recorded_at timestamptz NOT NULL,
+        actor TEXT,
+        role TEXT,
+        item TEXT,
+        value DOUBLE PRECISION,
+        value_text TEXT,
+        due_at timestamptz,
+        properties JSONB DEFAULT '{}' NOT NULL,
+        source TEXT DEFAULT '' NOT NULL,
+        CONSTRAINT pk_record PRIMARY KEY (account_id, event_id)
+    )
+    """,
+    """
+    CREATE INDEX ix_record_account_id_occurred_at ON scoring.record (account_id, occurred_at)
+    """,
+    """
+    CREATE INDEX ix_record_account_id_type_occurred_at ON scoring.record (account_id, type, occurred_at)
+    """,
+    """
+    CREATE INDEX ix_record_account_id_due_at ON scoring.record (account_id, due_at) WHERE due_at is not null
+    """,
+    """
+    CREATE TABLE scoring.milestone (
+        account_id UUID NOT NULL,
+        milestone_id TEXT NOT NULL,
+        label TEXT NOT NULL,
+        weight DOUBLE PRECISION NOT NULL,
+        required BOOLEAN NOT NULL,
+        due_at timestamptz,
+        CONSTRAINT pk_milestone PRIMARY KEY (account_id, milestone_id)
+    )
+    """,
+    """
+    CREATE TABLE scoring.rescoring (
+        next_at timestamptz,
+        lease_until timestamptz,
+        fence BIGINT DEFAULT 0 NOT NULL,
+        crashes SMALLINT DEFAULT 0 NOT NULL,
+        account_id UUID NOT NULL,
+        marked BIGINT DEFAULT 0 NOT NULL,
+        cause TEXT DEFAULT 'silence' NOT NULL,
+        correlation_id TEXT DEFAULT '' NOT NULL,
+        CONSTRAINT pk_rescoring PRIMARY KEY (account_id)
+    )
+    """,
+    """
+    CREATE INDEX ix_rescoring_next_at ON scoring.rescoring (next_at) WHERE next_at is not null
+    """,
+    """
+    CREATE TABLE scoring.snapshot (
+        account_id UUID NOT NULL,
+        as_of timestamptz NOT NULL,
+        computed_at timestamptz NOT NULL,
+        model_id TEXT NOT NULL,
+        model_version INTEGER NOT NULL,
+        score DOUBLE PRECISION,
+        display DOUBLE PRECISION,
+        band TEXT NOT NULL,
+        effective_band TEXT NOT NULL,
+        coverage DOUBLE PRECISION NOT NULL,
+        confidence DOUBLE PRECISION NOT NULL,
+        inputs_hash TEXT NOT NULL,
+        detail JSONB NOT NULL,
+        correlation_id TEXT DEFAULT '' NOT NULL,
+        CONSTRAINT pk_snapshot PRIMARY KEY (account_id, as_of)
+    )
+    """,
+    """
+    CREATE TABLE scoring.standing (
+        account_id UUID NOT NULL,
+        band TEXT,
+        pending_direction TEXT,
+        pending_since timestamptz,
+        effective_band TEXT NOT NULL,
+        published_score DOUBLE PRECISION,
+        display DOUBLE PRECISION,
+        inputs_hash TEXT NOT NULL,
+        snapshot_as_of timestamptz NOT NULL,
+        as_of timestamptz NOT NULL,
+        CONSTRAINT pk_standing PRIMARY KEY (account_id)
+    )
+    """,
+    """
+    CREATE TABLE scoring.health_document (
+        account_id UUID NOT NULL,
+        body BYTEA NOT NULL,
+        etag TEXT NOT NULL,
+        score DOUBLE PRECISION,
+        band TEXT NOT NULL,
+        effective_band TEXT NOT NULL,
+        stage TEXT,
+        segment TEXT,
+        owner TEXT,
+        name TEXT NOT NULL,
+        computed_at timestamptz NOT NULL,
+        as_of timestamptz NOT NULL,
+        fresh_until timestamptz NOT NULL,
+        change_28d DOUBLE PRECISION,
+        top_reason TEXT DEFAULT '' NOT NULL,
+        confidence_word TEXT NOT NULL,
+        CONSTRAINT pk_health_document PRIMARY KEY (account_id)
+    )
+    """,
+    """
+    CREATE INDEX ix_health_document_effective_band_score ON scoring.health_document (effective_band, score)
+    """,
+    """
+    CREATE TABLE scoring.change (
+        id BIGINT GENERATED ALWAYS AS IDENTITY,
+        account_id UUID NOT NULL,
+        kind TEXT NOT NULL,
+        from_band TEXT,
+        to_band TEXT NOT NULL,
+        from_score DOUBLE PRECISION,
+        to_score DOUBLE PRECISION,
+        cause TEXT NOT NULL,
+        model_id TEXT NOT NULL,
+        model_version INTEGER NOT NULL,
+        as_of timestamptz NOT NULL,
+        computed_at timestamptz NOT NULL,
+        snapshot_as_of timestamptz NOT NULL,
+        correlation_id TEXT DEFAULT '' NOT NULL,
+        CONSTRAINT pk_change PRIMARY KEY (id)
+    )
+    """,
+    """
+    CREATE INDEX ix_change_account_id_id ON scoring.change (account_id, id)
+    """,
+    """
+    CREATE TABLE scoring.restated_point (
+        account_id UUID NOT NULL,
+        model_id TEXT NOT NULL,
+        model_version INTEGER NOT NULL,
+        day DATE NOT NULL,
+        as_of timestamptz NOT NULL,
+        score DOUBLE PRECISION,
+        band TEXT NOT NULL,
+        CONSTRAINT pk_restated_point PRIMARY KEY (account_id, model_id, model_version, day)
+    )
+    """,
+    """
+    CREATE TABLE scoring.cursor (
+        next_at timestamptz,
+        lease_until timestamptz,
+        fence BIGINT DEFAULT 0 NOT NULL,
+        crashes SMALLINT DEFAULT 0 NOT NULL,
+        feed TEXT NOT NULL,
+        position BIGINT DEFAULT 0 NOT NULL,
+        CONSTRAINT pk_cursor PRIMARY KEY (feed)
+    )
+    """,
+    """
+    CREATE TABLE scoring.api_key (
+        id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        secret_hash BYTEA NOT NULL,
+        scopes TEXT[] NOT NULL,
+        created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
+        expires_at timestamptz,
+        revoked_at timestamptz,
+        last_used_at timestamptz,
+        CONSTRAINT pk_api_key PRIMARY KEY (id)
+    )
+    """,
+)
+
+# What a sender writes as a day or an instant may be anything: what cannot be read is no instant, not an error.
+INSTANT_OF = """
+    create function scoring.instant_of(written text) returns timestamptz
+    language plpgsql stable parallel safe strict set timezone = 'UTC' as $$
+    begin
+        return case when written ~ '^\\d{4}-\\d{2}-\\d{2}' then written::timestamptz end;
+    exception when data_exception or invalid_datetime_format or datetime_field_overflow then
+        return null;
+    end $$
+    """
+
+# The feed is published: its reader may select it and nothing else of this schema.
+GRANT = """
+    do $$ begin
+        if exists (select from pg_roles where rolname = 'milepost_playbooks') then
+            grant usage on schema scoring to milepost_playbooks;
+            grant select on scoring.change to milepost_playbooks;
+        end if;
+    end $$
+    """
+
+
+def upgrade() -> None:
+    """Create every table, then open the published feed to its reader."""
+    for statement in TABLES:
+        op.execute(statement)
+    op.execute(INSTANT_OF)
+    op.execute("insert into scoring.cursor (feed, position, next_at) values ('ingest.event', 0, '-infinity')")
+    op.execute(GRANT)
+
+
+def downgrade() -> None:
+    """Drop what `upgrade` created."""
+    op.execute("drop function scoring.instant_of(text)")
+    for name in (
+        "api_key",
+        "cursor",
+        "restated_point",
+        "change",
+        "health_document",
+        "standing",
+        "snapshot",
+        "rescoring",
+        "milestone",
+        "record",
+        "attribute",
+        "account_reference",
+        "account",
+    ):
+        op.execute(f"drop table scoring.{name}")

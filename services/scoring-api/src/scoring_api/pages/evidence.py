@@ -1,0 +1,99 @@
+"""What the evidence page of a signal shows, ready for the template; it asks no store."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from milepost_contracts.health import HealthDocument
+from scoring_api.pages import wording
+from scoring_api.views import Evidence, EvidenceRecord
+
+_SHOWN_PROPERTIES = 3
+
+
+@dataclass(frozen=True)
+class RecordRow:
+    """One record in words."""
+
+    occurred_at: datetime
+    type: str
+    detail: str
+    source: str
+
+
+@dataclass(frozen=True)
+class EvidencePage:
+    """The whole page."""
+
+    account_id: UUID
+    name: str
+    label: str
+    sentence: str
+    rule: tuple[tuple[str, str], ...]
+    records: tuple[RecordRow, ...]
+
+
+def evidence_page(evidence: Evidence, document: HealthDocument) -> EvidencePage:
+    """Return the page behind one driver."""
+    return EvidencePage(
+        account_id=evidence.account_id,
+        name=document.account.name,
+        label=evidence.label,
+        sentence=_sentence(evidence.signal, document),
+        rule=rule_rows(evidence.rule),
+        records=tuple(_row(record) for record in evidence.records),
+    )
+
+
+def rule_rows(rule: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return a signal's rule as pairs of words."""
+    rows = [
+        ("Measures", _measure(rule["measures"])),
+        ("Target", f"{rule['target']} {rule['unit']}".strip() or "none told"),
+        ("Becomes points by", _curve(rule["becomes"])),
+        ("Dimension", rule["dimension"]),
+        ("Weight in it", wording.plain(rule["weight"])),
+    ]
+    return tuple(rows)
+
+
+def _sentence(signal: str, document: HealthDocument) -> str:
+    for driver in document.drivers:
+        if driver.signal == signal:
+            points, open_ = wording.signed(driver.points), wording.number(driver.points_lost)
+            return f"{wording.sentence(driver.sentence)}: {points} points, {open_} still to gain."
+    for item in (*document.missing, *document.pending):
+        if item.signal == signal:
+            return f"Not counted: {item.why}."
+    return "It takes no part in this score."
+
+
+def _measure(parts: dict[str, Any]) -> str:
+    if parts["agg"] == "ratio":
+        return f"{_measure(_named(parts['num']))}, divided by {_measure(_named(parts['den']))}"
+    words = [str(parts["agg"]).replace("_", " ")]
+    for key, values in parts.get("where", {}).items():
+        words.append(f"{key} {' or '.join(str(value) for value in values)}")
+    if "window_days" in parts:
+        words.append(f"last {wording.span(parts['window_days'])}")
+    return ", ".join(words)
+
+
+def _named(parts: dict[str, Any]) -> dict[str, Any]:
+    return {"agg": parts.get("name") or parts.get("value") or "value"} | parts
+
+
+def _curve(parts: dict[str, Any]) -> str:
+    if "xs" in parts:
+        pairs = zip(parts["xs"], parts["ys"], strict=True)
+        return ", ".join(f"{wording.plain(x)} gives {wording.plain(y)}" for x, y in pairs)
+    return str(parts["curve"]).replace("_", " ")
+
+
+def _row(record: EvidenceRecord) -> RecordRow:
+    parts = [str(part) for part in (record.item, record.role, record.actor) if part]
+    if record.value is not None:
+        parts.append(wording.plain(record.value))
+    parts += [f"{key} {value}" for key, value in list(record.properties.items())[:_SHOWN_PROPERTIES]]
+    return RecordRow(record.occurred_at, record.type, ", ".join(parts) or wording.NONE, record.source)

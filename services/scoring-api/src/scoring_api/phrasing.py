@@ -1,0 +1,81 @@
+"""Sentences about bands, gates, waiting and paths; the score model's own words are filled in, no figure is computed."""
+
+from datetime import timedelta
+
+from milepost_core.explanation import Driver, GateLine, sentence, show_number, show_value
+from milepost_core.model import Band, ScoreModel, Signal
+from milepost_core.what_if import Path, PathStep
+from scoring_api.judging import Verdict
+
+
+def driver_sentence(verdict: Verdict, driver: Driver) -> str:
+    """What a driver means, in the model's words; of a first time that has not come yet, how long it is awaited."""
+    model = verdict.judged.model
+    signal = model.signal(driver.signal)
+    if not verdict.judged.readings.censored[verdict.row, model.signal_index[driver.signal]]:
+        return sentence(model, driver)
+    target = f" (target {signal.texts.target})" if signal.texts.target else ""
+    return f"{signal.label.lower()}: still waiting after {show_value(signal, driver.raw)}{target}"
+
+
+def effective_sentence(verdict: Verdict) -> str:
+    """Why this band acts."""
+    band, plain = verdict.effective.band, verdict.judged.scores.band_word(verdict.row)
+    if band is Band.UNKNOWN:
+        return "Too little has been observed for a band."
+    if verdict.effective.because == "gate":
+        return f"{band.value.capitalize()}: a gate holds the score down."
+    if band is plain:
+        return f"{band.value.capitalize()} by the score."
+    left = _days_left(verdict)
+    if left is None:
+        return f"Still {band.value}: the score is within the margin of the boundary."
+    return f"Still {band.value}: the score has to hold for another {_days(left)}."
+
+
+def _days_left(verdict: Verdict) -> float | None:
+    """How long a pending move still has to hold; None while nothing is pending."""
+    state, bands = verdict.state, verdict.judged.model.bands
+    if state.since is None or state.direction is None:
+        return None
+    dwell = bands.dwell_up_days if state.direction == "up" else bands.dwell_down_days
+    left: timedelta = state.since + timedelta(days=dwell) - verdict.as_of
+    return max(0.0, left.total_seconds() / 86400.0)
+
+
+def _days(days: float) -> str:
+    whole = max(1, round(days))
+    return "1 day" if whole == 1 else f"{whole} days"
+
+
+def gate_sentence(model: ScoreModel, line: GateLine) -> str:
+    """What a fired gate does, in the model's words."""
+    gate = next(one for one in model.gates if one.id == line.id)
+    if gate.cap_score is not None:
+        return f"{gate.label}: the score is capped at {gate.cap_score:g}."
+    return f"{gate.label}: {gate.subtract or 0:g} points are taken off."
+
+
+def pending_sentence(signal: Signal) -> str:
+    """Why a signal does not count yet."""
+    target = f" (target {signal.texts.target})" if signal.texts.target else ""
+    return f"it has not happened yet, and there is still time{target}"
+
+
+def step_sentence(model: ScoreModel, step: PathStep) -> str:
+    """One step of a path: what to do, from where to where, and what it gains."""
+    signal = model.signal(step.signal)
+    change = f"from {show_number(signal, step.start)} to {show_value(signal, step.to)}"
+    return f"{step.label[:1].upper()}{step.label[1:]}: {change}, worth {step.gain:.1f} points"
+
+
+def path_sentence(verdict: Verdict, path: Path) -> str:
+    """The path in one sentence, with what it does not promise."""
+    held = f" and hold it for {_days(path.holds_for_days)}" if path.holds_for_days else ""
+    if not path.reachable:
+        most = f"{max(0.0, path.most_gain):.1f} of {max(0.0, path.gap):.1f} points"
+        return f"The known actions alone win {most} on the way to {path.to.value}: other signals have to recover."
+    if path.gap <= 0 and not path.gates:
+        left = _days_left(verdict)
+        return f"The score is high enough for {path.to.value}: it has to hold for another {_days(left or 0.0)}."
+    return f"To reach {path.to.value}, bring the score to {path.target:g}{held}. Arithmetic on the score, no promise."

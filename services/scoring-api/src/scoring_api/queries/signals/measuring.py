@@ -1,0 +1,68 @@
+"""Runs a compiled model for a batch of accounts and returns the readings; it keeps nothing but compiled statements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+from milepost_core.model import ScoreModel
+from milepost_core.readings import Readings
+from milepost_runtime.database import Connection
+from scoring_api.queries.signals.statement import Compiled, compile_model, matrix
+
+
+@dataclass
+class Compiler:
+    """Remembers the statement of each model, so that PostgreSQL can remember its plan."""
+
+    _known: dict[int, Compiled] = field(default_factory=dict)
+
+    def of(self, model: ScoreModel) -> Compiled:
+        """Return the model's statement, compiled once."""
+        found = self._known.get(id(model))
+        if found is None or found.model is not model:
+            found = self._known[id(model)] = compile_model(model)
+        return found
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Accounts with the moment to look at each; an account may stand for several moments."""
+
+    accounts: Sequence[UUID]
+    moments: Sequence[datetime]
+
+
+async def measure(
+    connection: Connection, compiled: Compiled, batch: Batch, *, restated: bool = False
+) -> tuple[Readings, Any]:
+    """Return the readings of known accounts, one row an entry of the batch, and each account's age in days.
+
+    `restated` looks past `recorded_at`: what had happened by then, whenever it was told. Raises KeyError when
+    an account of the batch is not known.
+    """
+    rows = await connection.fetch(
+        compiled.sql, list(batch.accounts), list(batch.moments), restated, *compiled.arguments
+    )
+    if len(rows) != len(batch.accounts):
+        raise KeyError(f"{len(batch.accounts) - len(rows)} accounts of the batch are not known")
+    columns = matrix(compiled.names, rows)
+    return _readings(compiled, columns, len(rows)), columns["age"]
+
+
+def _readings(compiled: Compiled, columns: dict[str, Any], size: int) -> Readings:
+    readings = Readings.empty(compiled.model, size)
+    assert readings.category is not None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for place, finish in enumerate(compiled.finishers):
+            measured = finish(columns)
+            readings.raw[:, place] = measured.raw
+            readings.status[:, place] = measured.status
+            readings.censored[:, place] = measured.censored
+            readings.age_days[:, place] = measured.age_days
+            if measured.words is not None:
+                readings.category[:, place] = measured.words
+    return readings

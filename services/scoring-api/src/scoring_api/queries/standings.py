@@ -1,0 +1,112 @@
+"""What rescoring reads about accounts beside their signals: who they are, where they stand, where they come from."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from milepost_runtime.database import Connection
+
+# How many weeks back a score's course is looked at; the law of the trend asks for eight.
+WEEKS = 8
+
+# The clock is read once, before anything else is: whatever is marked later moves `marked`.
+_FACTS = """
+with clock as materialized (select clock_timestamp() as as_of)
+select c.as_of, r.account_id, r.marked, r.cause, r.correlation_id,
+  a.name, a.segment, a.owner, a.start_at, a.attributes,
+  array(select reference from scoring.account_reference f where f.account_id = a.account_id order by 1 limit 20)
+    as reference_names,
+  s.band, s.pending_direction, s.pending_since, s.effective_band, s.published_score, s.inputs_hash,
+  d.fresh_until,
+  (select min(p.as_of) from scoring.snapshot p where p.account_id = a.account_id) as first_as_of,
+  least(
+    (select min(occurred_at) from scoring.record e where e.account_id = a.account_id and e.occurred_at > c.as_of),
+    (select min(due_at) from scoring.record e where e.account_id = a.account_id and e.due_at > c.as_of),
+    (select min(due_at) from scoring.milestone m where m.account_id = a.account_id and m.due_at > c.as_of)
+  ) as turns_at
+from clock c
+cross join scoring.rescoring r
+join scoring.account a on a.account_id = r.account_id
+left join scoring.standing s on s.account_id = a.account_id
+left join scoring.health_document d on d.account_id = a.account_id
+where r.account_id = any($1::uuid[])
+"""
+
+_MILESTONES = """
+select m.account_id, m.milestone_id, m.label, m.due_at,
+  (select min(r.occurred_at) from scoring.record r where r.account_id = m.account_id
+   and r.type = 'milestone.completed' and r.item = m.milestone_id and r.occurred_at <= $2 and r.recorded_at <= $2)
+  as done_at
+from scoring.milestone m where m.account_id = any($1::uuid[]) order by m.account_id, m.due_at, m.milestone_id
+"""
+
+# Week by week: the score as it was known on that day; of days before anything was known, as it is restated.
+_COURSE = """
+select u.account_id, w.weeks, coalesce(
+  (select s.display from scoring.snapshot s where s.account_id = u.account_id
+   and s.as_of <= $2::timestamptz - make_interval(days => 7 * w.weeks) order by s.as_of desc limit 1),
+  (select p.score from scoring.restated_point p where p.account_id = u.account_id and p.model_id = $3
+   and p.model_version = $4 and p.as_of <= $2::timestamptz - make_interval(days => 7 * w.weeks)
+   order by p.day desc limit 1)) as score
+from unnest($1::uuid[]) as u(account_id) cross join generate_series(1, $5::int) as w(weeks)
+"""
+
+_MEDIANS = """
+select e.key as signal, percentile_cont(0.5) within group (order by (e.value ->> 'y')::float8) as y
+from scoring.standing t
+join scoring.snapshot s on s.account_id = t.account_id and s.as_of = t.snapshot_as_of
+cross join lateral jsonb_each(s.detail -> 'signals') as e
+where s.model_id = $1 and s.model_version = $2 and jsonb_typeof(e.value -> 'y') = 'number'
+group by e.key
+"""
+
+_PREVIOUS = """
+select t.account_id, e.key as signal, (e.value ->> 'y')::float8 as y
+from scoring.standing t
+join scoring.snapshot s on s.account_id = t.account_id and s.as_of = t.snapshot_as_of
+cross join lateral jsonb_each(s.detail -> 'signals') as e
+where t.account_id = any($1::uuid[]) and jsonb_typeof(e.value -> 'y') = 'number'
+"""
+
+
+async def facts(connection: Connection, accounts: Sequence[UUID]) -> list[asyncpg.Record]:
+    """Return what is known of the accounts; those that nobody has recorded are left out."""
+    rows: list[asyncpg.Record] = await connection.fetch(_FACTS, list(accounts))
+    return rows
+
+
+async def milestones(
+    connection: Connection, accounts: Sequence[UUID], as_of: datetime
+) -> dict[UUID, list[asyncpg.Record]]:
+    """Return each account's plan by due date, with the moment each milestone was first done."""
+    found: dict[UUID, list[asyncpg.Record]] = defaultdict(list)
+    for row in await connection.fetch(_MILESTONES, list(accounts), as_of):
+        found[row["account_id"]].append(row)
+    return found
+
+
+async def course(
+    connection: Connection, accounts: Sequence[UUID], as_of: datetime, model: tuple[str, int]
+) -> dict[UUID, dict[int, float]]:
+    """Return each account's score so many whole weeks ago, as far as there was one."""
+    found: dict[UUID, dict[int, float]] = defaultdict(dict)
+    for row in await connection.fetch(_COURSE, list(accounts), as_of, *model, WEEKS):
+        if row["score"] is not None:
+            found[row["account_id"]][row["weeks"]] = row["score"]
+    return found
+
+
+async def median_points(connection: Connection, model: tuple[str, int]) -> dict[str, float]:
+    """Return the median points of each signal over all accounts that this model has scored."""
+    return {row["signal"]: row["y"] for row in await connection.fetch(_MEDIANS, *model)}
+
+
+async def previous_points(connection: Connection, accounts: Sequence[UUID]) -> dict[UUID, dict[str, float]]:
+    """Return each account's points by signal as of its last snapshot."""
+    found: dict[UUID, dict[str, float]] = defaultdict(dict)
+    for row in await connection.fetch(_PREVIOUS, list(accounts)):
+        found[row["account_id"]][row["signal"]] = row["y"]
+    return found

@@ -1,0 +1,104 @@
+"""Writes what rescoring found: snapshots, standings, documents, the published changes; it never commits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from milepost_contracts.changes import FEED
+from milepost_runtime.database import Connection
+from milepost_runtime.feeds import publish_lock
+
+_SNAPSHOT = """
+insert into scoring.snapshot (account_id, as_of, computed_at, model_id, model_version, score, display, band,
+  effective_band, coverage, confidence, inputs_hash, detail, correlation_id)
+values ($1, $2, clock_timestamp(), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+"""
+
+_STANDING = """
+insert into scoring.standing as s (account_id, band, pending_direction, pending_since, effective_band,
+  published_score, display, inputs_hash, snapshot_as_of, as_of)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+on conflict (account_id) do update set band = excluded.band, pending_direction = excluded.pending_direction,
+  pending_since = excluded.pending_since, effective_band = excluded.effective_band,
+  published_score = excluded.published_score, display = excluded.display, inputs_hash = excluded.inputs_hash,
+  snapshot_as_of = case when $10 then excluded.snapshot_as_of else s.snapshot_as_of end, as_of = excluded.as_of
+"""
+
+_DOCUMENT = """
+insert into scoring.health_document (account_id, body, etag, score, band, effective_band, stage, segment, owner,
+  name, computed_at, as_of, fresh_until, change_28d, top_reason, confidence_word)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+on conflict (account_id) do update set body = excluded.body, etag = excluded.etag, score = excluded.score,
+  band = excluded.band, effective_band = excluded.effective_band, stage = excluded.stage,
+  segment = excluded.segment, owner = excluded.owner, name = excluded.name, computed_at = excluded.computed_at,
+  as_of = excluded.as_of, fresh_until = excluded.fresh_until, change_28d = excluded.change_28d,
+  top_reason = excluded.top_reason, confidence_word = excluded.confidence_word
+"""
+
+_CHANGE = """
+insert into scoring.change (account_id, kind, from_band, to_band, from_score, to_score, cause, model_id,
+  model_version, as_of, computed_at, snapshot_as_of, correlation_id)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp(), $10, $11)
+"""
+
+# Marked meanwhile: due at once, and the reason that waits is kept. Else asleep until something turns.
+_SETTLE = """
+update scoring.rescoring r set lease_until = null, crashes = 0,
+  next_at = case when r.marked > v.marked then clock_timestamp() else v.next_at end,
+  cause = case when r.marked > v.marked then r.cause else 'silence' end,
+  correlation_id = case when r.marked > v.marked then r.correlation_id else '' end
+from unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) as v(account_id, marked, next_at)
+where r.account_id = v.account_id
+"""
+
+# A document of another model, or with links to another address, is not today's: it is made anew.
+_OUTDATED = """
+insert into scoring.rescoring as r (account_id, next_at, marked, cause)
+select d.account_id, clock_timestamp(), 1, 'model' from scoring.health_document d
+left join scoring.standing t on t.account_id = d.account_id
+left join scoring.snapshot s on s.account_id = d.account_id and s.as_of = t.snapshot_as_of
+where (s.model_id, s.model_version) is distinct from ($1::text, $2::int)
+  or position($3::text in convert_from(d.body, 'UTF8')) = 0
+order by 1
+on conflict (account_id) do update set next_at = least(r.next_at, excluded.next_at), marked = r.marked + 1,
+  cause = case when r.cause = 'silence' then excluded.cause else r.cause end
+returning account_id
+"""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One account's rows, in the order of the statements' parameters; None: nothing to write there."""
+
+    account_id: UUID
+    marked: int
+    next_at: datetime
+    standing: tuple[Any, ...]
+    snapshot: tuple[Any, ...] | None
+    document: tuple[Any, ...] | None
+    change: tuple[Any, ...] | None
+
+
+async def write(connection: Connection, rows: Sequence[Rows]) -> int:
+    """Write all rows of accounts that are held by this transaction; return how many changes were published.
+
+    Publishing comes last: the feed's lock is held from here to the commit.
+    """
+    await connection.executemany(_SNAPSHOT, [row.snapshot for row in rows if row.snapshot])
+    await connection.executemany(_STANDING, [row.standing for row in rows])
+    await connection.executemany(_DOCUMENT, [row.document for row in rows if row.document])
+    await connection.execute(
+        _SETTLE, [row.account_id for row in rows], [row.marked for row in rows], [row.next_at for row in rows]
+    )
+    changes = [row.change for row in rows if row.change]
+    if changes:
+        await publish_lock(connection, FEED)
+        await connection.executemany(_CHANGE, changes)
+    return len(changes)
+
+
+async def mark_outdated(connection: Connection, model: tuple[str, int], page: str) -> int:
+    """Make accounts due whose document another model made, or whose page is not under `page`; return how many."""
+    return len(await connection.fetch(_OUTDATED, *model, page))

@@ -1,0 +1,200 @@
+"""Reading one account: its document, its history and its explanation, by our id or any reference; it writes nothing."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+
+from milepost_contracts.health import HealthDocument, ModelRef
+from milepost_runtime.database import Pool
+from scoring_api.queries import reading as queries
+from scoring_api.views import Arithmetic, BatchAnswer, Explanation, History, HistoryPoint
+
+NEAR_AT_MOST = 3
+LONGEST_HISTORY = timedelta(days=400)
+
+
+@dataclass(frozen=True)
+class Near:
+    """An account that may have been meant."""
+
+    id: UUID
+    name: str
+    reference: str | None
+
+
+class AccountUnknown(Exception):
+    """No account has this id or reference; `near` holds up to three that look like it."""
+
+    def __init__(self, asked: str, near: Sequence[Near]) -> None:
+        super().__init__(f"no account is known as {asked!r}")
+        self.asked = asked
+        self.near = tuple(near)
+
+
+class NotScoredYet(Exception):
+    """The account is known, its first score is not there yet."""
+
+    def __init__(self, asked: str, name: str) -> None:
+        super().__init__(f"{name or asked} is known, and not scored yet")
+        self.asked = asked
+        self.name = name
+
+
+class SpanRefused(Exception):
+    """A stretch of time that ends before it starts, or is too long to answer at once."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A health document as it is kept: ready bytes with a strong validator."""
+
+    account_id: UUID
+    body: bytes
+    etag: str
+    computed_at: datetime
+
+    def parsed(self) -> HealthDocument:
+        """Return the document as typed values."""
+        return HealthDocument.model_validate_json(self.body)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The use cases of reading one account."""
+
+    pool: Pool = field(repr=False)
+
+    async def stored(self, asked: str) -> Stored:
+        """Return the document of an account in one statement.
+
+        Raises AccountUnknown (with near matches) or NotScoredYet.
+        """
+        row = await queries.document(self.pool, as_uuid(asked), asked)
+        if row is None:
+            raise await self._absent(asked)
+        return Stored(row["account_id"], bytes(row["body"]), row["etag"], row["computed_at"])
+
+    async def batch(self, asked: Sequence[str]) -> BatchAnswer:
+        """Return the documents of many accounts, in the order asked for, each once."""
+        wanted = list(dict.fromkeys(asked))
+        ids = {text: account for text in wanted if (account := as_uuid(text))}
+        ids |= await queries.resolve(self.pool, [text for text in wanted if text not in ids])
+        bodies = await queries.documents(self.pool, list(dict.fromkeys(ids.values())))
+        known = [text for text in wanted if text in ids]
+        found = list(dict.fromkeys(ids[text] for text in known if ids[text] in bodies))
+        absent = [text for text in known if ids[text] not in bodies]
+        waiting = [text for text in absent if await queries.account(self.pool, ids[text], "")]
+        return BatchAnswer(
+            data=tuple(HealthDocument.model_validate_json(bytes(bodies[account])) for account in found),
+            unknown=tuple(text for text in wanted if text not in ids or (text in absent and text not in waiting)),
+            not_scored=tuple(waiting),
+        )
+
+    async def history(self, asked: str, start: datetime | None, end: datetime | None) -> History:
+        """Return the last score of each day from `start` to `end` (default: the last 90 days), known and restated.
+
+        Raises AccountUnknown, NotScoredYet, SpanRefused.
+        """
+        account = (await self.stored(asked)).account_id
+        until = end or await queries.now(self.pool)
+        since = start or until - timedelta(days=90)
+        if since > until or until - since > LONGEST_HISTORY:
+            raise SpanRefused(f"from must be before to, and at most {LONGEST_HISTORY.days} days before it")
+        known = await queries.known_days(self.pool, [account], since, until)
+        restated = await queries.restated_days(self.pool, [account], since, until)
+        return History(
+            account_id=account,
+            start=since,
+            end=until,
+            known=_points(known, since, until),
+            restated=_points(restated, since, until),
+        )
+
+    async def explanation(self, asked: str) -> Explanation:
+        """Return the arithmetic behind a score, with the law's own figures. Raises AccountUnknown, NotScoredYet."""
+        stored = await self.stored(asked)
+        document = stored.parsed()
+        snapshot = await queries.snapshot_detail(self.pool, stored.account_id)
+        shared = {
+            name: getattr(document, name) for name in Explanation.model_fields.keys() & HealthDocument.model_fields
+        }
+        return Explanation(
+            **shared,
+            text=as_text(document),
+            arithmetic=_arithmetic(document),
+            figures=snapshot["detail"] if snapshot else {},
+        )
+
+    async def near(self, asked: str) -> tuple[Near, ...]:
+        """Return up to three accounts whose name or reference looks like what was asked for."""
+        _, _, tail = asked.rpartition(":")
+        part = tail.strip().lower()[:3]
+        if len(part) < 2 or as_uuid(asked):
+            return ()
+        best: dict[UUID, tuple[float, Near]] = {}
+        for row in await queries.similar(self.pool, part):
+            near = Near(row["account_id"], row["name"], row["reference"])
+            score = max(_likeness(asked, near.reference), _likeness(tail, near.name))
+            if score >= 0.6 and score > best.get(near.id, (0.0, near))[0]:
+                best[near.id] = (score, near)
+        ranked = sorted(best.values(), key=lambda pair: (-pair[0], pair[1].name))
+        return tuple(near for _, near in ranked[:NEAR_AT_MOST])
+
+    async def _absent(self, asked: str) -> Exception:
+        row = await queries.account(self.pool, as_uuid(asked), asked)
+        if row is not None:
+            return NotScoredYet(asked, row["name"])
+        return AccountUnknown(asked, await self.near(asked))
+
+
+def as_uuid(text: str) -> UUID | None:
+    """Return our own id if the text is one in its usual form, else None: then it is a reference."""
+    if len(text) != 36:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def as_text(document: HealthDocument) -> str:
+    """Return the whole explanation as lines for a terminal or a mail; the points of all lines add up."""
+    lines = [document.summary]
+    if document.score is not None and document.baseline is not None:
+        lines.append(f"{document.baseline:6.1f}  baseline")
+        ranked = sorted((d for d in document.drivers if d.points), key=lambda d: d.points)
+        lines += [f"{driver.points:+6.1f}  {driver.sentence}" for driver in ranked]
+        lines += [f"{gate.points:+6.1f}  {gate.sentence}" for gate in document.gates]
+        lines.append(f"{document.score:6.1f}  score ({document.effective_band.band})")
+    lines += [f"missing: {item.label}, {item.why}" for item in document.missing]
+    return "\n".join(lines)
+
+
+def _arithmetic(document: HealthDocument) -> Arithmetic:
+    return Arithmetic(
+        baseline=document.baseline,
+        drivers=round(sum(driver.points for driver in document.drivers), 1),
+        gates=round(sum(gate.points for gate in document.gates), 1),
+        score=document.score,
+    )
+
+
+def _points(rows: Sequence[asyncpg.Record], since: datetime, until: datetime) -> tuple[HistoryPoint, ...]:
+    return tuple(
+        HistoryPoint(
+            as_of=row["as_of"],
+            score=row["score"],
+            band=row["effective_band"],
+            model=ModelRef(id=row["model_id"], version=row["model_version"]),
+        )
+        for row in rows
+        if row["score"] is not None and since <= row["as_of"] <= until
+    )
+
+
+def _likeness(asked: str, known: str | None) -> float:
+    return difflib.SequenceMatcher(None, asked.lower(), known.lower()).ratio() if known else 0.0

@@ -1,0 +1,211 @@
+"""Rescores accounts that are due: one look at the store, one law, one transaction; it starts no outreach itself."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import numpy as np
+
+from milepost_core.explanation import fixed_points
+from milepost_core.model import Band, ScoreModel
+from milepost_core.transitions import BandState
+from milepost_runtime.database import Connection, Pool
+from milepost_runtime.failpoints import afp
+from milepost_runtime.lanes import Claim, Lane, finish, hold
+from milepost_runtime.logging import info_each
+from milepost_runtime.queue import Hints
+from scoring_api.documenting import Subject, page_prefix
+from scoring_api.judging import Before, Floats, Verdict, judge_batch, verdict
+from scoring_api.publishing import rows_of
+from scoring_api.queries import standings, verdicts
+from scoring_api.queries.signals.measuring import Batch, Compiler, measure
+
+LANE = "scoring.rescore"
+NEXT_LANE = "playbooks.start"
+BATCH = 100
+# Midnight comes for every account at once: each takes its turn within this many seconds after it.
+SPREAD_S = 900
+# How long after its first score an account's past may still be loading.
+ARRIVES_WITHIN = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What the store said about a batch at one moment."""
+
+    facts: Mapping[UUID, asyncpg.Record]
+    milestones: Mapping[UUID, Sequence[asyncpg.Record]]
+    course: Mapping[UUID, Mapping[int, float]]
+    verdicts: Mapping[UUID, Verdict]
+
+
+@dataclass(frozen=True)
+class Rescoring:
+    """The use case behind the lane `scoring.rescore`."""
+
+    pool: Pool = field(repr=False)
+    hints: Hints = field(repr=False)
+    model: ScoreModel = field(repr=False)
+    base_url: str
+    look_again: timedelta
+    compiler: Compiler = field(default_factory=Compiler, repr=False)
+
+    @cached_property
+    def lane(self) -> Lane:
+        """The accounts that are due for a new score."""
+        return Lane(
+            name=LANE, table="scoring.rescoring", key="account_id", key_type="uuid", handle=self.handle, batch=BATCH
+        )
+
+    @property
+    def _reference(self) -> tuple[str, int]:
+        return self.model.id, self.model.version
+
+    async def handle(self, claims: Sequence[Claim]) -> int:
+        """Rescore a batch: read, judge, then write everything and settle in one transaction under our fence."""
+        async with self.pool.acquire() as connection:
+            looked = await self._look(connection, [one.key for one in claims])
+            rows = await asyncio.to_thread(self._rows, looked)
+            await afp("scoring.rescore.before_write")
+            async with connection.transaction():
+                held = await hold(connection, self.lane, claims)
+                published = await verdicts.write(connection, [row for row in rows if row.account_id in held])
+                strangers = [one for one in claims if one.key not in looked.facts]
+                await finish(connection, self.lane, strangers)
+                await afp("scoring.rescore.before_commit")
+        if published:
+            self.hints.nudge(NEXT_LANE)
+        info_each("score_kept", (_line(one, looked.facts[one.account_id]) for one in rows if one.document))
+        return len(claims)
+
+    async def mark_outdated(self) -> int:
+        """Make accounts due whose documents another model made, or that link to another address; return how many."""
+        async with self.pool.acquire() as connection:
+            return await verdicts.mark_outdated(connection, self._reference, page_prefix(self.base_url))
+
+    async def _look(self, connection: Connection, accounts: Sequence[UUID]) -> Looked:
+        """Read all about a batch as of now; what is marked later than this makes an account due again."""
+        facts = {row["account_id"]: row for row in await standings.facts(connection, accounts)}
+        if not facts:
+            return Looked({}, {}, {}, {})
+        known = sorted(facts)
+        as_of = facts[known[0]]["as_of"]
+        found: dict[UUID, Verdict] = {}
+        for model, group in _by_model(self.model, facts):
+            found |= await self._judge(connection, model, group, facts)
+        return Looked(
+            facts,
+            await standings.milestones(connection, known, as_of),
+            await standings.course(connection, known, as_of, self._reference),
+            found,
+        )
+
+    async def _judge(
+        self, connection: Connection, model: ScoreModel, group: Sequence[UUID], facts: Mapping[UUID, asyncpg.Record]
+    ) -> dict[UUID, Verdict]:
+        as_of = facts[group[0]]["as_of"]
+        batch = Batch(group, [as_of] * len(group))
+        readings, ages = await measure(connection, self.compiler.of(model), batch)
+        judged = judge_batch(model, readings, ages)
+        baselines = await self._baselines(connection, model, group)
+        return {
+            account: verdict(judged, row, as_of, before_of(facts[account], as_of), baselines[account])
+            for row, account in enumerate(group)
+        }
+
+    async def _baselines(
+        self, connection: Connection, model: ScoreModel, group: Sequence[UUID]
+    ) -> dict[UUID, Floats | None]:
+        """What each account's drivers are measured against, by the model's own choice."""
+        match model.baseline.kind:
+            case "fixed":
+                return dict.fromkeys(group, fixed_points(model))
+            case "previous":
+                previous = await standings.previous_points(connection, group)
+                return {account: _vector(model, previous.get(account, {})) for account in group}
+            case _:
+                medians = await standings.median_points(connection, self._reference)
+                return dict.fromkeys(group, _vector(model, medians))
+
+    def _rows(self, looked: Looked) -> list[verdicts.Rows]:
+        """Say what is to be written of each account."""
+        return [
+            rows_of(
+                one,
+                looked.facts[account],
+                _subject(looked, account),
+                self._turns_at(one, looked.facts[account]),
+                self.base_url,
+            )
+            for account, one in looked.verdicts.items()
+        ]
+
+    def _turns_at(self, one: Verdict, fact: asyncpg.Record) -> datetime:
+        """Return the next moment at which the score could change by itself, or be looked at anyway."""
+        zone, bands = ZoneInfo(self.model.timezone), self.model.bands
+        tomorrow = one.as_of.astimezone(zone).date() + timedelta(days=1)
+        midnight = datetime.combine(tomorrow, time(0), zone) + timedelta(seconds=fact["account_id"].int % SPREAD_S)
+        turns = [one.as_of + self.look_again, midnight.astimezone(one.as_of.tzinfo)]
+        if fact["turns_at"] is not None:
+            turns.append(fact["turns_at"] + timedelta(milliseconds=1))
+        if one.state.since is not None:
+            dwell = bands.dwell_up_days if one.state.direction == "up" else bands.dwell_down_days
+            turns.append(one.state.since + timedelta(days=dwell))
+        return max(min(turns), one.as_of + timedelta(seconds=1))
+
+
+def before_of(fact: Mapping[str, Any], as_of: datetime) -> Before:
+    """Return where an account stood, from its standing's columns.
+
+    While a new account's past is still arriving, every evaluation is a first one: a band that was read from half
+    of the past is no place to forgive slowly from.
+    """
+    state = None
+    arriving = fact["cause"] == "backfill" and (fact["first_as_of"] or as_of) > as_of - ARRIVES_WITHIN
+    if fact["band"] is not None and not arriving:
+        state = BandState(Band(fact["band"]), fact["pending_direction"], fact["pending_since"])
+    effective = None if fact["effective_band"] is None else Band(fact["effective_band"])
+    return Before(state, effective, fact["published_score"])
+
+
+def _line(row: verdicts.Rows, fact: Mapping[str, Any]) -> dict[str, Any]:
+    """What the log says of one new score."""
+    return {
+        "account_id": str(row.account_id),
+        "correlation_id": fact["correlation_id"],
+        "cause": fact["cause"],
+        "told": row.change is not None,
+    }
+
+
+def _by_model(model: ScoreModel, facts: Mapping[UUID, asyncpg.Record]) -> list[tuple[ScoreModel, list[UUID]]]:
+    """Group accounts by the model that their segment makes of the active one."""
+    groups: dict[int, tuple[ScoreModel, list[UUID]]] = {}
+    for account, fact in sorted(facts.items()):
+        own = model.for_segment(fact["attributes"])
+        groups.setdefault(id(own), (own, []))[1].append(account)
+    return list(groups.values())
+
+
+def _vector(model: ScoreModel, points: Mapping[str, float]) -> Floats:
+    return np.array([points.get(signal.id, np.nan) for signal in model.signals], dtype=np.float64)
+
+
+def _subject(looked: Looked, account: UUID) -> Subject:
+    fact = looked.facts[account]
+    return Subject(
+        account_id=account,
+        name=fact["name"],
+        segment=fact["segment"],
+        owner=fact["owner"],
+        start_at=fact["start_at"],
+        references=tuple(fact["reference_names"]),
+        milestones=looked.milestones.get(account, ()),
+        course=looked.course.get(account, {}),
+    )

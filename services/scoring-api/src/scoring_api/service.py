@@ -1,0 +1,42 @@
+"""The use cases that make scores, built once from settings; it starts nothing."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from milepost_core.model import ScoreModel
+from milepost_runtime.database import Pool
+from milepost_runtime.queue import Hints
+from scoring_api import rescoring
+from scoring_api.recording import Recording
+from scoring_api.rescoring import Rescoring
+from scoring_api.restating import Restating
+from scoring_api.settings import ScoringSettings
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What the scoring service does without being asked."""
+
+    recording: Recording
+    rescoring: Rescoring
+    restating: Restating
+
+
+def build(settings: ScoringSettings, model: ScoreModel, pool: Pool, hints: Hints) -> Scoring:
+    """Return the use cases over one pool, judging by one model."""
+    judge = Rescoring(
+        pool=pool,
+        hints=hints,
+        model=model,
+        base_url=settings.public_url_scoring.rstrip("/"),
+        look_again=timedelta(hours=settings.scoring_look_again_hours),
+    )
+    recorder = Recording(
+        pool=pool,
+        hints=hints,
+        model=model,
+        late_after=timedelta(hours=settings.scoring_late_after_hours),
+        rescore_lane=rescoring.LANE,
+        look_back=judge.mark_outdated,
+    )
+    return Scoring(recorder, judge, Restating(pool, hints, model))

@@ -1,0 +1,41 @@
+"""What tests of the scoring service share: a recorder for any model, and the whole worker with the shipped one."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from milepost_core.model import ScoreModel
+from milepost_runtime.database import Pool
+from milepost_runtime.queue import Hints
+from scoring_api.cataloguing import load_catalogue
+from scoring_api.recording import Recording
+from scoring_api.service import Scoring, build
+from scoring_api.settings import ScoringSettings
+
+
+@pytest.fixture(scope="module")
+def recorder(scoring_pool: Pool, redis_url: str) -> Callable[[ScoreModel], Recording]:
+    """Makes a recorder that gives accounts the plan of a model."""
+
+    async def nothing_is_outdated() -> int:
+        return 0
+
+    def make(model: ScoreModel) -> Recording:
+        hints, late_after = Hints(redis_url), timedelta(hours=48)
+        return Recording(scoring_pool, hints, model, late_after, "scoring.rescore", nothing_is_outdated)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def shipped() -> ScoreModel:
+    """The score model that Milepost ships."""
+    return load_catalogue("b2b-onboarding").active
+
+
+@pytest.fixture(scope="module")
+def scoring(database_url: str, redis_url: str, scoring_pool: Pool, shipped: ScoreModel) -> Scoring:
+    """The use cases of the worker, as the worker builds them."""
+    settings = ScoringSettings(environment="test", database_url=database_url, redis_url=redis_url)
+    return build(settings, shipped, scoring_pool, Hints(redis_url))

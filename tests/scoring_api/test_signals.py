@@ -1,0 +1,132 @@
+"""Claims about signals: the SQL measures what the law says, whatever came late, twice or at the same instant."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.every_question import every_question
+from support.histories import events_of, new_account, plan, tell
+from support.reading import read
+
+from milepost_core.model import ScoreModel
+from milepost_core.readings import Readings
+from milepost_runtime.database import Pool
+from milepost_runtime.lanes import drain
+from scoring_api.queries.signals.measuring import Batch, measure
+from scoring_api.queries.signals.statement import compile_model
+from scoring_api.recording import Recording
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+MAKE = Callable[[ScoreModel], Recording]
+
+# A grid of six hours makes ties, edges of windows and edges of days common instead of never.
+steps = st.integers(min_value=-8, max_value=60).map(lambda step: START + timedelta(hours=6 * step))
+delays = st.sampled_from([None, None, None, 6, 48, 400])
+types = st.sampled_from(
+    ["feature.used", "session.started", "survey.answered", "stakeholder.left", "stakeholder.joined", "churned"]
+)
+
+
+@st.composite
+def told_events(draw: st.DrawFn) -> dict[str, Any]:
+    at, delay = draw(steps), draw(delays)
+    event: dict[str, Any] = {"t": at, "type": draw(types)}
+    if delay is not None:
+        event["recorded_at"] = at + timedelta(hours=delay)
+    event["actor"] = draw(st.sampled_from([None, "ann", "bob", "cem"]))
+    event["role"] = draw(st.sampled_from([None, "admin", "sponsor", "other"]))
+    # One value an event and moment, so that two events told at one instant cannot disagree on the newest word.
+    code = int((at - START).total_seconds() // 21600) + (delay or 0)
+    event["value"] = [None, 1.5, -20, 7, "left", "high"][code % 6]
+    if event["type"].startswith("stakeholder."):
+        event["value"] = event["type"].partition(".")[2]
+    if code % 3:
+        event["properties"] = {"plan": ["pro", 3, True, 0.5, None][code % 5]}
+    return event
+
+
+@st.composite
+def told_items(draw: st.DrawFn) -> dict[str, Any]:
+    kind = draw(st.sampled_from(["ticket", "task", "invoice"]))
+    opened, lasts, due = draw(steps), draw(st.none() | st.integers(0, 200)), draw(st.none() | steps)
+    item: dict[str, Any] = {"kind": kind, "opened_at": opened}
+    item["severity"] = draw(st.sampled_from(["low", "high", "critical"]))
+    if kind == "invoice":
+        item["state"] = draw(st.sampled_from(["issued", "overdue"]))
+    if lasts is not None:
+        item["closed_at"] = opened + timedelta(hours=lasts)
+    if due is not None:
+        item["due_at"] = due.isoformat()
+    delay = draw(delays)
+    if delay is not None:
+        item["recorded_at"] = opened + timedelta(hours=delay)
+    return item
+
+
+@st.composite
+def told_milestones(draw: st.DrawFn) -> list[dict[str, Any]]:
+    found = []
+    for name in ("kickoff", "sso", "rollout")[: draw(st.integers(0, 3))]:
+        one: dict[str, Any] = {"id": name, "weight": draw(st.sampled_from([1, 2, 0.5]))}
+        one["due_at"], one["done_at"] = draw(st.none() | steps), draw(st.none() | steps)
+        found.append(one)
+    return found
+
+
+histories = st.fixed_dictionaries(
+    {
+        "start_at": st.just(START),
+        "events": st.lists(told_events(), max_size=14),
+        "items": st.lists(told_items(), max_size=5),
+        "milestones": told_milestones(),
+    },
+    optional={"seats": st.sampled_from([0, 1, 4])},
+)
+
+
+async def put(owner: asyncpg.Connection, recording: Recording, account: dict[str, Any]) -> UUID:
+    """Tell a history through the feed, in the order of its words, some of it twice."""
+    account_id = new_account()
+    events = events_of(account, account_id)
+    await tell(owner, events[::-1] + events[:2])
+    await drain(recording.pool, recording.lane)
+    await plan(owner, account_id, account.get("milestones") or [])
+    return account_id
+
+
+def same(found: Readings, expected: Readings, row: int, model: ScoreModel) -> None:
+    for place, column in enumerate(model.columns):
+        what = f"{column.id} of account {row}"
+        assert found.status[row, place] == expected.status[0, place], what
+        assert found.censored[row, place] == expected.censored[0, place], what
+        assert found.category is not None
+        assert expected.category is not None
+        assert found.category[row, place] == expected.category[0, place], what
+        assert found.raw[row, place] == pytest.approx(expected.raw[0, place], abs=1e-9, nan_ok=True), what
+        assert found.age_days[row, place] == pytest.approx(expected.age_days[0, place], abs=1e-9, nan_ok=True), what
+
+
+@pytest.mark.parametrize("timezone", ["UTC", "America/Los_Angeles"])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(accounts=st.lists(histories, min_size=1, max_size=4), moments=st.lists(steps, min_size=4, max_size=4))
+async def test_the_statement_measures_what_the_slow_reading_reads(
+    accounts: list[dict[str, Any]],
+    moments: list[datetime],
+    timezone: str,
+    owner: asyncpg.Connection,
+    scoring_pool: Pool,
+    recorder: MAKE,
+) -> None:
+    model = every_question(timezone)
+    ids = [await put(owner, recorder(model), account) for account in accounts]
+    batch = Batch(ids, moments[: len(ids)])
+    async with scoring_pool.acquire() as connection:
+        readings, ages = await measure(connection, compile_model(model), batch)
+    for row, (account, moment) in enumerate(zip(accounts, moments, strict=False)):
+        same(readings, read(account, model, moment), row, model)
+        assert ages[row] == pytest.approx((moment - START).total_seconds() / 86400)
