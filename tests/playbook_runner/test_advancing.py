@@ -170,7 +170,7 @@ async def test_an_account_that_is_gone_ends_the_run(outreach: Outreach) -> None:
 
 async def test_without_reasons_there_is_no_mail(outreach: Outreach) -> None:
     account = await outreach.drop()
-    outreach.scoring.documents[account] = health_of(account).model_copy(update={"drivers": ()})
+    outreach.scoring.documents[account] = health_of(account).model_copy(update={"drivers": (), "gates": ()})
     await outreach.all_lanes()
 
     assert outreach.mail.raw == []

@@ -110,8 +110,8 @@ def test_the_reasons_are_the_two_drivers_that_lose_the_most_points() -> None:
     assert [reason["points_lost"] for reason in view["reasons"]] == ["14.1", "8.2"]
 
 
-def test_without_a_driver_that_loses_points_there_is_nothing_to_write() -> None:
-    health = health_of(uuid4()).model_copy(update={"drivers": ()})
+def test_without_anything_that_costs_points_there_is_nothing_to_write() -> None:
+    health = health_of(uuid4()).model_copy(update={"drivers": (), "gates": ()})
     with pytest.raises(NoReasons):
         brief(health, check_document(shipped()[0]), "https://health.vendor.example")
 

@@ -5,11 +5,10 @@ A hot route is documented in the FastAPI application like any other; only its re
 
 import asyncio
 import time
-import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import structlog
 from prometheus_client import Histogram
@@ -145,43 +144,16 @@ async def _read_on(first: bytes, receive: Receive, limit: int, until: float) -> 
 
 
 async def _next(receive: Receive, seconds: float) -> Any:
-    """Return the next message; a timer is set only if it is not there yet, as a timer costs more than the rest."""
-    coming = cast("Coroutine[Any, Any, Any]", receive())
-    message: Any
-    try:
-        waiting = coming.send(None)
-    except StopIteration as there:
-        message = there.value
-    else:
-        message = await _within(coming, waiting, seconds)
-    if message["type"] == "http.disconnect":
-        raise Problem(400, "bad_framing", "The connection ended before the body did.", headers={"Connection": "close"})
-    return message
-
-
-async def _within(coming: Coroutine[Any, Any, Any], waiting: Any, seconds: float) -> Any:
     try:
         async with asyncio.timeout(seconds):
-            return await _go_on(coming, waiting)
+            message = await receive()
     except TimeoutError:
         raise Problem(
             408, "request_timeout", "The body did not arrive in time.", headers={"Connection": "close"}
         ) from None
-
-
-@types.coroutine
-def _go_on(coming: Coroutine[Any, Any, Any], waiting: Any) -> Generator[Any, Any, Any]:
-    """Await a coroutine that has begun already and waits for `waiting`."""
-    try:
-        while True:
-            try:
-                sent = yield waiting
-            except BaseException as error:
-                waiting = coming.throw(error)
-            else:
-                waiting = coming.send(sent)
-    except StopIteration as there:
-        return there.value
+    if message["type"] == "http.disconnect":
+        raise Problem(400, "bad_framing", "The connection ended before the body did.", headers={"Connection": "close"})
+    return message
 
 
 def _too_large(limit: int) -> Problem:

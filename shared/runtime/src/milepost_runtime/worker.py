@@ -27,7 +27,7 @@ Build = Callable[[Pool, Hints], Sequence[Lane]]
 
 
 class LaneRunner:
-    """Drains one lane: at once when woken, after half a second in any case, never twice at the same time in this process."""
+    """Drains one lane: at once when woken, within half a second in any case, never twice at once in this process."""
 
     def __init__(self, pool: Pool, lane: Lane) -> None:
         self.lane = lane
