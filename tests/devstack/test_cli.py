@@ -15,7 +15,7 @@ from rich.console import Console
 from support.stores import Databases
 
 from milepost_devstack import clusters, ending, explaining, following, revising
-from milepost_devstack.schemas import SCHEMAS, SCORING
+from milepost_devstack.schemas import SCHEMAS
 from milepost_devstack.state import AlreadyRunning, StateFolder
 from milepost_devstack.stores import EmbeddedPostgres
 from milepost_devstack.terminal import Report, paints
@@ -224,12 +224,12 @@ async def test_a_migration_is_drafted_from_the_difference_and_compiles(tmp_path:
     url = await databases.empty()
     await upgrade_all(url, SCHEMAS)
     with pytest.raises(revising.NotDrafted, match="nothing to draft"):
-        await revising.draft(url, SCORING, "nothing", tmp_path)
+        await revising.draft(url, SCHEMAS[1], "nothing", tmp_path)
     connection = await asyncpg.connect(url)
     await connection.execute("alter table scoring.account drop column owner")
     await connection.close()
 
-    path = await revising.draft(url, SCORING, "Give an account its owner back", tmp_path)
+    path = await revising.draft(url, SCHEMAS[1], "Give an account its owner back", tmp_path)
 
     text = path.read_text()
     assert path.name.endswith("_give_an_account_its_owner_back.py")

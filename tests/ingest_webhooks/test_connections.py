@@ -5,7 +5,7 @@ from .conftest import Bench, batch, change
 
 async def test_a_made_up_secret_is_shown_once_and_works(bench: Bench) -> None:
     made = await bench.connect(secret=None)
-    listed = (await bench.client.get("/connections")).json()["items"]
+    listed = (await bench.client.get("/connections")).json()["data"]
     changed = (await bench.client.patch(f"/connections/{made['id']}", json={"name": "renamed"})).json()
 
     assert made["webhook_url"] == f"http://test/webhooks/hubspot/{made['id']}"

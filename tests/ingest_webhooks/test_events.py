@@ -138,7 +138,7 @@ async def test_events_of_an_unknown_domain_or_id_wait_and_join_with_their_own_ti
         bench, [event(600, "domain:wait.example"), event(601, "external:known"), event(602, str(uuid4()).upper())]
     )
     await bench.relay()
-    waiting = (await bench.client.get("/accounts/unmapped")).json()["items"]
+    waiting = (await bench.client.get("/accounts/unmapped")).json()["data"]
     account = await bench.pool.fetchval("select account_id from ingest.reference where reference = 'external:known'")
     answer = await bench.client.post(f"/accounts/{account}/references", json={"reference": "domain:wait.example"})
 

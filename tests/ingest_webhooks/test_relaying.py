@@ -23,7 +23,7 @@ async def test_a_tickets_events_wait_for_the_association_and_keep_their_times(be
         batch(change("ticket.creation", 61, 7, occurredAt=early), prop("ticket", 61, 7, "hs_ticket_priority", "HIGH"))
     )
     await bench.relay()
-    unmapped = (await bench.client.get("/accounts/unmapped")).json()["items"]
+    unmapped = (await bench.client.get("/accounts/unmapped")).json()["data"]
     await bench.deliver(batch(linked("ticket", 61, 7, 900)))
     await bench.relay()
     rows = await bench.events("hubspot:61:900")
@@ -65,7 +65,7 @@ async def test_one_broken_element_is_quarantined_alone(bench: Bench) -> None:
     elements = [change("company.creation", 64, number) for number in range(99)]
     await bench.deliver(batch(*elements[:50], broken, *elements[50:]))
     await bench.relay()
-    listed = (await bench.client.get("/deliveries?state=quarantined&limit=1")).json()["items"][0]
+    listed = (await bench.client.get("/deliveries?state=quarantined&limit=1")).json()["data"][0]
     relayed = await bench.pool.fetchval(
         "select count(*) from ingest.event where delivery_id = $1::text::uuid and type = 'account.updated'",
         listed["id"],
@@ -129,7 +129,7 @@ async def test_a_replay_adds_nothing_that_is_known_and_follows_todays_settings(b
         )
     )
     await bench.relay()
-    delivery = (await bench.client.get(f"/deliveries?connection={made['id']}")).json()["items"][0]
+    delivery = (await bench.client.get(f"/deliveries?connection={made['id']}")).json()["data"][0]
     before = await bench.counts()
     await bench.client.post(f"/deliveries/{delivery['id']}/replay")
     await bench.relay()
@@ -236,7 +236,7 @@ async def test_the_books_balance_whatever_was_delivered(bench: Bench) -> None:
 async def test_a_looked_at_delivery_hides_what_people_wrote(bench: Bench) -> None:
     await bench.deliver(batch(prop("company", 72, 1, "note", "call Ms Person")), headers={"cookie": "session=1"})
     await bench.relay()
-    delivery = (await bench.client.get("/deliveries")).json()["items"][0]
+    delivery = (await bench.client.get("/deliveries")).json()["data"][0]
     detail = (await bench.client.get(f"/deliveries/{delivery['id']}")).json()
 
     assert detail["body"][0]["propertyName"] == "note"

@@ -86,7 +86,7 @@ async def test_acting_needs_the_scope_playbooks(
 async def test_a_playbook_is_shown_with_its_document_and_its_state(
     api: httpx.AsyncClient, author: dict[str, str]
 ) -> None:
-    (listed,) = (await api.get("/playbooks", headers=author)).json()["playbooks"]
+    (listed,) = (await api.get("/playbooks", headers=author)).json()["data"]
     shown = (await api.get(f"/playbooks/{PLAYBOOK}/versions/1", headers=author)).json()
 
     assert (listed["id"], listed["version"], listed["state"]) == (PLAYBOOK, 1, "active")
@@ -102,7 +102,7 @@ async def test_a_run_is_shown_with_its_steps_and_effects(
 ) -> None:
     account = await outreach.drop()
     await outreach.all_lanes()
-    (listed,) = (await api.get("/runs", params={"account": str(account)}, headers=reader)).json()["runs"]
+    (listed,) = (await api.get("/runs", params={"account": str(account)}, headers=reader)).json()["data"]
     run = (await api.get(f"/runs/{listed['id']}", headers=reader)).json()
 
     assert (run["state"], run["end_code"], run["because"]) == ("done", "completed", "the band moved from green to red")
@@ -110,7 +110,7 @@ async def test_a_run_is_shown_with_its_steps_and_effects(
     assert [(one["channel"], one["recipient"], one["state"]) for one in run["effects"]] == [
         ("email", "kim@vendor.example", "done")
     ]
-    assert (await api.get("/runs", params={"state": "running"}, headers=reader)).json()["runs"] == []
+    assert (await api.get("/runs", params={"state": "running"}, headers=reader)).json()["data"] == []
 
 
 async def test_lists_go_on_under_their_cursor_without_a_gap(
@@ -119,13 +119,13 @@ async def test_lists_go_on_under_their_cursor_without_a_gap(
     for _ in range(5):
         await outreach.drop()
     await outreach.all_lanes()
-    for path, word, name in (("/runs", "runs", "id"), ("/effects", "effects", "key"), ("/ledger", "entries", "id")):
+    for path, name in (("/runs", "id"), ("/effects", "key"), ("/ledger", "id")):
         seen, cursor, pages = [], None, 0
         while pages < 10:
             params = {"limit": 2} | ({"cursor": cursor} if cursor else {})
             page = (await api.get(path, params=params, headers=reader)).json()
-            seen += [item[name] for item in page[word]]
-            cursor, pages = page["cursor"], pages + 1
+            seen += [item[name] for item in page["data"]]
+            cursor, pages = page["next_cursor"], pages + 1
             if cursor is None:
                 break
         assert (len(seen), len(set(seen)), pages) == (5, 5, 3), path
@@ -139,7 +139,7 @@ async def test_a_parked_mail_is_listed_and_decided_by_a_person(
     await outreach.all_lanes()
     await outreach.later("effect")
     await outreach.perform()
-    (parked,) = (await api.get("/effects", params={"state": "parked"}, headers=author)).json()["effects"]
+    (parked,) = (await api.get("/effects", params={"state": "parked"}, headers=author)).json()["data"]
     shown = (await api.get(f"/effects/{parked['key']}", headers=author)).json()
     assert shown["may_resolve"] == ["sent", "resend", "drop"]
     assert [one["outcome"] for one in shown["tries"]] == ["unknown"]
@@ -162,7 +162,7 @@ async def test_an_effect_under_a_lease_is_shown_as_leased(
     await outreach.advance()
     async with outreach.pool.acquire() as connection:
         await claim(connection, outreach.runner.performing.lane, 1)
-    (shown,) = (await api.get("/effects", headers=reader)).json()["effects"]
+    (shown,) = (await api.get("/effects", headers=reader)).json()["data"]
 
     assert shown["state"] == "leased"
 
@@ -190,12 +190,12 @@ async def test_the_ledger_says_what_became_of_every_reason(
     await outreach.all_lanes()
     page = (await api.get("/ledger", params={"account": str(account)}, headers=reader)).json()
 
-    assert [(entry["outcome"], entry["code"]) for entry in page["entries"]] == [
+    assert [(entry["outcome"], entry["code"]) for entry in page["data"]] == [
         ("sent", "sent"),
         ("skipped", "cause_backfill"),
     ]
-    assert page["entries"][1]["change_id"] == change
-    assert page["entries"][0]["correlation_id"] == "corr-1"
+    assert page["data"][1]["change_id"] == change
+    assert page["data"][0]["correlation_id"] == "corr-1"
 
 
 async def test_why_not_names_what_stands_in_the_way(

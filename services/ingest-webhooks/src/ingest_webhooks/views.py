@@ -58,7 +58,8 @@ class ConnectionAnswer(Wire):
 class Connections(Wire):
     """All connections."""
 
-    items: list[ConnectionAnswer]
+    data: list[ConnectionAnswer]
+    next_cursor: None = None
 
 
 class DeliveryLine(Wire):
@@ -83,7 +84,7 @@ class DeliveryLine(Wire):
 class Deliveries(Wire):
     """A page of deliveries, newest first; `next_cursor` is null on the last one."""
 
-    items: list[DeliveryLine]
+    data: list[DeliveryLine]
     next_cursor: str | None
 
 
@@ -146,7 +147,7 @@ class UnmappedReference(Wire):
 class Unmapped(Wire):
     """A page of references in the order of their names."""
 
-    items: list[UnmappedReference]
+    data: list[UnmappedReference]
     next_cursor: str | None
 
 

@@ -41,7 +41,7 @@ class Reading:
     async def playbooks(self) -> PlaybookList:
         """Return every playbook in force."""
         rows = await documents.current(self.pool)
-        return PlaybookList(playbooks=[PlaybookSummary.model_validate(_described(row)) for row in rows])
+        return PlaybookList(data=[PlaybookSummary.model_validate(_described(row)) for row in rows])
 
     async def playbook(self, playbook_id: str, version: int | None = None) -> PlaybookView:
         """Return the version in force, or a given one. Raises PlaybookUnknown."""
@@ -57,7 +57,7 @@ class Reading:
         """Return a page of runs, newest first."""
         rows = await queries.runs(self.pool, account_id, state, cursor, limit + 1)
         found = [RunSummary.model_validate(dict(row)) for row in rows[:limit]]
-        return RunList(runs=found, cursor=str(found[-1].id) if len(rows) > limit else None)
+        return RunList(data=found, next_cursor=str(found[-1].id) if len(rows) > limit else None)
 
     async def run(self, run_id: UUID) -> RunView:
         """Return a run with its steps and effects. Raises RunUnknown."""
@@ -73,7 +73,7 @@ class Reading:
         stored = None if state is None else ["ready" if state == EffectState.LEASED else state]
         rows = await queries.effects(self.pool, stored, cursor, limit + 1)
         found = [EffectSummary.model_validate(dict(row)) for row in rows[:limit]]
-        return EffectList(effects=found, cursor=found[-1].key if len(rows) > limit else None)
+        return EffectList(data=found, next_cursor=found[-1].key if len(rows) > limit else None)
 
     async def effect(self, key: bytes) -> EffectView:
         """Return an effect with its tries. Raises EffectUnknown."""
@@ -89,7 +89,7 @@ class Reading:
         """Return a page of the ledger, newest first."""
         rows = await ledger.page(self.pool, account_id, cursor, limit + 1)
         entries = [LedgerEntry.model_validate(_entry(row)) for row in rows[:limit]]
-        return LedgerPage(entries=entries, cursor=str(entries[-1].id) if len(rows) > limit else None)
+        return LedgerPage(data=entries, next_cursor=str(entries[-1].id) if len(rows) > limit else None)
 
     async def why_not(self, account_id: UUID, playbook_id: str) -> WhyNot:
         """Say what stands between a playbook and an account. Raises PlaybookUnknown."""

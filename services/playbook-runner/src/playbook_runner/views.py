@@ -42,7 +42,8 @@ class PlaybookView(PlaybookSummary):
 class PlaybookList(_Frozen):
     """Every playbook that is active or paused."""
 
-    playbooks: list[PlaybookSummary]
+    data: list[PlaybookSummary]
+    next_cursor: None = None
 
 
 class RunSummary(_Frozen):
@@ -119,17 +120,17 @@ class RunView(RunSummary):
 
 
 class RunList(_Frozen):
-    """A page of runs, newest first; `cursor` of the next page, null at the end."""
+    """A page of runs, newest first; `next_cursor` is null on the last one."""
 
-    runs: list[RunSummary]
-    cursor: str | None
+    data: list[RunSummary]
+    next_cursor: str | None
 
 
 class EffectList(_Frozen):
-    """A page of effects, oldest first; `cursor` of the next page, null at the end."""
+    """A page of effects, oldest first; `next_cursor` is null on the last one."""
 
-    effects: list[EffectSummary]
-    cursor: str | None
+    data: list[EffectSummary]
+    next_cursor: str | None
 
 
 class LedgerEntry(_Frozen):
@@ -149,10 +150,10 @@ class LedgerEntry(_Frozen):
 
 
 class LedgerPage(_Frozen):
-    """Lines of the ledger, newest first; `cursor` of the next page, null at the end."""
+    """Lines of the ledger, newest first; `next_cursor` is null on the last one."""
 
-    entries: list[LedgerEntry]
-    cursor: str | None
+    data: list[LedgerEntry]
+    next_cursor: str | None
 
 
 class WhyNot(_Frozen):

@@ -21,7 +21,7 @@ async def list_unmapped(
     """Return references that events wait for, in the order of their names."""
     rows = await service.inspecting.unmapped(cursor, limit)
     more = rows[-1]["reference"] if len(rows) == limit else None
-    return Unmapped(items=[UnmappedReference(**dict(row)) for row in rows], next_cursor=more)
+    return Unmapped(data=[UnmappedReference(**dict(row)) for row in rows], next_cursor=more)
 
 
 @router.post("/{account_id}/references", status_code=201, summary="Let a reference lead to an account")

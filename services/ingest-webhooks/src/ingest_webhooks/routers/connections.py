@@ -26,7 +26,7 @@ async def create_connection(
 @router.get("", summary="List connections")
 async def list_connections(request: Request, _key: MayAdminister, service: TheService) -> Connections:
     """Return all connections, without their secrets."""
-    return Connections(items=[_answer(one, request, service) for one in await service.connecting.every()])
+    return Connections(data=[_answer(one, request, service) for one in await service.connecting.every()])
 
 
 @router.patch("/{connection_id}", summary="Change a connection")

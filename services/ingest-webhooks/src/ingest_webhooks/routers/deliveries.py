@@ -35,7 +35,7 @@ async def list_deliveries(
     """Return deliveries, newest first, without their bodies."""
     rows = await service.inspecting.page(Filter(state, source, connection, cursor, limit))
     more = str(rows[-1]["id"]) if len(rows) == limit else None
-    return Deliveries(items=[DeliveryLine(**dict(row)) for row in rows], next_cursor=more)
+    return Deliveries(data=[DeliveryLine(**dict(row)) for row in rows], next_cursor=more)
 
 
 @router.get("/deliveries/{delivery_id}", summary="Look at a delivery")
