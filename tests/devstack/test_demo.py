@@ -9,8 +9,9 @@ import pytest
 from support import house as houses
 from support.house import House, until
 
-from milepost_devstack.demo.behaviour import Fact, history, news
+from milepost_devstack.demo.behaviour import history, news
 from milepost_devstack.demo.company import HISTORY_DAYS, Story, customers
+from milepost_devstack.demo.diary import Fact
 
 TODAY = date(2026, 6, 1)
 

@@ -9,37 +9,21 @@ from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 from sqlmodel import Field, SQLModel
 
 from ingest_webhooks.settings import SCHEMA
-from milepost_runtime.columns import ApiKeyColumns, LaneColumns, metadata
+from milepost_runtime.columns import NOW, STAMP, ApiKeyColumns, LaneColumns, may, metadata, must, primary
 
 METADATA = metadata(SCHEMA)
-STAMP = sa.DateTime(timezone=True)
-NOW = "clock_timestamp()"
-
-
-def _key(kind: Any) -> Any:
-    return Field(sa_column=sa.Column(kind, primary_key=True, autoincrement=False))
-
-
-def _must(kind: Any, default: str | None = None) -> Any:
-    """A column that is never null; `default` is an SQL expression that the server fills in."""
-    server_default = None if default is None else sa.text(default)
-    return Field(sa_column=sa.Column(kind, nullable=False, server_default=server_default))
-
-
-def _may(kind: Any) -> Any:
-    return Field(default=None, sa_column=sa.Column(kind, nullable=True))
 
 
 class Connection(SQLModel, table=True):
     """A provider's account that delivers to us through a door of its own."""
 
     metadata: ClassVar[sa.MetaData] = METADATA
-    id: UUID = _key(sa.Uuid)
-    source: str = _must(sa.Text)
-    name: str = _must(sa.Text)
-    settings: dict[str, Any] = _must(JSONB, "'{}'")
-    enabled: bool = _must(sa.Boolean, "true")
-    created_at: datetime = _must(STAMP, NOW)
+    id: UUID = primary(sa.Uuid)
+    source: str = must(sa.Text)
+    name: str = must(sa.Text)
+    settings: dict[str, Any] = must(JSONB, "'{}'")
+    enabled: bool = must(sa.Boolean, "true")
+    created_at: datetime = must(STAMP, NOW)
 
 
 class ConnectionSecret(SQLModel, table=True):
@@ -48,13 +32,13 @@ class ConnectionSecret(SQLModel, table=True):
     metadata: ClassVar[sa.MetaData] = METADATA
     __tablename__ = "connection_secret"
     __table_args__ = (sa.Index(None, "connection_id"),)
-    id: UUID = _key(sa.Uuid)
+    id: UUID = primary(sa.Uuid)
     connection_id: UUID = Field(
         sa_column=sa.Column(sa.Uuid, sa.ForeignKey("ingest.connection.id", ondelete="CASCADE"), nullable=False)
     )
-    sealed: bytes = _must(BYTEA)
-    created_at: datetime = _must(STAMP, NOW)
-    until: datetime | None = _may(STAMP)
+    sealed: bytes = must(BYTEA)
+    created_at: datetime = must(STAMP, NOW)
+    until: datetime | None = may(STAMP)
 
 
 class Delivery(LaneColumns, table=True):
@@ -72,24 +56,24 @@ class Delivery(LaneColumns, table=True):
         # Only what somebody has to look at; listing what is done follows the primary key.
         sa.Index(None, "state", "id", postgresql_where=sa.text("state in ('ignored', 'quarantined')")),
     )
-    id: UUID = _key(sa.Uuid)
-    source: str = _must(sa.Text)
-    connection_id: UUID | None = _may(sa.Uuid)
-    sender: str = _must(sa.Text, "''")
-    received_at: datetime = _must(STAMP, NOW)
-    key: bytes = _must(BYTEA)
-    body: bytes = _must(BYTEA)
-    size: int = _must(sa.Integer)
-    headers: dict[str, Any] = _must(JSONB, "'{}'")
-    correlation_id: str = _must(sa.Text)
-    elements: int = _must(sa.Integer)
-    state: str = _must(sa.Text, "'new'")
-    relayed: int = _must(sa.Integer, "0")
-    linked: int = _must(sa.Integer, "0")
-    duplicates: int = _must(sa.Integer, "0")
-    ignored: int = _must(sa.Integer, "0")
-    quarantined: int = _must(sa.Integer, "0")
-    faults: list[dict[str, Any]] = _must(JSONB, "'[]'")
+    id: UUID = primary(sa.Uuid)
+    source: str = must(sa.Text)
+    connection_id: UUID | None = may(sa.Uuid)
+    sender: str = must(sa.Text, "''")
+    received_at: datetime = must(STAMP, NOW)
+    key: bytes = must(BYTEA)
+    body: bytes = must(BYTEA)
+    size: int = must(sa.Integer)
+    headers: dict[str, Any] = must(JSONB, "'{}'")
+    correlation_id: str = must(sa.Text)
+    elements: int = must(sa.Integer)
+    state: str = must(sa.Text, "'new'")
+    relayed: int = must(sa.Integer, "0")
+    linked: int = must(sa.Integer, "0")
+    duplicates: int = must(sa.Integer, "0")
+    ignored: int = must(sa.Integer, "0")
+    quarantined: int = must(sa.Integer, "0")
+    faults: list[dict[str, Any]] = must(JSONB, "'[]'")
 
 
 class EventKey(SQLModel, table=True):
@@ -97,9 +81,9 @@ class EventKey(SQLModel, table=True):
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __tablename__ = "event_key"
-    key: bytes = _key(BYTEA)
-    delivery_id: UUID = _must(sa.Uuid)
-    first_seen: datetime = _must(STAMP, NOW)
+    key: bytes = primary(BYTEA)
+    delivery_id: UUID = must(sa.Uuid)
+    first_seen: datetime = must(STAMP, NOW)
 
 
 class Event(SQLModel, table=True):
@@ -111,21 +95,21 @@ class Event(SQLModel, table=True):
         sa.Index(None, "item", "occurred_at", postgresql_where=sa.text("type = 'ticket.resolved'")),
     )
     id: int = Field(sa_column=sa.Column(sa.BigInteger, sa.Identity(always=True), primary_key=True))
-    event_id: str = _must(sa.Text)
-    account_id: UUID = _must(sa.Uuid)
-    type: str = _must(sa.Text)
-    occurred_at: datetime = _must(STAMP)
-    recorded_at: datetime = _must(STAMP, NOW)
-    actor: str | None = _may(sa.Text)
-    role: str | None = _may(sa.Text)
-    item: str | None = _may(sa.Text)
-    value: float | None = _may(sa.Double)
-    value_text: str | None = _may(sa.Text)
-    properties: dict[str, Any] = _must(JSONB, "'{}'")
-    source: str = _must(sa.Text)
-    connection_id: UUID | None = _may(sa.Uuid)
-    delivery_id: UUID | None = _may(sa.Uuid)
-    correlation_id: str = _must(sa.Text, "''")
+    event_id: str = must(sa.Text)
+    account_id: UUID = must(sa.Uuid)
+    type: str = must(sa.Text)
+    occurred_at: datetime = must(STAMP)
+    recorded_at: datetime = must(STAMP, NOW)
+    actor: str | None = may(sa.Text)
+    role: str | None = may(sa.Text)
+    item: str | None = may(sa.Text)
+    value: float | None = may(sa.Double)
+    value_text: str | None = may(sa.Text)
+    properties: dict[str, Any] = must(JSONB, "'{}'")
+    source: str = must(sa.Text)
+    connection_id: UUID | None = may(sa.Uuid)
+    delivery_id: UUID | None = may(sa.Uuid)
+    correlation_id: str = must(sa.Text, "''")
 
 
 class WaitingEvent(SQLModel, table=True):
@@ -134,30 +118,30 @@ class WaitingEvent(SQLModel, table=True):
     metadata: ClassVar[sa.MetaData] = METADATA
     __tablename__ = "waiting_event"
     __table_args__ = (sa.Index(None, "reference"),)
-    event_id: str = _key(sa.Text)
-    reference: str = _must(sa.Text)
-    since: datetime = _must(STAMP, NOW)
-    type: str = _must(sa.Text)
-    occurred_at: datetime = _must(STAMP)
-    actor: str | None = _may(sa.Text)
-    role: str | None = _may(sa.Text)
-    item: str | None = _may(sa.Text)
-    value: float | None = _may(sa.Double)
-    value_text: str | None = _may(sa.Text)
-    properties: dict[str, Any] = _must(JSONB, "'{}'")
-    source: str = _must(sa.Text)
-    connection_id: UUID | None = _may(sa.Uuid)
-    delivery_id: UUID | None = _may(sa.Uuid)
-    correlation_id: str = _must(sa.Text, "''")
+    event_id: str = primary(sa.Text)
+    reference: str = must(sa.Text)
+    since: datetime = must(STAMP, NOW)
+    type: str = must(sa.Text)
+    occurred_at: datetime = must(STAMP)
+    actor: str | None = may(sa.Text)
+    role: str | None = may(sa.Text)
+    item: str | None = may(sa.Text)
+    value: float | None = may(sa.Double)
+    value_text: str | None = may(sa.Text)
+    properties: dict[str, Any] = must(JSONB, "'{}'")
+    source: str = must(sa.Text)
+    connection_id: UUID | None = may(sa.Uuid)
+    delivery_id: UUID | None = may(sa.Uuid)
+    correlation_id: str = must(sa.Text, "''")
 
 
 class Account(SQLModel, table=True):
     """A customer; an account that was merged away names its survivor."""
 
     metadata: ClassVar[sa.MetaData] = METADATA
-    account_id: UUID = _key(sa.Uuid)
-    created_at: datetime = _must(STAMP, NOW)
-    merged_into: UUID | None = _may(sa.Uuid)
+    account_id: UUID = primary(sa.Uuid)
+    created_at: datetime = must(STAMP, NOW)
+    merged_into: UUID | None = may(sa.Uuid)
 
 
 class Reference(SQLModel, table=True):
@@ -168,10 +152,10 @@ class Reference(SQLModel, table=True):
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __table_args__ = (sa.Index(None, "account_id"),)
-    reference: str = _key(sa.Text)
-    account_id: UUID | None = _may(sa.Uuid)
-    linked_at: datetime = _must(STAMP)
-    primary_link: bool = _must(sa.Boolean, "false")
+    reference: str = primary(sa.Text)
+    account_id: UUID | None = may(sa.Uuid)
+    linked_at: datetime = must(STAMP)
+    primary_link: bool = must(sa.Boolean, "false")
 
 
 class ApiKey(ApiKeyColumns, table=True):

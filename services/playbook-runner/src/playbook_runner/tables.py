@@ -12,12 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 from sqlmodel import Field, SQLModel
 
-from milepost_runtime.columns import ApiKeyColumns, CursorColumns, LaneColumns, metadata
+from milepost_runtime.columns import NOW, STAMP, ApiKeyColumns, CursorColumns, LaneColumns, may, metadata, must, primary
 from playbook_runner.settings import SCHEMA
 
 METADATA = metadata(SCHEMA)
-STAMP = sa.DateTime(timezone=True)
-NOW = "clock_timestamp()"
 
 PLAYBOOK_STATES = ("active", "paused", "retired")
 RUN_STATES = ("running", "done", "cancelled")
@@ -29,20 +27,6 @@ EFFECT_STATES = (
 LEDGER_OUTCOMES = (
     "sent", "deferred", "capped", "suppressed", "skipped", "in_doubt", "parked", "failed", "cancelled",
 )  # fmt: skip
-
-
-def _key(kind: Any) -> Any:
-    return Field(sa_column=sa.Column(kind, primary_key=True, autoincrement=False))
-
-
-def _must(kind: Any, default: str | None = None) -> Any:
-    """A column that is never null; `default` is an SQL expression that the server fills in."""
-    server_default = None if default is None else sa.text(default)
-    return Field(sa_column=sa.Column(kind, nullable=False, server_default=server_default))
-
-
-def _may(kind: Any) -> Any:
-    return Field(default=None, sa_column=sa.Column(kind, nullable=True))
 
 
 def _one_of(column: str, words: tuple[str, ...]) -> sa.CheckConstraint:
@@ -63,12 +47,12 @@ class Playbook(SQLModel, table=True):
         _one_of("state", PLAYBOOK_STATES),
         sa.Index("uq_playbook_current", "id", unique=True, postgresql_where=sa.text("state <> 'retired'")),
     )
-    id: str = _key(sa.Text)
-    version: int = _key(sa.Integer)
-    document: dict[str, Any] = _must(JSONB)
-    state: str = _must(sa.Text)
-    created_at: datetime = _must(STAMP, NOW)
-    activated_at: datetime | None = _may(STAMP)
+    id: str = primary(sa.Text)
+    version: int = primary(sa.Integer)
+    document: dict[str, Any] = must(JSONB)
+    state: str = must(sa.Text)
+    created_at: datetime = must(STAMP, NOW)
+    activated_at: datetime | None = may(STAMP)
 
 
 class Run(SQLModel, table=True):
@@ -84,19 +68,19 @@ class Run(SQLModel, table=True):
         ),
         sa.Index(None, "account_id", "playbook_id", "started_at"),
     )
-    id: UUID = _key(sa.Uuid)
-    account_id: UUID = _key(sa.Uuid)
-    playbook_id: str = _must(sa.Text)
-    version: int = _must(sa.Integer)
-    change_id: int = _must(sa.BigInteger)
-    trigger_key: bytes = _must(BYTEA)
-    state: str = _must(sa.Text)
-    because: str = _must(sa.Text, "''")
-    correlation_id: str = _must(sa.Text, "''")
-    started_at: datetime = _must(STAMP, NOW)
-    ended_at: datetime | None = _may(STAMP)
-    end_code: str | None = _may(sa.Text)
-    end_reason: str = _must(sa.Text, "''")
+    id: UUID = primary(sa.Uuid)
+    account_id: UUID = primary(sa.Uuid)
+    playbook_id: str = must(sa.Text)
+    version: int = must(sa.Integer)
+    change_id: int = must(sa.BigInteger)
+    trigger_key: bytes = must(BYTEA)
+    state: str = must(sa.Text)
+    because: str = must(sa.Text, "''")
+    correlation_id: str = must(sa.Text, "''")
+    started_at: datetime = must(STAMP, NOW)
+    ended_at: datetime | None = may(STAMP)
+    end_code: str | None = may(sa.Text)
+    end_reason: str = must(sa.Text, "''")
 
 
 class Step(LaneColumns, table=True):
@@ -109,17 +93,17 @@ class Step(LaneColumns, table=True):
         sa.Index(None, "run_id"),
         _waiting("step"),
     )
-    id: UUID = _key(sa.Uuid)
-    account_id: UUID = _key(sa.Uuid)
-    run_id: UUID = _must(sa.Uuid)
-    path: str = _must(sa.Text)
-    iteration: int = _must(sa.Integer, "0")
-    kind: str = _must(sa.Text)
-    state: str = _must(sa.Text)
-    attempts: int = _must(sa.SmallInteger, "0")
-    reason: str = _must(sa.Text, "''")
-    created_at: datetime = _must(STAMP, NOW)
-    ended_at: datetime | None = _may(STAMP)
+    id: UUID = primary(sa.Uuid)
+    account_id: UUID = primary(sa.Uuid)
+    run_id: UUID = must(sa.Uuid)
+    path: str = must(sa.Text)
+    iteration: int = must(sa.Integer, "0")
+    kind: str = must(sa.Text)
+    state: str = must(sa.Text)
+    attempts: int = must(sa.SmallInteger, "0")
+    reason: str = must(sa.Text, "''")
+    created_at: datetime = must(STAMP, NOW)
+    ended_at: datetime | None = may(STAMP)
 
 
 class Effect(LaneColumns, table=True):
@@ -134,33 +118,33 @@ class Effect(LaneColumns, table=True):
         _waiting("effect"),
         {"postgresql_with": {"fillfactor": 70}},
     )
-    key: bytes = _key(BYTEA)
-    account_id: UUID = _key(sa.Uuid)
-    run_id: UUID = _must(sa.Uuid)
-    step_id: UUID = _must(sa.Uuid)
-    channel: str = _must(sa.Text)
-    recipient: str = _must(sa.Text)
-    payload: bytes = _must(BYTEA)
-    state: str = _must(sa.Text)
-    attempts: int = _must(sa.SmallInteger, "0")
-    reason: str = _must(sa.Text, "''")
-    remote_id: str | None = _may(sa.Text)
-    correlation_id: str = _must(sa.Text, "''")
-    created_at: datetime = _must(STAMP, NOW)
-    done_at: datetime | None = _may(STAMP)
+    key: bytes = primary(BYTEA)
+    account_id: UUID = primary(sa.Uuid)
+    run_id: UUID = must(sa.Uuid)
+    step_id: UUID = must(sa.Uuid)
+    channel: str = must(sa.Text)
+    recipient: str = must(sa.Text)
+    payload: bytes = must(BYTEA)
+    state: str = must(sa.Text)
+    attempts: int = must(sa.SmallInteger, "0")
+    reason: str = must(sa.Text, "''")
+    remote_id: str | None = may(sa.Text)
+    correlation_id: str = must(sa.Text, "''")
+    created_at: datetime = must(STAMP, NOW)
+    done_at: datetime | None = may(STAMP)
 
 
 class Attempt(SQLModel, table=True):
     """One try of an effect, under the fencing number it was made with."""
 
     metadata: ClassVar[sa.MetaData] = METADATA
-    effect_key: bytes = _key(BYTEA)
-    fence: int = _key(sa.BigInteger)
-    account_id: UUID = _key(sa.Uuid)
-    started_at: datetime = _must(STAMP, NOW)
-    ended_at: datetime | None = _may(STAMP)
-    outcome: str | None = _may(sa.Text)
-    error: str = _must(sa.Text, "''")
+    effect_key: bytes = primary(BYTEA)
+    fence: int = primary(sa.BigInteger)
+    account_id: UUID = primary(sa.Uuid)
+    started_at: datetime = must(STAMP, NOW)
+    ended_at: datetime | None = may(STAMP)
+    outcome: str | None = may(sa.Text)
+    error: str = must(sa.Text, "''")
 
 
 class Ledger(SQLModel, table=True):
@@ -169,16 +153,16 @@ class Ledger(SQLModel, table=True):
     metadata: ClassVar[sa.MetaData] = METADATA
     __table_args__ = (_one_of("outcome", LEDGER_OUTCOMES), sa.Index(None, "account_id", "id"))
     id: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger, sa.Identity(always=True), primary_key=True))
-    account_id: UUID = _key(sa.Uuid)
-    playbook_id: str = _must(sa.Text)
-    change_id: int | None = _may(sa.BigInteger)
-    run_id: UUID | None = _may(sa.Uuid)
-    effect_key: bytes | None = _may(BYTEA)
-    at: datetime = _must(STAMP, NOW)
-    outcome: str = _must(sa.Text)
-    code: str = _must(sa.Text)
-    reason: str = _must(sa.Text, "''")
-    correlation_id: str = _must(sa.Text, "''")
+    account_id: UUID = primary(sa.Uuid)
+    playbook_id: str = must(sa.Text)
+    change_id: int | None = may(sa.BigInteger)
+    run_id: UUID | None = may(sa.Uuid)
+    effect_key: bytes | None = may(BYTEA)
+    at: datetime = must(STAMP, NOW)
+    outcome: str = must(sa.Text)
+    code: str = must(sa.Text)
+    reason: str = must(sa.Text, "''")
+    correlation_id: str = must(sa.Text, "''")
 
 
 class Control(SQLModel, table=True):
@@ -186,10 +170,10 @@ class Control(SQLModel, table=True):
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __table_args__ = (sa.CheckConstraint("id = 1", name="one_row"),)
-    id: int = _key(sa.SmallInteger)
-    paused: bool = _must(sa.Boolean, "false")
-    changed_at: datetime = _must(STAMP, NOW)
-    changed_by: str = _must(sa.Text, "''")
+    id: int = primary(sa.SmallInteger)
+    paused: bool = must(sa.Boolean, "false")
+    changed_at: datetime = must(STAMP, NOW)
+    changed_by: str = must(sa.Text, "''")
 
 
 class Cursor(CursorColumns, table=True):

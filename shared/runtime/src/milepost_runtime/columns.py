@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, LargeBinary, MetaData, SmallInteger, Text, text
+from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, MetaData, SmallInteger, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
@@ -16,6 +16,10 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+STAMP = DateTime(timezone=True)
+NOW = "clock_timestamp()"
 
 
 def metadata(schema: Schema) -> MetaData:
@@ -31,6 +35,21 @@ def instant(*, nullable: bool = False, default: str | None = None, **more: Any) 
         sa_column_kwargs={"nullable": nullable} | ({"server_default": text(default)} if default else {}),
         **more,
     )
+
+
+def primary(kind: Any) -> Any:
+    """Return the field of a primary key that its writer makes."""
+    return Field(sa_column=Column(kind, primary_key=True, autoincrement=False))
+
+
+def must(kind: Any, default: str | None = None) -> Any:
+    """Return a field that is never null; `default` is an SQL expression that the server fills in."""
+    return Field(sa_column=Column(kind, nullable=False, server_default=None if default is None else text(default)))
+
+
+def may(kind: Any) -> Any:
+    """Return a field that may be null."""
+    return Field(default=None, sa_column=Column(kind, nullable=True))
 
 
 class LaneColumns(SQLModel):

@@ -15,8 +15,8 @@ from typing import Any
 
 import httpx
 
-from milepost_devstack.demo.behaviour import Fact
 from milepost_devstack.demo.company import APP, PORTAL
+from milepost_devstack.demo.diary import Fact
 
 BATCH_CRM = 100
 BATCH_EVENTS = 1_000
