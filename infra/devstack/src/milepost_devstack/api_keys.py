@@ -10,7 +10,7 @@ from datetime import datetime
 
 import asyncpg
 
-from milepost_devstack.refusals import Refusal
+from milepost_devstack.refusal import Refusal
 from milepost_runtime.database import Connection
 from milepost_runtime.keys import SCOPES, NewKey, digest, insert_key, new_key
 from milepost_runtime.settings import normalise_postgres_url

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from milepost_devstack.refusals import Refusal
+from milepost_devstack.refusal import Refusal
 from milepost_devstack.state import StateFolder
 
 # A band is carried by word and shape; colour only helps.

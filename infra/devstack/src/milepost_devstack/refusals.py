@@ -7,11 +7,8 @@ from collections.abc import Iterator
 from milepost_devstack.accounts import NoAccount
 from milepost_devstack.binaries import ProgramMissing
 from milepost_devstack.preparation import REASONS
+from milepost_devstack.refusal import Refusal
 from milepost_devstack.terminal import paints
-
-
-class Refusal(Exception):
-    """A command cannot do what it was asked; the message is for people and names the remedy."""
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from milepost_devstack.house import MILEPOST
-from milepost_devstack.refusals import Refusal
+from milepost_devstack.refusal import Refusal
 from milepost_runtime.database import Schema, head_revision
 from milepost_runtime.migrations import engine
 from milepost_runtime.settings import normalise_postgres_url
