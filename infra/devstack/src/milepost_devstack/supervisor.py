@@ -103,8 +103,9 @@ class Supervisor:
             self.report.line("schemas", "ready", found, time.monotonic() - began)
         await self._processes(where, secrets)
         endpoints = self._endpoints(where, secrets)
-        write_private(self.state.endpoints_file, endpoints)
         example = await self._play_demo(endpoints) if demo else None
+        # Whoever waits for this file finds everything there, the demo's scores too.
+        write_private(self.state.endpoints_file, endpoints)
         self.report.ready(endpoints, welcome(endpoints, example, time.monotonic() - self._began))
         await asyncio.Event().wait()
 

@@ -15,7 +15,9 @@ def welcome(endpoints: Mapping[str, Any], example: str | None, seconds: float) -
         f"Ready after {seconds:.1f} s. Ctrl-C stops everything in order.",
         "",
         f"  accounts and scores   {scoring}/",
-        f"  the API, explained    {scoring}/docs",
+        f"  one score, explained  {scoring}/app/accounts/{example}"
+        if example
+        else f"  the API, explained    {scoring}/docs",
         f"  mails that were sent  {mailbox}",
         "",
         f"  curl -H 'Authorization: Bearer {endpoints['admin_key']}' '{scoring}{path}'",
