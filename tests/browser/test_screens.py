@@ -9,13 +9,20 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from support import chromium
 from support.chromium import Tab
 from support.health_documents import ACCOUNT, days, document
 from support.scored import clock, three_customers
 from support.scoring_web import Web, keep, running
 
+from ingest_webhooks.app import create
+from ingest_webhooks.settings import IngestSettings
 from milepost_runtime.database import Pool
+from milepost_runtime.hot import Application
+from playbook_runner.app import build
+from playbook_runner.settings import RunnerSettings
 
 pytestmark = [
     pytest.mark.browser,
@@ -28,6 +35,8 @@ PAGES = (
     "/app/sign-in",
     "/app/x",
     "/docs",
+    "/ingest/docs",
+    "/playbooks/docs",
 )
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 # Every element that can take a click has 24 px of its own, or is a link inside a sentence.
@@ -60,15 +69,23 @@ async def web(database_url: str, redis_url: str, scoring_pool: Pool) -> AsyncIte
 
 @pytest.fixture(scope="module")
 async def screen(web: Web, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Screen]:
-    async with listening(web) as base, chromium.tab(tmp_path_factory.mktemp("profile")) as tab:
+    async with listening(beside(web)) as base, chromium.tab(tmp_path_factory.mktemp("profile")) as tab:
         yield Screen(tab, base)
 
 
+def beside(web: Web) -> Application:
+    """Return the scoring service with the other two behind prefixes, as a proxy shows them; they serve `/docs` only."""
+    database, redis = web.settings.database_url, web.settings.redis_url
+    ingest = create(IngestSettings(environment="test", database_url=database, redis_url=redis))
+    playbooks = build(RunnerSettings(environment="test", database_url=database, redis_url=redis))
+    return Starlette(routes=[Mount("/ingest", ingest), Mount("/playbooks", playbooks), Mount("/", web.app)])
+
+
 @contextlib.asynccontextmanager
-async def listening(web: Web) -> AsyncIterator[str]:
-    """Serve the application on a free port; its lifespan runs already."""
+async def listening(app: Application) -> AsyncIterator[str]:
+    """Serve an application on a free port; its lifespan runs already."""
     with socket.create_server(("127.0.0.1", 0)) as door:
-        server = uvicorn.Server(uvicorn.Config(web.app, log_config=None, access_log=False, lifespan="off"))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         task = asyncio.create_task(server._serve([door]))
         yield f"http://127.0.0.1:{door.getsockname()[1]}"

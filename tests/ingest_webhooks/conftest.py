@@ -1,8 +1,6 @@
 """What tests of the front door share: the web application over real stores, and a way to relay what it kept."""
 
-import asyncio
 import base64
-import contextlib
 import hashlib
 import hmac
 import itertools
@@ -16,6 +14,7 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from support.lifespan import lifespan
 
 from ingest_webhooks.app import create
 from ingest_webhooks.service import Service
@@ -130,23 +129,6 @@ def batch(*elements: Any) -> bytes:
     return json.dumps(list(elements)).encode()
 
 
-@contextlib.asynccontextmanager
-async def serving(settings: IngestSettings) -> AsyncIterator[Any]:
-    """Run an application's lifespan around the block."""
-    app = create(settings)
-    inbox: asyncio.Queue[Any] = asyncio.Queue()
-    outbox: asyncio.Queue[Any] = asyncio.Queue()
-    task = asyncio.ensure_future(app({"type": "lifespan", "state": {}}, inbox.get, outbox.put))
-    await inbox.put({"type": "lifespan.startup"})
-    assert (await outbox.get())["type"] == "lifespan.startup.complete"
-    try:
-        yield app
-    finally:
-        await inbox.put({"type": "lifespan.shutdown"})
-        await outbox.get()
-        await task
-
-
 @pytest.fixture(scope="module")
 def settings(database_url: str, redis_url: str) -> IngestSettings:
     return IngestSettings(environment="test", database_url=database_url, redis_url=redis_url)
@@ -163,7 +145,8 @@ async def admin_key(ingest_pool: Pool) -> str:
 @pytest.fixture(scope="module")
 async def bench(settings: IngestSettings, ingest_pool: Pool, admin_key: str) -> AsyncIterator[Bench]:
     """The application with one HubSpot connection, on a database of the module's own."""
-    async with serving(settings) as app:
+    app: Any = create(settings)
+    async with lifespan(app):
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         headers = {"authorization": f"Bearer {admin_key}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:

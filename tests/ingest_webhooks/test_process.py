@@ -11,12 +11,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.lifespan import lifespan
 
+from ingest_webhooks.app import create
 from ingest_webhooks.settings import IngestSettings
 from milepost_devstack.ports import next_free
 from milepost_runtime.database import Pool
 
-from .conftest import Bench, batch, change, serving
+from .conftest import Bench, batch, change
 
 NO_QUEUE = "redis://127.0.0.1:1/0"
 
@@ -149,8 +151,9 @@ async def test_behind_a_proxy_the_configured_address_is_what_was_signed(
     settings: IngestSettings, bench: Bench, ingest_pool: Pool
 ) -> None:
     public = settings.model_copy(update={"public_url_ingest": "https://hooks.example.com/in/"})
+    app = create(public)
     async with (
-        serving(public) as app,
+        lifespan(app),
         httpx.AsyncClient(
             transport=httpx.ASGITransport(app=app), base_url="http://10.0.0.7:8001", headers=bench.client.headers
         ) as client,

@@ -1,13 +1,11 @@
 """Claims about the API: who may do what, what people see of runs, effects and the ledger, and how refusals read."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+from support.lifespan import lifespan
 from support.outreach import PLAYBOOK, Outreach, publish
 
 from milepost_runtime.database import Pool
@@ -20,23 +18,9 @@ from playbook_runner.settings import RunnerSettings
 @pytest.fixture
 async def api(outreach: Outreach, settings: RunnerSettings) -> AsyncIterator[httpx.AsyncClient]:
     """The web application with its lifespan, behind a client without a key."""
-    app: Any = build(settings)
+    app = build(settings)
     async with lifespan(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://runner") as client:
         yield client
-
-
-@contextlib.asynccontextmanager
-async def lifespan(app: Any) -> AsyncIterator[None]:
-    """Start an application as a server does, and stop it."""
-    incoming: asyncio.Queue[dict[str, str]] = asyncio.Queue()
-    outgoing: asyncio.Queue[dict[str, str]] = asyncio.Queue()
-    running = asyncio.create_task(app({"type": "lifespan", "state": {}}, incoming.get, outgoing.put))
-    await incoming.put({"type": "lifespan.startup"})
-    started = await outgoing.get()
-    assert started["type"] == "lifespan.startup.complete", started
-    yield
-    await incoming.put({"type": "lifespan.shutdown"})
-    await running
 
 
 async def key_with(pool: Pool, *scopes: str) -> dict[str, str]:

@@ -47,7 +47,7 @@ _PLAN = [
 _PARTS: dict[str, Any] = {
     "account": {
         "id": ACCOUNT, "name": "Harbour & Pine Logistics", "segment": "mid-market", "stage": "activation",
-        "owner": "Dana Reyes", "references": ["hubspot:4711:90210", "domain:harbourpine.example"],
+        "owner": "dana.reyes@customer-success.harbourpine.example", "references": ["hubspot:4711:90210", "domain:harbourpine.example"],
         "start_at": NOW - timedelta(days=47), "age_days": 47,
     },
     "score": 47.3, "band": "yellow",

@@ -1,6 +1,5 @@
 """The scoring web process inside a test: real database, real lifespan, no socket; it seeds what was scored."""
 
-import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -10,6 +9,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+from support.lifespan import lifespan
 
 from milepost_contracts.health import HealthDocument
 from milepost_runtime.hot import Application
@@ -54,7 +54,7 @@ async def running(database_url: str, redis_url: str, environment: str = "test") 
     try:
         reader = await add_key(owner, ["read"])
         stranger = await add_key(owner, ["ingest"])
-        async with alive(app):
+        async with lifespan(app):
             yield Web(app, owner, settings, catalogue, reader, stranger)
     finally:
         await owner.close()
@@ -65,20 +65,6 @@ async def add_key(owner: asyncpg.Connection, scopes: Iterable[str], name: str = 
     key = new_key()
     await insert_key(owner, "scoring", key, name=name, scopes=scopes, days=1)
     return key.text
-
-
-@contextlib.asynccontextmanager
-async def alive(app: Application) -> AsyncIterator[None]:
-    """Drive the lifespan of an ASGI application."""
-    incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    outgoing: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    task = asyncio.ensure_future(app({"type": "lifespan", "state": {}}, incoming.get, outgoing.put))
-    await incoming.put({"type": "lifespan.startup"})
-    started = await asyncio.wait_for(outgoing.get(), 20)
-    assert started["type"] == "lifespan.startup.complete", started
-    yield
-    await incoming.put({"type": "lifespan.shutdown"})
-    await asyncio.wait_for(task, 20)
 
 
 async def keep(

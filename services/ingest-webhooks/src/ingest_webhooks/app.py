@@ -18,6 +18,15 @@ from milepost_runtime.settings import load
 from milepost_runtime.web import RequestContext, add_operations, announced, new_app, serve
 
 NAME = "ingest-webhooks"
+DESCRIPTION = """The front door: providers deliver their webhooks here, and anyone with a key may tell what happened.
+An answer comes after the commit, so what was accepted is kept; telling the same thing twice changes nothing."""
+TAGS = {
+    "webhooks": "Where providers deliver; the address of a connection is its `webhook_url`.",
+    "events": "What happened, in our own plain words, from anywhere.",
+    "connections": "A provider's account with its secret, which signs what it delivers.",
+    "deliveries": "The inbox: what came, what became of it, and whether all of it is accounted for.",
+    "identity": "Which customer a reference means, and what waits until somebody says so.",
+}
 
 
 def create(settings: IngestSettings) -> Application:
@@ -42,7 +51,7 @@ def create(settings: IngestSettings) -> Application:
             await stack.enter_async_context(announced(NAME))
             yield
 
-    app = new_app("Milepost: ingest-webhooks", __doc__ or "", lifespan, PROBLEMS)
+    app = new_app("Milepost ingest API", DESCRIPTION, lifespan, PROBLEMS, tags=TAGS)
     for part in (webhooks, events, connections, deliveries, accounts):
         app.include_router(part.router)
     add_operations(app)

@@ -19,6 +19,13 @@ from playbook_runner.settings import SCHEMA, RunnerSettings
 
 DESCRIPTION = """Outreach that is never sent twice and can say why it was not sent. Playbooks answer changes of an
 account's health; every reason to write to somebody ends in the ledger."""
+TAGS = {
+    "playbooks": "The documents that say when to write, to whom, and when to stop.",
+    "runs": "One playbook at work for one account, step by step.",
+    "ledger": "What became of every reason to write, and why somebody was not written to.",
+    "effects": "Changes outside, each performed once; those in doubt wait for a person.",
+    "control": "The one switch over all outreach.",
+}
 
 
 def build(settings: RunnerSettings) -> Application:
@@ -41,7 +48,7 @@ def build(settings: RunnerSettings) -> Application:
             await stack.enter_async_context(announced("playbook-runner"))
             yield
 
-    app = new_app("Milepost playbook runner", DESCRIPTION, lifespan, TABLE)
+    app = new_app("Milepost playbook API", DESCRIPTION, lifespan, TABLE, tags=TAGS)
     for router in (playbooks.router, runs.router, ledger.router, effects.router, control.router):
         app.include_router(router)
     add_operations(app)

@@ -25,7 +25,7 @@ from scoring_api.problems import TABLE
 from scoring_api.reading import Reading
 from scoring_api.restating import Restating
 from scoring_api.routers import accounts, changes, health, models, restatements
-from scoring_api.routers.pages import pages_app, show_reference
+from scoring_api.routers.pages import pages_app
 from scoring_api.service import build
 from scoring_api.settings import SCHEMA, ScoringSettings
 
@@ -33,15 +33,12 @@ NAME = "scoring-api"
 DESCRIPTION = """Health scores of customer accounts that explain themselves. Every figure comes with its band,
 its confidence, its reasons, the version of the model that made it, and the moment it speaks of."""
 
-
-FOREIGN_DOCS = ("/docs", "/docs/oauth2-redirect", "/redoc")
-TAGS = [
-    {"name": "accounts", "description": "Scores of accounts: one, many, over time, and why."},
-    {"name": "changes", "description": "What moved, as a feed to follow."},
-    {"name": "models", "description": "The policy behind the scores, as documents."},
-    {"name": "restatements", "description": "The past, told anew with today's model."},
-    {"name": "operations", "description": "Liveness, readiness and measurements."},
-]
+TAGS = {
+    "accounts": "Scores of accounts: one, many, over time, and why.",
+    "changes": "What moved, as a feed to follow.",
+    "models": "The policy behind the scores, as documents.",
+    "restatements": "The past, told anew with today's model.",
+}
 
 
 def create(settings: ScoringSettings, catalogue: Catalogue) -> Application:
@@ -64,8 +61,7 @@ def create(settings: ScoringSettings, catalogue: Catalogue) -> Application:
             await stack.enter_async_context(announced(NAME))
             yield
 
-    app = new_app("Milepost scoring API", DESCRIPTION, lifespan, TABLE)
-    app.openapi_tags = TAGS
+    app = new_app("Milepost scoring API", DESCRIPTION, lifespan, TABLE, tags=TAGS, home="/app/")
     for part in (accounts, changes, models, restatements):
         app.include_router(part.router)
     add_operations(app)
@@ -75,13 +71,7 @@ def create(settings: ScoringSettings, catalogue: Catalogue) -> Application:
 
 
 def _add_pages(app: FastAPI, pages: Starlette) -> None:
-    """Put the screens beside the API; the framework's own reference asks other hosts for scripts, ours does not."""
-
-    async def show_docs() -> Response:
-        return show_reference(pages.state.renderer, app.openapi())
-
-    app.router.routes[:] = [route for route in app.router.routes if getattr(route, "path", "") not in FOREIGN_DOCS]
-    app.add_api_route("/docs", show_docs, methods=["GET"], include_in_schema=False)
+    """Put the screens beside the API."""
     for path in ("/", "/app"):
         app.add_api_route(path, _to_portfolio, methods=["GET"], include_in_schema=False)
     app.mount("/app", pages)

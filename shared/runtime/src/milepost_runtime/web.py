@@ -4,12 +4,14 @@ import contextlib
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import structlog
 import uvicorn
 from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
 
 from milepost_runtime import failpoints, logging
@@ -18,6 +20,7 @@ from milepost_runtime.hot import Application, Receive, Scope, Send, header_text
 from milepost_runtime.ids import clean_correlation_id
 from milepost_runtime.metrics import HTTP_SECONDS
 from milepost_runtime.problems import MEDIA_TYPE, Translate, install
+from milepost_runtime.reference import add_reference
 from milepost_runtime.settings import RuntimeSettings
 
 log = structlog.get_logger()
@@ -52,13 +55,40 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 }
 
 
-def new_app(title: str, description: str, lifespan: Lifespan, problems: Mapping[type[Exception], Translate]) -> FastAPI:
-    """Return an application with the house's manners: problems, operation ids, contact, one error schema."""
+# What is asked of a process rather than of its service: path, its one line, its words.
+OPERATIONS = {
+    "/livez": ("Is the process alive?", "Answers as long as the process can answer at all; it asks nothing else."),
+    "/readyz": (
+        "May it take traffic?",
+        "503 while the database is away or of another version; the queue is told but never decides.",
+    ),
+    "/metrics": ("Measurements", "Counters and histograms as Prometheus reads them."),
+    "/healthz": ("The same under its older name", "What `/livez` answers."),
+}
+
+
+def new_app(
+    title: str,
+    description: str,
+    lifespan: Lifespan,
+    problems: Mapping[type[Exception], Translate],
+    *,
+    tags: Mapping[str, str] = MappingProxyType({}),
+    home: str = "",
+) -> FastAPI:
+    """Return an application with the house's manners: problems, operation ids, one error schema, `/docs` of our own.
+
+    `tags` describes the groups of operations in the order of the page; `home` is where the service's screens are.
+    """
     app = FastAPI(
         title=title,
         description=description,
         version="0.1.0",
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_tags=[{"name": name, "description": text} for name, text in tags.items()],
+        # The framework's own pages fetch their scripts from other hosts.
+        docs_url=None,
+        redoc_url=None,
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
         redirect_slashes=False,
@@ -66,13 +96,28 @@ def new_app(title: str, description: str, lifespan: Lifespan, problems: Mapping[
     )
     install(app, problems)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    add_reference(app, home)
     return app
 
 
 def add_operations(app: FastAPI) -> None:
     """Add liveness, readiness and metrics; the lifespan sets `app.state.readiness`."""
+    app.openapi_tags = [
+        *(app.openapi_tags or ()),
+        {"name": "operations", "description": "Liveness, readiness and measurements; they need no key."},
+    ]
     for path in PATHS:
-        app.add_api_route(path, _operation(app, path), methods=["GET"], tags=["operations"], name=path.strip("/"))
+        summary, description = OPERATIONS[path]
+        app.add_api_route(
+            path,
+            _operation(app, path),
+            methods=["GET"],
+            tags=["operations"],
+            name=path.strip("/"),
+            summary=summary,
+            description=description,
+            response_class=PlainTextResponse if path == "/metrics" else JSONResponse,
+        )
 
 
 def _operation(app: FastAPI, path: str) -> Any:
@@ -158,6 +203,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
         tags=app.openapi_tags,
         license_info=app.license_info,
+        separate_input_output_schemas=app.separate_input_output_schemas,
     )
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = PROBLEM_SCHEMA

@@ -15,7 +15,7 @@ router = APIRouter(prefix="/accounts", tags=["identity"])
 async def list_unmapped(
     _key: MayRead,
     service: TheService,
-    cursor: Annotated[str, Query(max_length=255)] = "",
+    cursor: Annotated[str, Query(max_length=255, description="`next_cursor` of the page before")] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Unmapped:
     """Return references that events wait for, in the order of their names."""

@@ -26,10 +26,10 @@ router = APIRouter(tags=["deliveries"])
 async def list_deliveries(
     _key: MayRead,
     service: TheService,
-    state: State | None = None,
-    source: Annotated[str | None, Query(max_length=50)] = None,
-    connection: UUID | None = None,
-    cursor: UUID | None = None,
+    state: Annotated[State | None, Query(description="Only in this state")] = None,
+    source: Annotated[str | None, Query(max_length=50, description="Only from this provider")] = None,
+    connection: Annotated[UUID | None, Query(description="Only through this connection")] = None,
+    cursor: Annotated[UUID | None, Query(description="`next_cursor` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Deliveries:
     """Return deliveries, newest first, without their bodies."""

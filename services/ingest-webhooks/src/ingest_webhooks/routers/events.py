@@ -17,16 +17,33 @@ BODY_LIMIT = 5 * 2**20
 MANY = 1_000
 _MAX_VALUES = 500_000
 _LIST: TypeAdapter[list[PlainEvent]] = TypeAdapter(Annotated[list[PlainEvent], Field(max_length=MANY)])
-_SCHEMA: dict[str, Any] = {
-    "oneOf": [PlainEvent.model_json_schema(), {"type": "array", "maxItems": MANY, "items": {"type": "object"}}]
+_EXAMPLE = {
+    "id": "crm-4711",
+    "type": "training.completed",
+    "account": "domain:acme.com",
+    "occurred_at": "2026-03-02T09:30:00Z",
+    "actor": "dana@acme.com",
 }
+
+
+def _body_schema() -> dict[str, Any]:
+    """Return one event or a list; without definitions of its own, which nothing in the whole document would find."""
+    one = PlainEvent.model_json_schema()
+    del one["$defs"]
+    one["properties"]["properties"]["additionalProperties"] = True
+    return {"oneOf": [one, {"type": "array", "maxItems": MANY, "items": one}]}
 
 
 @router.post(
     "/events",
     status_code=202,
     summary="Tell what happened",
-    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _body_schema(), "example": _EXAMPLE}},
+        }
+    },
 )
 async def post_events(
     request: Request, key: MayIngest, service: TheService, correlation_id: CorrelationId

@@ -1,8 +1,9 @@
 """The providers' front door, served without the framework and documented in it; it never reads what was delivered."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from ingest_webhooks.dependencies import CorrelationId, TheService
 from ingest_webhooks.problems import problem_of
@@ -21,12 +22,21 @@ _JSON = (b"application/json", b"application/json; charset=utf-8", b"application/
 @router.post(
     "/webhooks/{source}/{connection}",
     summary="Deliver a provider's webhook",
-    description="Signed by the provider's own scheme. 200 with an empty body once the delivery is stored for good.",
+    description=(
+        "No key: the provider's own signature lets a delivery in, checked over the bytes as they came. The answer comes"
+        " once the delivery is stored for good; a known one is answered alike and kept once. Up to 1 MiB of JSON."
+    ),
     status_code=200,
+    response_class=Response,
+    response_description="Stored; the body is empty.",
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}},
 )
 async def deliver(
-    source: str, connection: str, request: Request, service: TheService, correlation: CorrelationId
+    source: Annotated[str, Path(description="The provider, such as `hubspot`")],
+    connection: Annotated[str, Path(description="The connection's id")],
+    request: Request,
+    service: TheService,
+    correlation: CorrelationId,
 ) -> Response:
     """Accept a delivery, the framework's way."""
     del source, connection  # both are read from the raw path, as the signature covers that

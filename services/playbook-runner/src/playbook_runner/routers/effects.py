@@ -14,8 +14,10 @@ router = APIRouter(tags=["effects"])
 @router.get("/effects", dependencies=[require_scope("read")], summary="Intended changes outside, oldest first")
 async def list_effects(
     use: Use,
-    state: Annotated[EffectStateWord | None, Query()] = None,
-    cursor: Annotated[str | None, Query(pattern="^[0-9a-f]{64}$")] = None,
+    state: Annotated[EffectStateWord | None, Query(description="Only in this state")] = None,
+    cursor: Annotated[
+        str | None, Query(pattern="^[0-9a-f]{64}$", description="`next_cursor` of the page before")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> EffectList:
     """`state=parked` is the list for people: sent or not, nobody knows."""
@@ -24,7 +26,7 @@ async def list_effects(
 
 @router.get("/effects/{key}", dependencies=[require_scope("read")], summary="One effect")
 async def get_effect(use: Use, key: EffectKey) -> EffectView:
-    """With every try, and what may be decided about it."""
+    """An effect with every try, and what may be decided about it."""
     return await use.reading.effect(key)
 
 

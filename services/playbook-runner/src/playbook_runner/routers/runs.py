@@ -16,17 +16,17 @@ router = APIRouter(tags=["runs"])
 async def list_runs(
     use: Use,
     account: Annotated[UUID | None, Query(description="Only this account")] = None,
-    state: Annotated[RunState | None, Query()] = None,
-    cursor: Annotated[UUID | None, Query()] = None,
+    state: Annotated[RunState | None, Query(description="Only in this state")] = None,
+    cursor: Annotated[UUID | None, Query(description="`next_cursor` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> RunList:
-    """Send `cursor` back for the next page."""
+    """Of every playbook and account, unless one is named; each says which change started it."""
     return await use.reading.runs(account, state, cursor, limit)
 
 
 @router.get("/runs/{run_id}", dependencies=[require_scope("read")], summary="One run")
 async def get_run(use: Use, run_id: UUID) -> RunView:
-    """With its steps and effects."""
+    """A run with its steps and effects, what each waits for, and why it ended."""
     return await use.reading.run(run_id)
 
 

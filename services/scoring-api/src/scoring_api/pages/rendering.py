@@ -7,7 +7,6 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from scoring_api.pages import wording
 
@@ -37,12 +36,6 @@ def load_assets() -> dict[str, Asset]:
     return found
 
 
-def coded(text: str) -> Markup:
-    """Return a text with its `back-quoted` parts as code; everything is escaped."""
-    parts = text.split("`")
-    return Markup("").join(Markup("<code>{}</code>").format(p) if n % 2 else escape(p) for n, p in enumerate(parts))
-
-
 def _environment(assets: Mapping[str, Asset]) -> Environment:
     environment = Environment(
         loader=PackageLoader("scoring_api.pages"),
@@ -51,7 +44,7 @@ def _environment(assets: Mapping[str, Asset]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {name: getattr(wording, name) for name in FILTERS} | {"coded": coded}
+    environment.filters |= {name: getattr(wording, name) for name in FILTERS}
     environment.globals |= {"bands": wording.BANDS, "asset": lambda name: assets[name].path}
     return environment
 

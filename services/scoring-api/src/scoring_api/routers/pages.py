@@ -1,6 +1,6 @@
 """The screens under /app: portfolio, account, evidence, sign-in; they read through the same use cases as the API."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -15,7 +15,7 @@ from milepost_runtime.problems import TITLES, Problem
 from scoring_api.dependencies import Doors
 from scoring_api.entering import COOKIE, SESSION_LASTS, Visit, refuse_foreign_form, safe_next
 from scoring_api.listing import ORDERS
-from scoring_api.pages import account, charts, evidence, portfolio, reference
+from scoring_api.pages import account, charts, evidence, portfolio
 from scoring_api.pages.rendering import Renderer
 from scoring_api.problems import as_problem
 from scoring_api.queries.reading import Filter
@@ -132,12 +132,6 @@ async def show_evidence(request: Request, doors: Doors, visit: Visit) -> Respons
     document = (await doors.reading.stored(asked)).parsed()
     page = evidence.evidence_page(found, document)
     return _html(request, "evidence.html", page=page, session=visit.session)
-
-
-def show_reference(renderer: Renderer, contract: Mapping[str, Any]) -> Response:
-    """The API's reference, open to everybody as the contract itself is."""
-    page = reference.reference_page(contract)
-    return HTMLResponse(renderer.render("reference.html", page=page, here="reference"), headers=HEADERS)
 
 
 async def show_sign_in(request: Request) -> Response:
