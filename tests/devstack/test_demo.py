@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from support import house as houses
@@ -65,12 +66,25 @@ async def test_a_new_house_plays_the_company_in_and_writes_two_mails_for_today_a
         bands = Counter(account["effective_band"]["band"] for account in listed)
         runs = (await house.get("playbook_runner", "/runs", params={"limit": 100})).json()["data"]
         books = (await house.get("ingest_webhooks", "/books")).json()
+        course = await _course(house, Story.RECOVERED)
+        late = await _course(house, Story.LATE_PAYER)
 
     assert len(listed) == 60
     assert all(bands[band] > 0 for band in ("green", "yellow", "red", "unknown"))
     assert bands["green"] > bands["yellow"] > bands["unknown"]
     assert len(mails) == len(runs) == 2
     assert "hubspot" in str(books)
+    assert min(course) < 55
+    assert course[-1] > 80
+    assert late[-1] < 70
+
+
+async def _course(house: House, story: Story) -> list[float]:
+    """The score of one story's account, day by day."""
+    (customer,) = (one for one in customers() if one.story is story)
+    path = f"/accounts/{quote(customer.reference, safe='')}/history"
+    points = (await house.get("scoring_api", path)).json()["restated"]
+    return [point["score"] for point in points if point["score"] is not None]
 
 
 async def _mails(house: House, expected: int) -> list[dict[str, Any]] | None:

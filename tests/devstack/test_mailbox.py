@@ -169,3 +169,31 @@ async def test_a_mail_that_follows_no_rule_is_shown_as_far_as_it_goes(tmp_path: 
     (found,) = letters.all()
     assert found.id == letter_id
     assert found.document()["to"] == ["c@d.example"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"From: a@x.example\r\nMessage-ID: <\r\nSubject: s\r\n\r\nbody\r\n",
+        b"Sender: a@[\r\nSubject: s\r\n\r\nbody\r\n",
+        b"Content-Type: text/plain; charset=utf-7\r\nSubject: s\r\n\r\n+2AA-\r\n",
+    ],
+)
+async def test_one_mail_that_no_parser_takes_never_hides_the_others(tmp_path: Path, content: bytes) -> None:
+    letters = Letters(tmp_path)
+    letters.keep("a@x.example", ["b@x.example"], b"Subject: good\r\n\r\nfine\r\n")
+    letters.keep("a@x.example", ["b@x.example"], content)
+
+    documents = [letter.document() for letter in letters.all()]
+
+    assert len(documents) == 2
+    assert "good" in {document["subject"] for document in documents}
+
+
+async def test_an_address_on_the_envelope_never_becomes_a_header(tmp_path: Path) -> None:
+    letters = Letters(tmp_path)
+    letters.keep("a@x.example", ['"a\r\nBcc: v@y.example"@x.example'], b"Subject: s\r\n\r\nbody\r\n")
+
+    (letter,) = letters.all()
+    assert "Bcc" not in letter.headers
+    assert "\r\nBcc:" not in letters.raw(letter.id).decode()

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -19,6 +20,9 @@ class Parcel(BaseModel):
 
 class NoSuchParcel(Exception):
     pass
+
+
+TROUBLE: dict[int, Exception] = {14: asyncpg.QueryCanceledError("too slow"), 15: OverflowError("year 10000")}
 
 
 @contextlib.asynccontextmanager
@@ -42,12 +46,18 @@ def application() -> HotRoutes:
     async def get_parcel(number: int) -> Parcel:
         if number == 13:
             raise ZeroDivisionError("a secret of ours")
+        if number in TROUBLE:
+            raise TROUBLE[number]
         raise NoSuchParcel
 
     async def hot(scope: Scope, receive: Receive, _request_id: str) -> Answer:
+        if scope["path"] == "/hot/store":
+            raise ConnectionResetError
+        if scope["path"] == "/hot/value":
+            raise asyncpg.CharacterNotInRepertoireError("zero")
         return Answer(200, [(b"content-type", b"text/plain")], await read_body(scope, receive, limit=10))
 
-    return HotRoutes(RequestContext(app, app), [HotRoute(frozenset({"POST"}), b"/hot/", b"", "/hot/{x}", hot)])
+    return HotRoutes(RequestContext(app, app), [HotRoute(frozenset({"GET", "POST"}), b"/hot/", b"", "/hot/{x}", hot)])
 
 
 @pytest.fixture
@@ -66,6 +76,10 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         ("POST", "/parcels", b"{", 400, "bad_json"),
         ("GET", "/parcels/1", None, 404, "not_found"),
         ("GET", "/parcels/13", None, 500, "internal"),
+        ("GET", "/parcels/14", None, 503, "temporarily_unavailable"),
+        ("GET", "/parcels/15", None, 422, "not_storable"),
+        ("GET", "/hot/store", None, 503, "temporarily_unavailable"),
+        ("GET", "/hot/value", None, 422, "not_storable"),
         ("POST", "/hot/x", b"x" * 11, 413, "body_too_large"),
     ],
 )

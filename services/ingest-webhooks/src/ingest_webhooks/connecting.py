@@ -17,9 +17,8 @@ from pydantic import BaseModel
 from ingest_webhooks.queries import connections
 from ingest_webhooks.shapes import Source
 from ingest_webhooks.sources import CONNECTABLE, SOURCES
-from milepost_runtime.database import Pool
+from milepost_runtime.database import STORE_TROUBLE, Pool
 from milepost_runtime.ids import new_id
-from milepost_runtime.lanes import STORE_TROUBLE
 from milepost_runtime.secrets import SealBroken, Vault
 
 log = structlog.get_logger()

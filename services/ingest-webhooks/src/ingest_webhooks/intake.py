@@ -18,9 +18,8 @@ import structlog
 from ingest_webhooks.queries import deliveries
 from ingest_webhooks.queries.deliveries import Kept
 from milepost_runtime import logging
-from milepost_runtime.database import Pool
+from milepost_runtime.database import STORE_TROUBLE, Pool
 from milepost_runtime.failpoints import afp
-from milepost_runtime.lanes import STORE_TROUBLE
 from milepost_runtime.metrics import REGISTRY
 from milepost_runtime.queue import Hints
 

@@ -11,7 +11,7 @@ from ingest_webhooks.intake import NotKept
 from ingest_webhooks.shapes import AmbiguousHeader, Refused
 from ingest_webhooks.sources import CONNECTABLE
 from ingest_webhooks.sources.reading import BadBody
-from milepost_runtime.lanes import STORE_TROUBLE
+from milepost_runtime.database import STORE_TROUBLE
 from milepost_runtime.problems import Problem, Translate, from_validation
 
 _COME_AGAIN = {"Retry-After": "5"}

@@ -24,9 +24,9 @@ from milepost_core.effects import (
     resolve_doubt,
     settle,
 )
-from milepost_runtime.database import Pool
+from milepost_runtime.database import STORE_TROUBLE, Pool
 from milepost_runtime.failpoints import afp
-from milepost_runtime.lanes import STORE_TROUBLE, Claim, Lane, finish
+from milepost_runtime.lanes import Claim, Lane, finish
 from milepost_runtime.queue import Hints
 from playbook_runner.absorbing import Absorbing
 from playbook_runner.actions.channel import Call, Channel, NotReached, Sendable

@@ -15,7 +15,7 @@ from prometheus_client import Histogram
 
 from milepost_runtime.ids import clean_correlation_id
 from milepost_runtime.metrics import HTTP_SECONDS
-from milepost_runtime.problems import Problem
+from milepost_runtime.problems import Problem, unforeseen
 
 log = structlog.get_logger()
 Scope: TypeAlias = Any
@@ -85,11 +85,9 @@ async def _serve(route: HotRoute, scope: Scope, receive: Receive, send: Send) ->
         ]
     except Problem as problem:
         status, headers, body = problem.raw(request_id)
-    except Exception:
-        log.exception("request_failed", route=route.name, correlation_id=request_id)
-        status, headers, body = Problem(500, "internal", "This is our fault. It was logged under the request id.").raw(
-            request_id
-        )
+    except Exception as error:
+        with structlog.contextvars.bound_contextvars(correlation_id=request_id):
+            status, headers, body = unforeseen(error, route.name).raw(request_id)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
     _seconds(route.name, scope["method"], status).observe(time.perf_counter() - started)

@@ -19,27 +19,13 @@ from typing import Any
 import asyncpg
 import structlog
 
-from milepost_runtime.database import Connection, Pool
+from milepost_runtime.database import STORE_TROUBLE, Connection, Pool
 from milepost_runtime.failpoints import afp
 from milepost_runtime.metrics import LANE_BURIED, LANE_CLAIMED, LANE_FAILED, LANE_FENCED, LANE_SECONDS
 
 log = structlog.get_logger()
 RENEW_EVERY_S = 5.0
 RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0, 600.0)
-# The store was away or in another's way: nobody's fault, so it counts against no row.
-STORE_TROUBLE = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.QueryCanceledError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.ReadOnlySQLTransactionError,
-)
 
 
 class TryLater(Exception):

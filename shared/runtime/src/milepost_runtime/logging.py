@@ -18,7 +18,8 @@ _HIDDEN = "[hidden]"
 
 def configure(service: str, process: str, settings: RuntimeSettings) -> None:
     """Send structlog, uvicorn, arq and warnings through one formatter, with service and process on every line."""
-    as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
+    readable = sys.stderr.isatty() and settings.environment != "production"
+    as_json = settings.log_format == "json" or (settings.log_format == "auto" and not readable)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

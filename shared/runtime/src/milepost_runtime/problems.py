@@ -6,11 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from asyncpg.exceptions import DataError as ValueRefusedByServer
+from asyncpg.exceptions._base import DataError as ValueRefusedByDriver
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from milepost_runtime.database import STORE_TROUBLE
+
 log = structlog.get_logger()
+# Zero characters, lone surrogates, times beyond the calendar: found by the store, but the sender's to mend.
+NOT_STORABLE = (ValueRefusedByServer, ValueRefusedByDriver, UnicodeEncodeError, OverflowError)
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "https://milepost.dev/problems/"
 TITLES = {
@@ -87,15 +93,26 @@ def install(app: FastAPI, table: Mapping[type[Exception], Translate]) -> None:
         return _respond(request, from_validation(error.errors()))
 
     async def on_unforeseen(request: Request, error: Exception) -> Response:
-        log.error("request_failed", path=request.url.path, exc_info=error)
-        return _respond(request, Problem(500, "internal", "This is our fault. It was logged under the request id."))
+        return _respond(request, unforeseen(error, request.url.path))
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)
-    app.add_exception_handler(Exception, on_unforeseen)
+    for every in (*NOT_STORABLE, *STORE_TROUBLE, Exception):
+        app.add_exception_handler(every, on_unforeseen)
     for kind, translate in table.items():
         app.add_exception_handler(kind, _translated(translate))
+
+
+def unforeseen(error: Exception, where: str) -> Problem:
+    """Return the answer to an error that no route foresaw: store trouble, a value it cannot hold, our fault."""
+    if isinstance(error, NOT_STORABLE):
+        return Problem(422, "not_storable", "The request holds a value that cannot be looked up or kept.")
+    if isinstance(error, STORE_TROUBLE):
+        log.warning("store_trouble", where=where, error=repr(error)[:200])
+        return Problem(503, "temporarily_unavailable", "The store is away or busy.", headers={"Retry-After": "5"})
+    log.error("request_failed", where=where, exc_info=error)
+    return Problem(500, "internal", "This is our fault. It was logged under the request id.")
 
 
 def from_validation(items: Sequence[Any]) -> Problem:

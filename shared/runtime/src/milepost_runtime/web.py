@@ -111,7 +111,7 @@ def add_operations(app: FastAPI) -> None:
         app.add_api_route(
             path,
             _operation(app, path),
-            methods=["GET"],
+            methods=["GET", "HEAD"],
             tags=["operations"],
             name=path.strip("/"),
             summary=summary,

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from milepost_runtime import failpoints, logging
-from milepost_runtime.database import Pool, Schema, open_pool, require_schema
+from milepost_runtime.database import STORE_TROUBLE, Pool, Schema, open_pool, require_schema
 from milepost_runtime.health import Readiness, serve_health
-from milepost_runtime.lanes import STORE_TROUBLE, Lane, drain
+from milepost_runtime.lanes import Lane, drain
 from milepost_runtime.metrics import LANE_DUE, LANE_OLDEST, LOOP_LAG
 from milepost_runtime.queue import Hints, listen
 from milepost_runtime.settings import RuntimeSettings

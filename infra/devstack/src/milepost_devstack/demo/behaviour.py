@@ -179,7 +179,7 @@ def _season(customer: Customer, day: int) -> float:
         case Story.STALLED:
             return arrived * (1.0 if day < 30 else 0.15)
         case Story.RECOVERED:
-            return arrived * (0.15 if 25 <= day < 62 else 1.15)
+            return arrived * (0.04 if 22 <= day < 54 else 1.15)
         case _:
             return arrived
 
@@ -188,16 +188,27 @@ def _meetings(diary: Diary) -> None:
     story, dice = diary.customer.story, diary.dice
     if story is Story.SPARSE:
         return
-    chance = {Story.STRUGGLING: 0.1, Story.SLIPPING: 0.65, Story.STALLED: 0.4, Story.TICKET_STORM: 0.75}.get(
-        story, 0.93
-    )
+    chance = {
+        Story.STRUGGLING: 0.1,
+        Story.SLIPPING: 0.65,
+        Story.STALLED: 0.4,
+        Story.TICKET_STORM: 0.75,
+        Story.LATE_PAYER: 0.6,
+    }.get(story, 0.93)
     for number, day in enumerate(_every(diary, 9, 2)):
         came = dice.random() < (0.3 if story is Story.RECOVERED and 25 <= day < 60 else chance)
         at = diary.moment(day + diary.hour())
         role = "sponsor" if number % 2 == 0 and came else None
         diary.event(at, "meeting.attended" if came else "meeting.missed", item=f"call-{number + 1}", role=role)
     if story is not Story.NEWCOMER:
-        mood = {Story.THRIVING: 9, Story.STRUGGLING: 3, Story.SLIPPING: 5, Story.STALLED: 3, Story.TICKET_STORM: 6}
+        mood = {
+            Story.THRIVING: 9,
+            Story.STRUGGLING: 3,
+            Story.SLIPPING: 5,
+            Story.STALLED: 3,
+            Story.TICKET_STORM: 6,
+            Story.LATE_PAYER: 5,
+        }
         for day in _every(diary, 30, 28):
             answer = min(10, max(0, mood.get(story, 8) + dice.randint(-1, 1)))
             diary.event(diary.moment(day + diary.hour()), "survey.answered", value=answer, item="pulse")
@@ -259,6 +270,8 @@ def _money(diary: Diary) -> None:
 
 def _rescue(diary: Diary) -> None:
     """The playbook's touches and what followed them: a nudge, an answer, a call, and then the plan moves again."""
+    for number, day in enumerate((29, 33, 38)):
+        _ticket(diary, diary.moment(day + 0.4), 700 + number, "HIGH", hours=24 * (54 - day))
     playbook = {"playbook": "nudge-owner-on-drop"}
     diary.event(diary.moment(50.4), "message.sent", item="nudge", role="owner", properties=playbook)
     diary.event(diary.moment(51.5), "message.replied", item="nudge", role="sponsor")

@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from milepost_devstack.demo.behaviour import history, news
 from milepost_devstack.demo.company import HISTORY_DAYS, Customer, Story, customers
 from milepost_devstack.demo.delivering import DeliveryRefused, Doors, deliver
+from milepost_devstack.state import write_private
 from milepost_runtime.http import client
 
 MARKER = "demo.json"
@@ -103,7 +104,7 @@ class _Marker:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        known = json.loads(path.read_text()) if path.exists() else {}
+        known = _known(path)
         self.done = bool(known.get("done"))
         self.started = datetime.fromisoformat(known["started"]) if known else datetime.now(UTC)
         self.webhook = known.get("webhook")
@@ -120,9 +121,17 @@ class _Marker:
         self._write(done=True)
 
     def _write(self, *, done: bool) -> None:
-        self._path.touch(mode=0o600)
         known = {"done": done, "started": self.started.isoformat()} | ({} if done else {"webhook": self.webhook})
-        self._path.write_text(json.dumps(known))
+        write_private(self._path, known)
+
+
+def _known(path: Path) -> dict[str, Any]:
+    """What an earlier play remembered; what cannot be read was never written to its end."""
+    try:
+        known = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) and "started" in known else {}
 
 
 async def _open_doors(stage: Stage, marker: _Marker) -> Doors:
@@ -134,15 +143,25 @@ async def _open_doors(stage: Stage, marker: _Marker) -> Doors:
         )
         answer.raise_for_status()
         made = answer.json()
-        marker.remember({"webhook_url": made["webhook_url"], "secret": made["secret"]})
+        marker.remember({"id": made["id"], "secret": made["secret"]})
     assert marker.webhook is not None
     return Doors(
         client=stage.http,
-        webhook_url=marker.webhook["webhook_url"],
+        webhook_url=await _webhook_url(stage, marker.webhook["id"]),
         webhook_secret=marker.webhook["secret"],
         events_url=stage.url("ingest_webhooks", "/events"),
         key=str(stage.endpoints["admin_key"]),
     )
+
+
+async def _webhook_url(stage: Stage, connection_id: str) -> str:
+    """Ask the house for the address: ports move between two starts, and a stranger may listen on the old one."""
+    answer = await stage.http.get(stage.url("ingest_webhooks", "/connections"), headers=stage.bearer)
+    answer.raise_for_status()
+    urls = [str(one["webhook_url"]) for one in answer.json()["data"] if one["id"] == connection_id]
+    if not urls:
+        raise DemoFailed("the demo's connection is gone; 'milepost reset' starts from nothing")
+    return urls[0]
 
 
 async def _restate(stage: Stage, marker: _Marker) -> None:

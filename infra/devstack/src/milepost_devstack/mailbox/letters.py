@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,9 @@ class Letters:
     def keep(self, sender: str, recipients: Sequence[str], content: bytes) -> str:
         """Write one mail, whole or not at all, with its envelope on top as mail servers do; returns its id."""
         letter_id = f"{datetime.now(UTC).strftime(_STAMP)}-{secrets.token_hex(4)}"
-        top = f"Return-Path: <{sender}>\r\nDelivered-To: {', '.join(recipients)}\r\n".encode("utf-8", "replace")
+        # An address may hold what its decoder made of it: on one line, or it would become headers of its own.
+        to = ", ".join(_one_line(recipient) for recipient in recipients)
+        top = f"Return-Path: <{_one_line(sender)}>\r\nDelivered-To: {to}\r\n".encode("utf-8", "replace")
         descriptor, draft = tempfile.mkstemp(prefix=".draft-", dir=self._folder)  # mode 600
         with os.fdopen(descriptor, "wb") as file:
             file.write(top + content)
@@ -103,15 +105,41 @@ class Letters:
         return len(gone)
 
 
+def _one_line(address: str) -> str:
+    return "".join(sign if sign.isprintable() else "?" for sign in address)
+
+
 def _read(letter_id: str, raw: bytes) -> Letter:
-    message = message_from_bytes(raw, policy=policy.default)
+    """Read a mail; one that its parser chokes on is shown as it came, so that it cannot hide the others."""
+    try:
+        return _parsed(letter_id, message_from_bytes(raw, policy=policy.default))
+    except Exception as error:
+        head, _, body = raw.decode("utf-8", "replace").replace("\r\n", "\n").partition("\n\n")
+        return Letter(
+            id=letter_id,
+            received_at=_received_at(letter_id),
+            sender="",
+            recipients=(),
+            subject="(this mail cannot be read)",
+            message_id="",
+            headers={"X-Milepost-Unreadable": type(error).__name__},
+            text=f"{head}\n\n{body}",
+            html=None,
+        )
+
+
+def _received_at(letter_id: str) -> datetime:
+    return datetime.strptime(letter_id.split("-", maxsplit=1)[0], _STAMP).replace(tzinfo=UTC)
+
+
+def _parsed(letter_id: str, message: Message) -> Letter:
     assert isinstance(message, EmailMessage)
     headers: dict[str, str] = {}
     for name, value in message.items():
         headers[name] = f"{headers[name]}\n{value}" if name in headers else str(value)
     return Letter(
         id=letter_id,
-        received_at=datetime.strptime(letter_id.split("-", maxsplit=1)[0], _STAMP).replace(tzinfo=UTC),
+        received_at=_received_at(letter_id),
         sender=str(message.get("From") or message.get("Return-Path") or ""),
         recipients=tuple(part.strip() for part in str(message.get("Delivered-To", "")).split(",") if part.strip()),
         subject=str(message.get("Subject", "")),
