@@ -1,5 +1,6 @@
 """Claims about the README: the commands it shows work as they are written."""
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -26,7 +27,8 @@ async def test_the_first_webhook_ends_as_the_first_explained_score(
 ) -> None:
     (tmp_path / ".milepost").symlink_to(house.home)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
+    done = await asyncio.to_thread(
+        subprocess.run,
         ["bash", "-e", "-c", example(repository).replace("milepost explain", "sleep 2; milepost explain")],
         cwd=tmp_path,
         env={"PATH": path, "MILEPOST_HOME": str(house.home), "NO_COLOR": "1", "LANG": "C.UTF-8"},
