@@ -27,7 +27,7 @@ pytestmark = pytest.mark.chaos
 LEASE_S = 1.2
 # A sweep looks every second: what it would send again, it has sent by then.
 ONE_SWEEP_S = 1.3
-Spawn = Callable[[str], subprocess.Popen[bytes]]
+Spawn = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
@@ -50,11 +50,11 @@ def spawn(
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MILEPOST_")}
     workers: list[subprocess.Popen[bytes]] = []
 
-    def start(failpoints: str = "") -> subprocess.Popen[bytes]:
+    def start(failpoints: str = "", mail_timeout_s: float = 1.5) -> subprocess.Popen[bytes]:
         told = {
             "ENVIRONMENT": "test", "DATABASE_URL": database_url, "REDIS_URL": redis_url, "SCORING_URL": scoring.url,
             "SCORING_API_KEY": scoring.key, "SMTP_URL": mail.url, "RUNNER_WORKER_PORT": "0", "FAILPOINTS": failpoints,
-            "RUNNER_LEASE_S": str(LEASE_S), "RUNNER_MAIL_TIMEOUT_S": "1.5", "RUNNER_QUIET_MARGIN_S": "1",
+            "RUNNER_LEASE_S": str(LEASE_S), "RUNNER_MAIL_TIMEOUT_S": str(mail_timeout_s), "RUNNER_QUIET_MARGIN_S": "1",
         }  # fmt: skip
         env = kept | {f"MILEPOST_{name}": value for name, value in told.items()}
         with (tmp_path / f"worker-{len(workers)}.log").open("wb") as log:
@@ -164,6 +164,34 @@ async def test_a_worker_that_slept_longer_than_its_lease_wakes_up_and_writes_not
         return await state_of(playbooks_pool, account) == "in_doubt"
 
     await until(taken_over, "the other worker to take over")
+    sleeper.send_signal(signal.SIGCONT)
+
+    assert await settled(playbooks_pool, account) == "parked"
+    assert mail.raw == []
+    assert sleeper.poll() is None
+
+
+async def test_a_worker_stopped_between_its_question_and_the_go_ahead_wakes_up_and_writes_nothing(
+    playbooks_pool: Pool, scoring_pool: Pool, scoring: HealthServer, mail: MailServer, spawn: Spawn
+) -> None:
+    mail.gate.clear()
+    account = await dropped(scoring_pool, scoring)
+    # Patient with the server, so that only the lease forbids the write.
+    sleeper = spawn("", 30)
+
+    async def asked() -> bool:
+        return mail.asked_to_write == 1
+
+    await until(asked, "the worker to ask whether it may write")
+    sleeper.send_signal(signal.SIGSTOP)
+    spawn("")
+
+    async def taken_over() -> bool:
+        return await state_of(playbooks_pool, account) == "in_doubt"
+
+    await until(taken_over, "the other worker to take over")
+    mail.gate.set()
+    await asyncio.sleep(0.2)
     sleeper.send_signal(signal.SIGCONT)
 
     assert await settled(playbooks_pool, account) == "parked"

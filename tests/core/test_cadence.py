@@ -74,6 +74,11 @@ def test_a_due_step_looks_at_today(to: tuple[str, ...], band: str, expected: str
         (Standing(True, "paused", "running", "", "sent", "sent", ""), "all_paused"),
         (Standing(False, "paused", "running", "", "sent", "sent", ""), "playbook_paused"),
         (Standing(False, "active", "running", "", "deferred", "not_reached", ""), "running"),
+        (Standing(True, "active", "running", "", "parked", "nobody_can_know", "", "parked", "ab"), "parked"),
+        (Standing(True, "active", "running", "", "in_doubt", "answer_lost", "", "in_doubt", "ab"), "in_doubt"),
+        (Standing(False, "active", "cancelled", "", "cancelled", "run_cancelled", "", "parked", "ab"), "parked"),
+        (Standing(False, "active", "running", "", None, "", "", None, "", "away", "health_away"), "health_away"),
+        (Standing(True, "active", "running", "", None, "", "", None, "", "paused", "paused"), "all_paused"),
         (Standing(False, "active", None, "", None, "", ""), "no_change"),
         (Standing(False, "active", "done", "", "sent", "sent", ""), "sent"),
         (Standing(False, "active", "done", "", "skipped", "too_soon", "again from Monday"), "too_soon"),
@@ -84,3 +89,17 @@ def test_the_first_thing_in_the_way_is_named(standing: Standing, code: str) -> N
 
     assert found.code == code
     assert found.sentence
+
+
+@pytest.mark.parametrize("state", ["parked", "in_doubt"])
+def test_what_a_person_has_to_decide_says_where(state: str) -> None:
+    found = why_not(Standing(False, "active", "running", "", None, "", "", state, "ab12"))
+
+    assert "a person has to decide" in found.sentence
+    assert "POST /effects/ab12/resolve" in found.sentence
+
+
+def test_a_run_that_waits_says_for_what() -> None:
+    found = why_not(Standing(False, "active", "running", "", None, "", "", "ready", "ab", "the API is away", "away"))
+
+    assert "the API is away" in found.sentence

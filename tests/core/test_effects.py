@@ -24,6 +24,7 @@ from milepost_core.effects import (
     may_still_write,
     moved,
     quiet_time_s,
+    resolutions,
     resolve_doubt,
     retry_after,
     settle,
@@ -154,3 +155,20 @@ def test_the_key_holds_what_is_intended_and_nothing_about_the_try() -> None:
     assert len(keys) == 6
     assert all(len(key) == 32 for key in keys)
     assert effect_key("run", "path", 0, "email", "a@b.example") in keys
+
+
+@pytest.mark.parametrize(
+    ("state", "run_state", "quiet", "expected"),
+    [
+        (EffectState.IN_DOUBT, "running", False, ("sent", "drop")),
+        (EffectState.IN_DOUBT, "running", True, ("sent", "resend", "drop")),
+        (EffectState.PARKED, "running", True, ("sent", "resend", "drop")),
+        (EffectState.PARKED, "cancelled", True, ("sent", "drop")),
+        (EffectState.READY, "running", True, ()),
+        (EffectState.DONE, "done", True, ()),
+    ],
+)
+def test_a_person_may_send_again_only_after_the_quiet_time_and_for_an_open_run(
+    state: EffectState, run_state: str, quiet: bool, expected: tuple[str, ...]
+) -> None:
+    assert resolutions(state, run_state, quiet=quiet) == expected

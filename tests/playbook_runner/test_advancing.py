@@ -35,8 +35,10 @@ async def test_a_drop_ends_as_one_mail_with_the_accounts_two_biggest_reasons(out
 async def test_the_scoring_api_is_asked_with_our_key_and_the_changes_id(outreach: Outreach) -> None:
     account = await outreach.drop()
     await outreach.all_lanes()
-    ((path, headers),) = outreach.scoring.asked
+    # Once to intend the mail, once to send it.
+    (path, headers), again = outreach.scoring.asked
 
+    assert again[0] == path
     assert path == f"/accounts/{account}/health"
     assert headers["authorization"] == f"Bearer {outreach.scoring.key}"
     assert headers["x-request-id"] == "corr-1"
@@ -131,7 +133,7 @@ async def test_without_an_answer_there_is_no_mail_and_another_try(outreach: Outr
         case "slow":
             scoring.delay_s = 6
         case "refused":
-            outreach.runner.advancing.scoring.http.base_url = "http://127.0.0.1:9"
+            outreach.runner.deciding.scoring.http.base_url = "http://127.0.0.1:9"
     await outreach.advance()
     step = await outreach.one("step", account)
 
@@ -141,7 +143,7 @@ async def test_without_an_answer_there_is_no_mail_and_another_try(outreach: Outr
     assert await outreach.pool.fetchval("select count(*) from effect") == 0
 
     scoring.status, scoring.body, scoring.delay_s = 200, None, 0.0
-    outreach.runner.advancing.scoring.http.base_url = f"http://127.0.0.1:{port}"
+    outreach.runner.deciding.scoring.http.base_url = f"http://127.0.0.1:{port}"
     await outreach.later("step")
     await outreach.advance()
     await outreach.perform()
@@ -156,7 +158,7 @@ async def test_after_the_last_try_the_run_ends_and_says_so(outreach: Outreach) -
         await outreach.advance()
         await outreach.later("step")
 
-    assert await outreach.outcomes(account) == [("skipped", "health_away")]
+    assert await outreach.outcomes(account) == [("deferred", "health_away"), ("skipped", "health_away")]
     assert (await outreach.one("run", account))["state"] == "done"
 
 
@@ -216,6 +218,9 @@ async def test_a_pause_holds_steps_and_resuming_lets_them_go_on_at_once(outreach
     await outreach.all_lanes()
     assert outreach.mail.raw == []
     assert (await outreach.one("step", account))["reason"] == "paused"
+    await outreach.later("step")
+    await outreach.advance()
+    assert await outreach.outcomes(account) == [("deferred", "paused")]
 
     await outreach.runner.keeping.switch(paused=False, by="test")
     await outreach.all_lanes()

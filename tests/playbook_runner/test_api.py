@@ -121,6 +121,9 @@ async def test_a_parked_mail_is_listed_and_decided_by_a_person(
     account = await outreach.drop()
     outreach.mail.answers = ["cut"]
     await outreach.all_lanes()
+    (doubtful,) = (await api.get("/effects", params={"state": "in_doubt"}, headers=author)).json()["data"]
+    early = await api.post(f"/effects/{doubtful['key']}/resolve", headers=author, json={"outcome": "resend"})
+    assert (early.status_code, early.json()["type"].rpartition("/")[2]) == (409, "resend_refused")
     await outreach.later("effect")
     await outreach.perform()
     (parked,) = (await api.get("/effects", params={"state": "parked"}, headers=author)).json()["data"]

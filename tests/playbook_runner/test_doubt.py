@@ -13,6 +13,7 @@ from milepost_core.effects import Doubt, IllegalMove, Outcome, Performed
 from milepost_runtime.lanes import claim, drain
 from playbook_runner.actions.channel import Sendable
 from playbook_runner.performing import Performing
+from playbook_runner.resolving import ResendRefused
 
 
 @pytest.mark.parametrize("answer", ["silence", "cut", "lose"])
@@ -71,7 +72,7 @@ async def lose_after_start(outreach: Outreach) -> None:
     performing = outreach.runner.performing
     async with outreach.pool.acquire() as connection:
         (claimed,) = await claim(connection, performing.lane, 1)
-    assert await performing._start(claimed)
+    assert await performing._start(claimed, Sendable(claimed.key, "kim@vendor.example", b"text", ""))
 
 
 @pytest.mark.parametrize(
@@ -121,6 +122,41 @@ async def test_a_mail_that_brings_workers_down_before_the_start_is_given_up(outr
     assert outreach.mail.raw == []
     assert (await outreach.one("effect", account))["state"] == "failed_permanent"
     assert await outreach.outcomes(account) == [("failed", "refused")]
+
+
+async def test_a_mail_is_not_sent_again_before_its_quiet_time_is_over(outreach: Outreach) -> None:
+    account = await outreach.intended()
+    outreach.mail.answers = ["cut"]
+    await outreach.perform()
+    key = (await outreach.one("effect", account))["key"]
+    assert (await outreach.runner.reading.effect(key)).may_resolve == ["sent", "drop"]
+    with pytest.raises(ResendRefused, match="quiet time"):
+        await outreach.runner.resolving.resolve(key, "resend", "Dana")
+    assert (await outreach.one("effect", account))["state"] == "in_doubt"
+
+    await outreach.later("effect")
+    assert (await outreach.runner.reading.effect(key)).may_resolve == ["sent", "resend", "drop"]
+    await outreach.runner.resolving.resolve(key, "resend", "Dana")
+    await outreach.perform()
+    assert len(outreach.mail.raw) == 2
+
+
+async def test_a_mail_of_a_cancelled_run_is_not_sent_again(outreach: Outreach) -> None:
+    account = await outreach.intended()
+    outreach.mail.answers = ["cut"]
+    await outreach.perform()
+    await outreach.later("effect")
+    await outreach.perform()
+    await outreach.runner.resolving.cancel((await outreach.one("run", account))["id"], "test")
+    key = (await outreach.one("effect", account))["key"]
+    assert (await outreach.runner.reading.effect(key)).may_resolve == ["sent", "drop"]
+    with pytest.raises(ResendRefused, match="cancelled"):
+        await outreach.runner.resolving.resolve(key, "resend", "Dana")
+
+    await outreach.runner.resolving.resolve(key, "drop", "Dana")
+    await outreach.perform()
+    assert len(outreach.mail.raw) == 1
+    assert (await outreach.one("effect", account))["state"] == "cancelled"
 
 
 class Notebook:

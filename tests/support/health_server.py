@@ -17,7 +17,10 @@ PROBLEM = b"application/problem+json"
 
 @dataclass
 class HealthServer:
-    """`documents` by account; `status` other than 200 answers everybody so; `asked` keeps path and headers."""
+    """`documents` by account; `status` other than 200 answers everybody so; `asked` keeps path and headers.
+
+    Accounts in `trickling` get their answer byte by byte, ten a second, for as long as they listen.
+    """
 
     key: str = "mp_000000000000_test"
     port: int = 0
@@ -25,25 +28,39 @@ class HealthServer:
     status: int = 200
     body: bytes | None = None
     delay_s: float = 0.0
+    trickling: set[UUID] = field(default_factory=set)
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     def forget(self) -> None:
         """Answer normally again, and know nobody."""
         self.documents.clear()
         self.asked.clear()
+        self.trickling.clear()
         self.status, self.body, self.delay_s = 200, None, 0.0
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         self.asked.append((scope["path"], headers))
         await asyncio.sleep(self.delay_s)
         status, media, body = self._answer(scope["path"], headers)
         await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", media)]})
+        if UUID(scope["path"].split("/")[2]) in self.trickling:
+            await self._trickle(receive, send)
         await send({"type": "http.response.body", "body": body})
+
+    async def _trickle(self, receive: Any, send: Any) -> None:
+        gone = asyncio.create_task(self._gone(receive))
+        while not gone.done():
+            await send({"type": "http.response.body", "body": b" ", "more_body": True})
+            await asyncio.sleep(0.1)
+
+    async def _gone(self, receive: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
 
     def _answer(self, path: str, headers: dict[str, str]) -> tuple[int, bytes, bytes]:
         if headers.get("authorization") != f"Bearer {self.key}":

@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 from support.reading import instant
 
+from milepost_contracts.events import BOOK_KEEPING, OWN_SOURCE
 from milepost_runtime.ids import new_id
 
 _numbers = itertools.count(1)
@@ -34,6 +35,7 @@ class Told:
     properties: Mapping[str, Any] = field(default_factory=dict)
     event_id: str = ""
     correlation_id: str = ""
+    source: str = ""
 
 
 async def tell(owner: asyncpg.Connection, events: Sequence[Told]) -> None:
@@ -54,13 +56,14 @@ async def tell(owner: asyncpg.Connection, events: Sequence[Told]) -> None:
             one.value_text,
             json.dumps(dict(one.properties)),
             one.correlation_id,
+            one.source or (OWN_SOURCE if one.type in BOOK_KEEPING else "test"),
         )
         for one in events
     ]
     await owner.executemany(
         "insert into ingest.event (event_id, account_id, type, occurred_at, recorded_at, actor, role, item, value,"
         " value_text, properties, source, correlation_id)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, 'test', $12) on conflict do nothing",
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $13, $12) on conflict do nothing",
         rows,
     )
 
@@ -104,7 +107,7 @@ def _event(one: Mapping[str, Any], account_id: UUID) -> Told:
 
 def _item(item: Mapping[str, Any], account_id: UUID) -> Iterator[Told]:
     kind, name = item["kind"], item.get("id") or f"item:{next(_numbers)}"
-    skipped = {"id", "kind", "opened_at", "closed_at", "recorded_at", "state"}
+    skipped = {"id", "kind", "opened_at", "closed_at", "recorded_at", "state", "words"}
     properties = {key: value for key, value in item.items() if key not in skipped}
     opened, closed = instant(item["opened_at"]), instant(item.get("closed_at"))
     assert opened is not None
@@ -113,6 +116,11 @@ def _item(item: Mapping[str, Any], account_id: UUID) -> Iterator[Told]:
     yield Told(account_id, f"{kind}.{opening}", opened, recorded, item=name, properties=properties)
     if closed is not None:
         yield Told(account_id, f"{kind}.{_CLOSES[kind]}", closed, max(closed, recorded), item=name)
+    for word in item.get("words") or []:
+        at, recorded_late = instant(word["t"]), instant(word.get("recorded_at"))
+        assert at is not None
+        verb, said = f"{kind}.{word['verb']}", {"open": word["open"]}
+        yield Told(account_id, verb, at, recorded_late, item=name, properties=said)
 
 
 async def plan(owner: asyncpg.Connection, account_id: UUID, milestones: Sequence[Mapping[str, Any]]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import Message
 from email.policy import compat32
+from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -17,7 +18,7 @@ class MailServer:
 
     `answers` are used up one per message: a reply such as `450 later`, or `silence` (kept, no answer), `cut` (kept,
     connection cut), `lose` (not kept, connection cut). `recipient_answer` refuses every recipient, after
-    `recipient_delay_s` seconds.
+    `recipient_delay_s` seconds. The go-ahead for a message (354) waits for `gate`; `go_ahead` replaces it.
     """
 
     port: int = 0
@@ -28,6 +29,12 @@ class MailServer:
     recipient_answer: str | None = None
     recipient_delay_s: float = 0.0
     connections: int = 0
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    go_ahead: str | None = None
+    asked_to_write: int = 0
+
+    def __post_init__(self) -> None:
+        self.gate.set()
 
     @property
     def url(self) -> str:
@@ -63,7 +70,17 @@ class MailServer:
 
     def protocol(self) -> SMTP:
         self.connections += 1
-        return SMTP(self, hostname="localhost", loop=asyncio.get_running_loop())
+        return _Smtp(self, hostname="localhost", loop=asyncio.get_running_loop())
+
+
+class _Smtp(SMTP):
+    async def push(self, status: Any) -> None:
+        server = self.event_handler
+        if isinstance(server, MailServer) and str(status).startswith("354"):
+            server.asked_to_write += 1
+            await server.gate.wait()
+            status = server.go_ahead or status
+        await super().push(status)
 
 
 @contextlib.asynccontextmanager

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from support.items import open_items, opened_at
 from support.records import (
     Account,
     Value,
@@ -17,14 +18,12 @@ from support.records import (
     event_key,
     field_of,
     instant,
-    item_key,
     matches,
     missing,
     newest_versions,
     number_or,
     numbers_of,
     recorded_at,
-    required,
 )
 
 from milepost_core.events import OUTCOME_TYPES
@@ -72,11 +71,7 @@ class Reader:
             for event in newest_versions(account.get("events") or [], as_of, at="t", key=event_key)
             if event_at(event) <= as_of and event["type"] not in OUTCOME_TYPES
         ]
-        self.items = [
-            item
-            for item in newest_versions(account.get("items") or [], as_of, at="opened_at", key=item_key)
-            if required(item["opened_at"]) <= as_of
-        ]
+        self.items = open_items(account.get("items") or [], as_of)
 
     # -- which records ------------------------------------------------------------------------------
 
@@ -89,11 +84,7 @@ class Reader:
         ]
 
     def open_items(self, where: Where) -> list[Account]:
-        return [item for item in self.items if matches(item, where) and not self.is_closed(item)]
-
-    def is_closed(self, item: Account) -> bool:
-        closed = instant(item.get("closed_at"))
-        return closed is not None and closed <= self.as_of
+        return [item for item in self.items if matches(item, where)]
 
     def days_ago(self, event: Account) -> float:
         return days_between(event_at(event), self.as_of)
@@ -253,7 +244,8 @@ class Reader:
         return Value(float(sum(moment is not None and moment < self.as_of for moment in due)), Status.OK, 0.0)
 
     def oldest_open_age(self, source: sources.OldestOpenAge) -> Value:
-        ages = [days_between(required(item["opened_at"]), self.as_of) for item in self.open_items(source.where)]
+        since = [opened_at(item, source.where) for item in self.open_items(source.where)]
+        ages = [days_between(moment, self.as_of) for moment in since if moment is not None]
         return Value(max(ages, default=0.0), Status.OK, 0.0)
 
     def milestone_progress(self, source: sources.MilestoneProgress) -> Value:

@@ -45,11 +45,27 @@ class Absorbing:
 
     keeping: Keeping = field(repr=False)
 
-    async def effect_moved(self, connection: Connection, effect: asyncpg.Record, move: Move, reason: str = "") -> bool:
-        """Carry a move of an effect over to its step, its run and the ledger; True when a further step is due."""
+    async def effect_moved(
+        self, connection: Connection, effect: asyncpg.Record, move: Move, reason: str = "", code: str | None = None
+    ) -> bool:
+        """Carry a move of an effect over to its step, its run and the ledger; True when a further step is due.
+
+        `code` names the move in the ledger where its own code would say less.
+        """
         run = await runs.lock_run(connection, effect["run_id"])
         assert run is not None, "an effect has a run"
-        await self.tell(connection, effect, run, move, reason)
+        outcome, own_code = TOLD[move]
+        entry = ledger.Entry(
+            account_id=effect["account_id"],
+            playbook_id=run["playbook_id"],
+            outcome=outcome,
+            code=code or own_code,
+            reason=reason or SENTENCES.get(move, ""),
+            correlation_id=effect["correlation_id"],
+            run_id=run["id"],
+            effect_key=effect["key"],
+        )
+        await self._tell(connection, entry)
         match move:
             case Move.FINISH | Move.CONFIRM:
                 await runs.set_step(connection, effect["step_id"], "done")
@@ -66,23 +82,16 @@ class Absorbing:
                 return False
         return await self._go_on(connection, run, effect["step_id"])
 
-    async def tell(
-        self, connection: Connection, effect: asyncpg.Record, run: asyncpg.Record, move: Move, reason: str
-    ) -> None:
-        """Add the move to the ledger; of many tries that failed only the first is told."""
-        if move is Move.TRY_LATER and effect["attempts"] > 1:
-            return
-        outcome, code = TOLD[move]
-        entry = ledger.Entry(
-            account_id=effect["account_id"],
-            playbook_id=run["playbook_id"],
-            outcome=outcome,
-            code=code,
-            reason=reason or SENTENCES.get(move, ""),
-            correlation_id=effect["correlation_id"],
-            run_id=run["id"],
-            effect_key=effect["key"],
-        )
+    async def step_waits(self, connection: Connection, step: asyncpg.Record, code: str, reason: str) -> None:
+        """Add to the ledger that a step waits."""
+        await self._tell(connection, _of_step(step, "deferred", code, reason))
+
+    async def _tell(self, connection: Connection, entry: ledger.Entry) -> None:
+        """Add a line; of many that say that the same thing waits for the same reason only the first is told."""
+        if entry.outcome == "deferred" and entry.run_id is not None:
+            last = await ledger.last_code(connection, entry.account_id, entry.run_id)
+            if last == entry.code:
+                return
         await ledger.add(connection, [entry])
 
     async def _go_on(self, connection: Connection, run: asyncpg.Record, step_id: UUID) -> bool:
@@ -97,18 +106,27 @@ class Absorbing:
         await runs.insert_step(connection, new_id(), run, following.id, following.kind)
         return True
 
-    async def run_left(self, connection: Connection, step: asyncpg.Record, code: str, reason: str) -> None:
-        """End a run before one of its steps was carried out, and say why in the ledger."""
+    async def run_left(
+        self, connection: Connection, step: asyncpg.Record, code: str, reason: str, effect_key: bytes | None = None
+    ) -> None:
+        """End a run before one of its steps was carried out, and say why in the ledger; `step` is one of `contexts`."""
         failed = code in ("failed", "not_sendable")
         await runs.set_step(connection, step["step_id"], "failed" if failed else "skipped", reason)
         await runs.end_run(connection, step["run_id"], "done", code, reason)
-        entry = ledger.Entry(
-            account_id=step["account_id"],
-            playbook_id=step["playbook_id"],
-            outcome="failed" if failed else "skipped",
-            code=code,
-            reason=reason,
-            correlation_id=step["correlation_id"],
-            run_id=step["run_id"],
-        )
+        entry = _of_step(step, "failed" if failed else "skipped", code, reason, effect_key)
         await ledger.add(connection, [entry])
+
+
+def _of_step(
+    step: asyncpg.Record, outcome: str, code: str, reason: str, effect_key: bytes | None = None
+) -> ledger.Entry:
+    return ledger.Entry(
+        account_id=step["account_id"],
+        playbook_id=step["playbook_id"],
+        outcome=outcome,
+        code=code,
+        reason=reason,
+        correlation_id=step["correlation_id"],
+        run_id=step["run_id"],
+        effect_key=effect_key,
+    )

@@ -1,6 +1,7 @@
 """Advancing runs: a due step asks for today's health, then becomes an effect, waits, or ends the run.
 
-It sends nothing: the effect that it writes down is performed by the next lane.
+It sends nothing, and it keeps no text: the effect that it writes down is performed by the next lane, which asks again
+and writes what is true then.
 """
 
 import asyncio
@@ -12,24 +13,18 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from milepost_contracts.health import HealthDocument
-from milepost_core.cadence import Exit, decide_step
+from milepost_core.cadence import Exit
 from milepost_core.effects import retry_after
-from milepost_core.playbooks import Playbook, Step
 from milepost_runtime.database import Pool
 from milepost_runtime.failpoints import afp
 from milepost_runtime.lanes import Claim, Lane, finish, hold, postpone
 from milepost_runtime.queue import Hints
 from playbook_runner.absorbing import Absorbing
-from playbook_runner.actions.addresses import BadAddress
-from playbook_runner.actions.message import HeaderRefused
-from playbook_runner.briefing import NoReasons
-from playbook_runner.clients.scoring import AccountGone, HealthAway, ScoringClient
-from playbook_runner.drafting import Desk, Draft, Occasion, draft_email
-from playbook_runner.keeping import Keeping
+from playbook_runner.clients.scoring import HealthAway
+from playbook_runner.deciding import Deciding
+from playbook_runner.drafting import Draft
 from playbook_runner.measures import STEPS
 from playbook_runner.queries import advancing as queries
-from playbook_runner.templates import TemplateFailed
 
 log = structlog.get_logger()
 LANE = "playbooks.advance"
@@ -43,10 +38,8 @@ class Advancing:
     """The use case behind the lane `playbooks.advance`."""
 
     pool: Pool = field(repr=False)
-    keeping: Keeping
     absorbing: Absorbing
-    scoring: ScoringClient
-    desk: Desk
+    deciding: Deciding
     hints: Hints = field(repr=False)
     lease_s: float = 15.0
 
@@ -77,50 +70,33 @@ class Advancing:
             if step["run_state"] != "running":
                 await self._cancelled(claim)
             elif step["paused"] or step["playbook_paused"]:
-                await self._wait(claim, "paused", PAUSE_LOOK_S, tries=0)
+                await self._wait(claim, step, "paused", "paused", PAUSE_LOOK_S)
             else:
                 await self._decide(claim, step)
 
     async def _decide(self, claim: Claim, step: asyncpg.Record) -> None:
-        async with self.pool.acquire() as connection:
-            playbook = await self.keeping.version(connection, step["playbook_id"], step["version"])
         try:
-            health = await self.scoring.health(step["account_id"], step["correlation_id"])
+            decision = await self.deciding.today(step)
         except HealthAway as error:
             await self._ask_later(claim, step, str(error))
             return
-        except AccountGone as error:
-            await self._leave(claim, step, Exit("account_gone", str(error)))
-            return
-        decision = decide_step(playbook.trigger, health.effective_band.band)
         if isinstance(decision, Exit):
             await self._leave(claim, step, decision)
-            return
-        node = playbook.step(step["path"])
-        assert node is not None, "a run's steps come from its own version"
-        try:
-            draft = self._draft(node, playbook, health, step)
-        except NoReasons as error:
-            await self._leave(claim, step, Exit("no_reasons", str(error)))
-        except (TemplateFailed, HeaderRefused, BadAddress) as error:
-            await self._leave(claim, step, Exit("not_sendable", f"{type(error).__name__}: {error}"))
         else:
-            await self._intend(claim, step, node, draft)
+            await self._intend(claim, step, decision)
 
-    def _draft(self, node: Step, playbook: Playbook, health: HealthDocument, step: asyncpg.Record) -> Draft:
-        occasion = Occasion(step["run_id"], step["path"], step["iteration"], step["correlation_id"], step["now"])
-        return draft_email(node, playbook, health, self.desk, occasion)
+    async def _intend(self, claim: Claim, step: asyncpg.Record, draft: Draft) -> None:
+        """Write the effect down, unless the run was cancelled meanwhile; from here on its key decides.
 
-    async def _intend(self, claim: Claim, step: asyncpg.Record, node: Step, draft: Draft) -> None:
-        """Write the effect down, unless the run was cancelled meanwhile; from here on its key decides."""
+        The draft's text has only shown that there is something to send: the text that goes out is of that moment.
+        """
         effect = queries.NewEffect(
             key=draft.key,
             account_id=step["account_id"],
             run_id=step["run_id"],
             step_id=step["step_id"],
-            channel=node.kind,
+            channel=step["kind"],
             recipient=draft.recipient,
-            payload=draft.payload,
             correlation_id=step["correlation_id"],
         )
         async with self.pool.acquire() as connection, connection.transaction():
@@ -134,7 +110,7 @@ class Advancing:
             await queries.set_step(connection, step["step_id"], "performing")
             await afp("playbooks.advance.intended")
         STEPS.labels("intended").inc()
-        log.info("effect_intended", effect=draft.key.hex(), channel=node.kind, step=step["path"])
+        log.info("effect_intended", effect=draft.key.hex(), channel=step["kind"], step=step["path"])
         self.hints.nudge("playbooks.perform")
 
     async def _leave(self, claim: Claim, step: asyncpg.Record, exit_: Exit) -> None:
@@ -150,14 +126,16 @@ class Advancing:
         if wait is None:
             await self._leave(claim, step, Exit("health_away", f"no answer in {step['attempts'] + 1} tries: {reason}"))
             return
-        await self._wait(claim, reason, wait, tries=1)
+        await self._wait(claim, step, "health_away", reason, wait)
         STEPS.labels("asked_later").inc()
         log.warning("health_away", reason=reason, again_in_s=round(wait, 1))
 
-    async def _wait(self, claim: Claim, reason: str, seconds: float, tries: int) -> None:
+    async def _wait(self, claim: Claim, step: asyncpg.Record, code: str, reason: str, seconds: float) -> None:
+        """Look again after so many seconds; a pause is nobody's failed try."""
         async with self.pool.acquire() as connection, connection.transaction():
             if await postpone(connection, self.lane, [claim], seconds):
-                await queries.note_step(connection, claim.key, reason, tries)
+                await queries.note_step(connection, claim.key, reason, tries=0 if code == "paused" else 1)
+                await self.absorbing.step_waits(connection, step, code, reason)
 
     async def _cancelled(self, claim: Claim) -> None:
         async with self.pool.acquire() as connection, connection.transaction():

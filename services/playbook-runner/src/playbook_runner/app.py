@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI
 
 from milepost_runtime.database import open_pool, require_schema
+from milepost_runtime.entry import refusals_in_one_line
 from milepost_runtime.health import Readiness
 from milepost_runtime.hot import Application
 from milepost_runtime.keys import KeyRing
@@ -57,8 +58,9 @@ def build(settings: RunnerSettings) -> Application:
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
-    settings = load(RunnerSettings)
-    serve("playbook-runner", settings, build(settings), settings.runner_port)
+    with refusals_in_one_line("playbook-runner", "web"):
+        settings = load(RunnerSettings)
+        serve("playbook-runner", settings, build(settings), settings.runner_port)
 
 
 if __name__ == "__main__":

@@ -25,13 +25,17 @@ class Desk:
 
 @dataclass(frozen=True)
 class Occasion:
-    """Which pass of which step of which run a mail belongs to, and the moment that it is dated with."""
+    """Which pass of which step of which run a mail belongs to, and the moment that it is dated with.
+
+    `key` is the effect's key when there is one already: it stays, whoever the mail goes to today.
+    """
 
     run_id: UUID
     path: str
     iteration: int
     correlation_id: str
     now: datetime
+    key: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ def draft_email(step: EmailStep, playbook: Playbook, health: HealthDocument, des
     """
     view = brief(health, playbook, desk.page_base)
     recipient = recipient_of(step, health, desk)
-    key = effect_key(str(occasion.run_id), occasion.path, occasion.iteration, step.kind, recipient)
+    key = occasion.key or effect_key(str(occasion.run_id), occasion.path, occasion.iteration, step.kind, recipient)
     mail = Mail(
         key=key,
         sender=desk.sender,
@@ -69,5 +73,5 @@ def recipient_of(step: EmailStep, health: HealthDocument, desk: Desk) -> str:
     """Return the address: the step's own, or the owner's where that is an address, else the deployment's fallback."""
     if step.to != "owner":
         return check_address(step.to)
-    owner = (health.account.owner or "").strip()
+    owner = (health.account.owner or "").strip(" ")
     return check_address(owner) if is_address(owner) else desk.fallback

@@ -6,7 +6,7 @@ from typing import Any
 from milepost_core.effects import IllegalMove
 from milepost_runtime.problems import Problem
 from playbook_runner.keeping import PlaybookUnknown
-from playbook_runner.resolving import EffectUnknown, RunEnded, RunUnknown
+from playbook_runner.resolving import EffectUnknown, ResendRefused, RunEnded, RunUnknown
 
 
 def _as(status: int, kind: str) -> Callable[[Any], Problem]:
@@ -22,5 +22,6 @@ TABLE: Mapping[type[Exception], Callable[[Any], Problem]] = {
     RunUnknown: _as(404, "run_unknown"),
     EffectUnknown: _as(404, "effect_unknown"),
     RunEnded: _as(409, "run_ended"),
+    ResendRefused: _as(409, "resend_refused"),
     IllegalMove: _as(409, "effect_not_in_doubt"),
 }

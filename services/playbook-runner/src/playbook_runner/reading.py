@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 
 from milepost_core.cadence import Standing, why_not
-from milepost_core.effects import MOVES, RESOLUTIONS, EffectState
+from milepost_core.effects import EffectState, resolutions
 from milepost_runtime.database import Pool
 from playbook_runner.keeping import PlaybookUnknown
 from playbook_runner.queries import ledger
@@ -81,8 +81,7 @@ class Reading:
         if row is None:
             raise EffectUnknown(f"there is no effect {key.hex()}")
         tries = [AttemptView.model_validate(dict(one)) for one in await queries.attempts_of(self.pool, key)]
-        state = EffectState(row["state"])
-        allowed = [word for word, move in RESOLUTIONS.items() if state in MOVES[move].sources]
+        allowed = resolutions(EffectState(row["state"]), row["run_state"], quiet=row["quiet"])
         return EffectView.model_validate({**dict(row), "tries": tries, "may_resolve": allowed})
 
     async def ledger(self, account_id: UUID | None, cursor: int | None, limit: int) -> LedgerPage:
@@ -105,6 +104,10 @@ class Reading:
                 last_outcome=row["outcome"],
                 last_code=row["code"] or "",
                 last_reason=row["reason"] or "",
+                effect_state=row["effect_state"],
+                effect_key=row["effect_key"] or "",
+                waiting_for=row["waiting_for"],
+                waiting_code=row["waiting_code"] or "",
             )
         )
         return WhyNot(

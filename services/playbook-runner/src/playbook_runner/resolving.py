@@ -5,7 +5,7 @@ from uuid import UUID
 
 import structlog
 
-from milepost_core.effects import RESOLUTIONS, EffectState, Move, Resolution, moved
+from milepost_core.effects import RESOLUTIONS, EffectState, Move, Resolution, moved, resend_refusal
 from milepost_runtime.database import Pool
 from milepost_runtime.queue import Hints
 from playbook_runner.absorbing import Absorbing
@@ -20,6 +20,10 @@ log = structlog.get_logger()
 
 class EffectUnknown(Exception):
     """There is no effect under this key."""
+
+
+class ResendRefused(Exception):
+    """The effect may not be sent again now, or not any more."""
 
 
 class RunUnknown(Exception):
@@ -41,14 +45,19 @@ class Resolving:
     async def resolve(self, key: bytes, resolution: Resolution, by: str) -> None:
         """Settle an effect that is in doubt or parked: it was sent, send it again, or drop it.
 
-        Raises EffectUnknown, or IllegalMove from any other state.
+        Raises EffectUnknown, IllegalMove from any other state, or ResendRefused while the quiet time lasts and for
+        runs that have ended.
         """
         move = RESOLUTIONS[resolution]
         async with self.pool.acquire() as connection, connection.transaction():
-            state = await queries.state_of(connection, key)
-            if state is None:
+            found = await queries.doubt_of(connection, key)
+            if found is None:
                 raise EffectUnknown(f"there is no effect {key.hex()}")
-            moved(EffectState(state), move)
+            state = EffectState(found["state"])
+            moved(state, move)
+            refusal = resend_refusal(state, found["run_state"], quiet=found["quiet"])
+            if move is Move.RESEND and refusal is not None:
+                raise ResendRefused(refusal)
             wait = 0.0 if move is Move.RESEND else None
             effect = await queries.move(connection, Moving(key, move, None, f"decided by {by}", wait))
             assert effect is not None, "the row is locked and the law allows the move"

@@ -10,7 +10,8 @@ from milepost_runtime.queue import Hints
 from playbook_runner.absorbing import Absorbing
 from playbook_runner.actions.email import EmailChannel
 from playbook_runner.advancing import Advancing
-from playbook_runner.clients.scoring import ScoringClient
+from playbook_runner.clients.scoring import QUESTION_LIMIT_S, ScoringClient
+from playbook_runner.deciding import Deciding
 from playbook_runner.drafting import Desk
 from playbook_runner.keeping import Keeping
 from playbook_runner.performing import Performing
@@ -19,14 +20,13 @@ from playbook_runner.resolving import Resolving
 from playbook_runner.settings import RunnerSettings, mail_server
 from playbook_runner.starting import Starting
 
-QUESTION_LIMIT_S = 5.0
-
 
 @dataclass(frozen=True)
 class Runner:
     """Everything that the playbook runner can do."""
 
     keeping: Keeping
+    deciding: Deciding
     starting: Starting
     advancing: Advancing
     performing: Performing
@@ -43,6 +43,8 @@ def build_runner(settings: RunnerSettings, pool: Pool, hints: Hints, client: htt
     """Return the use cases over one pool and one HTTP client."""
     keeping = Keeping(pool)
     absorbing = Absorbing(keeping)
+    scoring = ScoringClient(client, settings.scoring_api_key.get_secret_value())
+    deciding = Deciding(pool, keeping, scoring, _desk(settings))
     email = EmailChannel(
         server=mail_server(settings.smtp_url.get_secret_value()),
         sender=settings.runner_mail_from,
@@ -50,19 +52,15 @@ def build_runner(settings: RunnerSettings, pool: Pool, hints: Hints, client: htt
     )
     return Runner(
         keeping=keeping,
+        deciding=deciding,
         starting=Starting(pool, keeping, hints, settings.runner_lease_s),
         advancing=Advancing(
-            pool=pool,
-            keeping=keeping,
-            absorbing=absorbing,
-            scoring=ScoringClient(client, settings.scoring_api_key.get_secret_value()),
-            desk=_desk(settings),
-            hints=hints,
-            lease_s=settings.runner_lease_s,
+            pool=pool, absorbing=absorbing, deciding=deciding, hints=hints, lease_s=settings.runner_lease_s
         ),
         performing=Performing(
             pool=pool,
             absorbing=absorbing,
+            deciding=deciding,
             channels={email.name: email},
             hints=hints,
             lease_s=settings.runner_lease_s,

@@ -107,7 +107,10 @@ class Step(LaneColumns, table=True):
 
 
 class Effect(LaneColumns, table=True):
-    """One intended change outside, rendered once; repeated byte for byte, or not at all."""
+    """One intended change outside; `payload` is null until a try starts, and kept once it may have arrived.
+
+    What may have arrived is repeated byte for byte, or not at all; what surely has not is rendered anew.
+    """
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __table_args__ = (
@@ -124,7 +127,7 @@ class Effect(LaneColumns, table=True):
     step_id: UUID = must(sa.Uuid)
     channel: str = must(sa.Text)
     recipient: str = must(sa.Text)
-    payload: bytes = must(BYTEA)
+    payload: bytes | None = may(BYTEA)
     state: str = must(sa.Text)
     attempts: int = must(sa.SmallInteger, "0")
     reason: str = must(sa.Text, "''")
@@ -135,7 +138,10 @@ class Effect(LaneColumns, table=True):
 
 
 class Attempt(SQLModel, table=True):
-    """One try of an effect, under the fencing number it was made with."""
+    """One try of an effect, under the fencing number it was made with.
+
+    `payload_hash` is SHA-256 over the bytes that it was started with; null for a try that was never started.
+    """
 
     metadata: ClassVar[sa.MetaData] = METADATA
     effect_key: bytes = primary(BYTEA)
@@ -145,6 +151,7 @@ class Attempt(SQLModel, table=True):
     ended_at: datetime | None = may(STAMP)
     outcome: str | None = may(sa.Text)
     error: str = must(sa.Text, "''")
+    payload_hash: bytes | None = may(BYTEA)
 
 
 class Ledger(SQLModel, table=True):

@@ -2,8 +2,10 @@
 
 import asyncio
 
+from milepost_core.playbook_document import PlaybookInvalid
 from milepost_runtime import logging
 from milepost_runtime.database import open_pool, require_schema
+from milepost_runtime.entry import refusals_in_one_line
 from milepost_runtime.settings import load
 from milepost_runtime.worker import run_worker
 from playbook_runner.actions import message
@@ -43,7 +45,8 @@ async def work(settings: RunnerSettings) -> None:
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
-    asyncio.run(work(load(RunnerSettings)))
+    with refusals_in_one_line(SERVICE, "worker", PlaybookInvalid, message.MailBuilderUnsafe):
+        asyncio.run(work(load(RunnerSettings)))
 
 
 if __name__ == "__main__":

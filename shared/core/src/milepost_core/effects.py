@@ -147,6 +147,24 @@ RESOLUTIONS: Final[Mapping[Resolution, Move]] = {
 }
 
 
+def resend_refusal(state: EffectState, run_state: str, *, quiet: bool) -> str | None:
+    """Return why an effect that is in doubt or parked may not be sent again now, or None when it may.
+
+    `quiet` says that its quiet time is over: before that, a sender that was stopped may still be in its call.
+    """
+    if run_state != "running":
+        return f"its run is {run_state}, so nothing is sent for it any more"
+    if state is EffectState.IN_DOUBT and not quiet:
+        return "its quiet time is not over: the try that is in doubt may still be under way"
+    return None
+
+
+def resolutions(state: EffectState, run_state: str, *, quiet: bool) -> tuple[Resolution, ...]:
+    """Return what a person may decide about an effect now; see `resend_refusal`."""
+    refused = {"resend"} if resend_refusal(state, run_state, quiet=quiet) else set()
+    return tuple(word for word, move in RESOLUTIONS.items() if state in MOVES[move].sources and word not in refused)
+
+
 @dataclass(frozen=True)
 class Performed:
     """The receiver said yes; `remote_id` is its name for what it made, if it gave one."""
@@ -235,6 +253,7 @@ def may_still_write(elapsed_s: float, lease_s: float) -> bool:
 def effect_key(run_id: str, path: str, iteration: int, channel: str, recipient: str) -> bytes:
     """Return the 32-byte key of one intended change outside.
 
-    Neither the try nor the moment nor the text is in it, so that every repetition carries the same key.
+    Neither the try nor the moment nor the text is in it, so that every repetition carries the same key. `recipient`
+    is the one of the moment when the change was intended; the key stays when the message goes to their successor.
     """
     return digest("ef1", run_id, path, str(iteration), channel, recipient)

@@ -4,10 +4,14 @@ It never asks whether a mailbox exists.
 """
 
 import re
+import unicodedata
 
 MOST_ADDRESS = 254
 MOST_LOCAL = 64
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+# What the receiving side may read as something else: encoded words become text with line ends in it, and a percent
+# or an exclamation mark is a route to another server's mailbox.
+_TWO_READINGS = ("=?", "?=", "%", "!")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
@@ -18,14 +22,20 @@ class BadAddress(Exception):
 def check_address(text: str) -> str:
     """Return the address as it goes into envelope and header, its domain in ASCII (IDNA).
 
-    Raises BadAddress for lists, groups, display names, quoting, comments, address literals, control characters,
-    domains without a dot and over-long parts.
+    Raises BadAddress for lists, groups, display names, quoting, comments, address literals, control and invisible
+    characters, encoded words, routes through other servers, domains without a dot and over-long parts.
     """
+    if len(text) > MOST_ADDRESS:
+        raise BadAddress(f"an address has at most {MOST_ADDRESS} characters")
+    if any(unicodedata.category(character)[0] in "CZ" for character in text):
+        raise BadAddress("an address has no spaces and no control or invisible characters")
     local, at, domain = text.rpartition("@")
     if not at or not local:
         raise BadAddress("an address needs exactly one name, @ and domain")
     if len(local) > MOST_LOCAL or not _LOCAL.fullmatch(local):
         raise BadAddress("the part before @ has characters or a length that we do not send to")
+    if any(sign in local for sign in _TWO_READINGS):
+        raise BadAddress("the part before @ could be read as an encoded word or as a route to another server")
     ascii_domain = _ascii_domain(domain)
     labels = ascii_domain.split(".")
     if len(labels) < 2 or labels[-1].isdigit() or not all(_LABEL.fullmatch(label) for label in labels):

@@ -6,10 +6,11 @@ leaves the effect in doubt.
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from aiosmtplib import SMTP, SMTPException, SMTPResponseException
+from aiosmtplib import SMTP, SMTPException, SMTPResponseException, SMTPServerDisconnected
 
 from milepost_core.effects import Doubt, GiveUp, Outcome, Performed, TryLater, Unknown
 from milepost_runtime.failpoints import afp
@@ -19,6 +20,8 @@ from playbook_runner.settings import MailServer
 
 TROUBLE = (SMTPException, OSError, TimeoutError)
 GOODBYE_S = 2.0
+GO_AHEAD, KEPT = 354, 250
+_QUOTED = re.compile(r'"[^"]{0,100}"@')
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,13 @@ class EmailCall:
     async def perform(self, may_write: Callable[[], bool]) -> Outcome:
         """Hand the message over; whole call within `limit_s` seconds."""
         until = asyncio.get_running_loop().time() + self.limit_s
-        refused = await self._envelope(until)
+        refused = await self._envelope(until) or await self._go_ahead(until)
         if refused is not None:
             return refused
+        # The last thing before the bytes: nothing is waited for between this answer and the write.
         if not may_write():
+            # No goodbye: the server waits for a message now and would take the word as its beginning.
+            self.smtp.close()
             return TryLater("the lease had run down before the message could be written")
         return await self._message(until)
 
@@ -52,17 +58,46 @@ class EmailCall:
             return TryLater(_words(error))
         return None
 
-    async def _message(self, until: float) -> Outcome:
-        """Write the message; without a readable answer nobody knows what became of it."""
+    async def _go_ahead(self, until: float) -> Outcome | None:
+        """Ask to write the message and await the server's consent; nothing has been written yet."""
         try:
             async with asyncio.timeout_at(until):
-                reply = await self.smtp.data(self.effect.payload)
+                reply = await self.smtp.execute_command(b"DATA")
+        except TROUBLE as error:
+            self.smtp.close()
+            return TryLater(_words(error))
+        if reply.code == GO_AHEAD:
+            return None
+        self.smtp.close()
+        answer = SMTPResponseException(reply.code, reply.message)
+        return _refusal(answer) or TryLater(_words(answer))
+
+    async def _message(self, until: float) -> Outcome:
+        """Write the message at once and whole; without a readable answer nobody knows what became of it."""
+        protocol = self.smtp.protocol
+        try:
+            if protocol is None:
+                raise SMTPServerDisconnected("hung up")
+            protocol.write(_dotted(self.effect.payload))
+        except SMTPServerDisconnected:
+            return TryLater("the mail server hung up before the message could be written")
+        try:
+            async with asyncio.timeout_at(until):
+                reply = await protocol.read_response()
+            if reply.code != KEPT:
+                raise SMTPResponseException(reply.code, reply.message)
         except SMTPResponseException as error:
             return _refusal(error) or Unknown(_words(error))
         except TROUBLE as error:
             return Unknown(_words(error))
         await afp("playbooks.perform.written")
         return Performed(one_line(reply.message))
+
+
+def _dotted(payload: bytes) -> bytes:
+    """Return the message as it goes over the line: no line of it is the lone dot that ends it (RFC 5321, 4.5.2)."""
+    ended = payload if payload.endswith(b"\r\n") else payload + b"\r\n"
+    return re.sub(rb"(?m)^\.", b"..", ended) + b".\r\n"
 
 
 def _refusal(error: SMTPResponseException) -> Outcome | None:
@@ -75,11 +110,20 @@ def _refusal(error: SMTPResponseException) -> Outcome | None:
 
 
 def _words(error: BaseException) -> str:
+    """Return what went wrong, fit for logs and the ledger: one line, without anybody's address."""
     if isinstance(error, SMTPResponseException):
-        return one_line(f"the mail server answered {error.code} {error.message}")
+        return one_line(f"the mail server answered {error.code} {without_addresses(error.message)}")
     if isinstance(error, TimeoutError):
         return "the mail server did not answer in time"
-    return one_line(f"the connection to the mail server failed ({type(error).__name__}: {error})")
+    return one_line(
+        f"the connection to the mail server failed ({type(error).__name__}: {without_addresses(str(error))})"
+    )
+
+
+def without_addresses(text: str) -> str:
+    """Return a server's words with every word that has an @ in it replaced by `<address>`."""
+    words = _QUOTED.sub("@", text).split()
+    return " ".join("<address>" if "@" in word else word for word in words)
 
 
 @dataclass(frozen=True)

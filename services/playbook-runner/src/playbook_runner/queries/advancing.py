@@ -11,7 +11,7 @@ from milepost_runtime.database import Connection, Pool
 
 @dataclass(frozen=True)
 class NewEffect:
-    """An effect before it is written: `key` fixes it, `payload` is what will be sent, byte for byte."""
+    """An effect before it is written down: `key` fixes it; what it says is decided when it is sent."""
 
     key: bytes
     account_id: UUID
@@ -19,14 +19,13 @@ class NewEffect:
     step_id: UUID
     channel: str
     recipient: str
-    payload: bytes
     correlation_id: str
 
 
 async def contexts(pool: Pool, step_ids: Sequence[UUID]) -> list[asyncpg.Record]:
     """Return what steps need to know of their run, their playbook and the pauses."""
     rows: list[asyncpg.Record] = await pool.fetch(
-        "select s.id as step_id, s.account_id, s.run_id, s.path, s.iteration, s.attempts, r.state as run_state,"
+        "select s.id as step_id, s.account_id, s.run_id, s.path, s.iteration, s.kind, s.attempts, r.state as run_state,"
         " r.playbook_id, r.version, r.correlation_id, c.paused,"
         " coalesce(p.state = 'paused', false) as playbook_paused, clock_timestamp() as now"
         " from step s join run r on r.id = s.run_id and r.account_id = s.account_id cross join control c"
@@ -98,15 +97,14 @@ async def insert_effect(connection: Connection, effect: NewEffect) -> bool:
     """Add an effect, due now; False when its key is there already."""
     added = await connection.fetchval(
         "insert into effect"
-        " (key, account_id, run_id, step_id, channel, recipient, payload, correlation_id, state, next_at)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, 'ready', clock_timestamp()) on conflict do nothing returning true",
+        " (key, account_id, run_id, step_id, channel, recipient, correlation_id, state, next_at)"
+        " values ($1, $2, $3, $4, $5, $6, $7, 'ready', clock_timestamp()) on conflict do nothing returning true",
         effect.key,
         effect.account_id,
         effect.run_id,
         effect.step_id,
         effect.channel,
         effect.recipient,
-        effect.payload,
         effect.correlation_id,
     )
     return bool(added)

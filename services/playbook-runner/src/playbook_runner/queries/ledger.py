@@ -43,6 +43,14 @@ async def add(connection: Connection, entries: Sequence[Entry]) -> None:
     )
 
 
+async def last_code(connection: Connection, account_id: UUID, run_id: UUID) -> str | None:
+    """Return the code of a run's newest line, or None while it has none."""
+    code: str | None = await connection.fetchval(
+        "select code from ledger where account_id = $1 and run_id = $2 order by id desc limit 1", account_id, run_id
+    )
+    return code
+
+
 async def page(pool: Pool, account_id: UUID | None, before: int | None, limit: int) -> list[asyncpg.Record]:
     """Return lines, newest first, below an id."""
     rows: list[asyncpg.Record] = await pool.fetch(
@@ -60,11 +68,20 @@ async def standing(pool: Pool, account_id: UUID, playbook_id: str) -> asyncpg.Re
     """Return what stands between a playbook and an account, or None when there is no such playbook."""
     return await pool.fetchrow(
         "select p.state as playbook_state, c.paused, r.id as run_id, r.state as run_state, r.end_reason,"
-        " l.outcome, l.code, l.reason, l.at from playbook p cross join control c"
+        " l.outcome, l.code, l.reason, l.at, e.state as effect_state, encode(e.key, 'hex') as effect_key,"
+        " w.reason as waiting_for, d.code as waiting_code from playbook p cross join control c"
         " left join lateral (select * from run where account_id = $1 and playbook_id = $2"
         "   order by started_at desc limit 1) r on true"
         " left join lateral (select * from ledger where account_id = $1 and playbook_id = $2"
         "   order by id desc limit 1) l on true"
+        " left join lateral (select * from effect where run_id = r.id and account_id = $1"
+        "   and state in ('ready', 'started', 'in_doubt', 'parked') order by created_at desc limit 1) e on true"
+        # Why the open run waits: its effect's reason, or that of the step that is no effect yet.
+        " left join lateral (select coalesce(case when e.state = 'ready' then e.reason end,"
+        "   (select s.reason from step s where s.run_id = r.id and s.account_id = $1 and s.state = 'due' limit 1), '')"
+        "   as reason) w on true"
+        " left join lateral (select code from ledger where account_id = $1 and run_id = r.id"
+        "   and outcome = 'deferred' order by id desc limit 1) d on true"
         " where p.id = $2 and p.state <> 'retired'",
         account_id,
         playbook_id,

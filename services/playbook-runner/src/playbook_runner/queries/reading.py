@@ -6,6 +6,7 @@ from uuid import UUID
 import asyncpg
 
 from milepost_runtime.database import Pool
+from playbook_runner.queries.performing import QUIET
 
 _EFFECT = (
     "encode(key, 'hex') as key, account_id, run_id, channel, recipient, reason, attempts, next_at as due_at,"
@@ -67,8 +68,13 @@ async def effects(pool: Pool, states: Sequence[str] | None, after: bytes | None,
 
 
 async def effect(pool: Pool, key: bytes) -> asyncpg.Record | None:
-    """Return one effect."""
-    return await pool.fetchrow(f"select {_EFFECT} from effect where key = $1", key)  # noqa: S608 - a constant of the code
+    """Return one effect, with its run's state and whether its quiet time is over."""
+    return await pool.fetchrow(
+        f"select {_EFFECT}, {QUIET} as quiet,"  # noqa: S608 - constants of the code
+        " (select r.state from run r where r.id = e.run_id and r.account_id = e.account_id) as run_state"
+        " from effect e where e.key = $1",
+        key,
+    )
 
 
 async def attempts_of(pool: Pool, key: bytes) -> list[asyncpg.Record]:

@@ -34,6 +34,9 @@ async def get_effect(use: Use, key: EffectKey) -> EffectView:
 async def resolve_effect(
     use: Use, key: EffectKey, body: Resolve, who: Annotated[Principal, require_scope("playbooks")]
 ) -> EffectView:
-    """`sent` and `drop` let the run go on; `resend` sends the same bytes again."""
+    """`sent` and `drop` let the run go on; `resend` sends the same bytes again.
+
+    `resend` is refused (409) while the effect is in doubt and its quiet time is not over, and for a run that has ended.
+    """
     await use.resolving.resolve(key, body.outcome, who.name)
     return await use.reading.effect(key)

@@ -85,7 +85,7 @@ TABLES = (
         step_id UUID NOT NULL,
         channel TEXT NOT NULL,
         recipient TEXT NOT NULL,
-        payload BYTEA NOT NULL,
+        payload BYTEA,
         state TEXT NOT NULL,
         attempts SMALLINT DEFAULT 0 NOT NULL,
         reason TEXT DEFAULT '' NOT NULL,
@@ -112,6 +112,7 @@ TABLES = (
         ended_at timestamptz,
         outcome TEXT,
         error TEXT DEFAULT '' NOT NULL,
+        payload_hash BYTEA,
         CONSTRAINT pk_attempt PRIMARY KEY (effect_key, fence, account_id)
     )
     """,

@@ -1,0 +1,39 @@
+"""Claims about asking the scoring API: every question ends in time and in size, and holds up nobody else's."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+from support.outreach import Outreach, health_of
+
+from milepost_runtime.lanes import drain
+from playbook_runner.clients.scoring import MOST_DOCUMENT, QUESTION_LIMIT_S
+
+
+async def test_an_answer_that_trickles_ends_at_the_limit_and_the_other_accounts_go_on(outreach: Outreach) -> None:
+    slow, quick = await outreach.drop(), await outreach.drop()
+    outreach.scoring.trickling.add(slow)
+    await outreach.start()
+    deciding = outreach.runner.deciding
+    impatient = replace(deciding, scoring=replace(deciding.scoring, limit_s=0.5))
+    began = time.monotonic()
+    async with asyncio.timeout(10):
+        await drain(outreach.pool, replace(outreach.runner.advancing, deciding=impatient).lane)
+    took = time.monotonic() - began
+    waiting = await outreach.one("step", slow)
+
+    assert took < 3
+    assert (await outreach.one("effect", quick))["state"] == "ready"
+    assert (waiting["state"], waiting["attempts"]) == ("due", 1)
+    assert "within 0.5 s" in waiting["reason"]
+    assert deciding.scoring.limit_s == QUESTION_LIMIT_S == 5
+
+
+async def test_an_answer_too_large_for_a_health_document_is_not_read_on(outreach: Outreach) -> None:
+    account = await outreach.drop()
+    outreach.scoring.body = b" " * MOST_DOCUMENT + health_of(account).model_dump_json().encode()
+    await outreach.start()
+    await outreach.advance()
+
+    assert "too large" in (await outreach.one("step", account))["reason"]
+    assert MOST_DOCUMENT == 256 * 1024
