@@ -1,9 +1,9 @@
 """Claims about the feed of events: rows stored by former versions are still read, and a plain event is what we say."""
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from milepost_contracts.events import COLUMNS, EventRow, PlainEvent
+from milepost_contracts.events import BOOK_KEEPING, COLUMNS, AccountReference, EventRow, PlainEvent
 
 STORED = {
     "id": 1,
@@ -40,6 +40,37 @@ def test_a_column_that_a_later_version_adds_is_ignored() -> None:
 
 def test_the_columns_are_the_fields_in_their_order() -> None:
     assert [name.strip() for name in COLUMNS.split(",")] == list(EventRow.model_fields)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        *({"type": kind} for kind in BOOK_KEEPING),
+        *({name: "n" * 256} for name in ("id", "actor", "role", "item")),
+        {"account": f"external:{'n' * 247}"},
+        *(
+            {"occurred_at": moment}
+            for moment in (0, 1.5, "0", "2026-01-01", "2026-01-01T00:00Z", "2026-01-01T00:00:00")
+        ),
+    ],
+)
+def test_book_keeping_long_names_and_moments_that_are_no_rfc_3339_text_are_refused(broken: dict[str, object]) -> None:
+    event = {"id": "1", "type": "a.b", "account": "external:a", "occurred_at": "2026-01-01T00:00:00Z"}
+    with pytest.raises(ValidationError) as raised:
+        PlainEvent.model_validate(event | broken)
+    assert [error["loc"] for error in raised.value.errors()] == [tuple(broken)]
+
+
+@pytest.mark.parametrize(
+    ("written", "compared"),
+    [
+        ("domain:Acme.COM", "domain:acme.com"),
+        ("external:Acme", "external:Acme"),
+        ("01A20286-2883-7087-A895-EA903E7DDF1D", "01a20286-2883-7087-a895-ea903e7ddf1d"),
+    ],
+)
+def test_domains_and_ids_of_ours_are_compared_in_lower_case(written: str, compared: str) -> None:
+    assert TypeAdapter(AccountReference).validate_python(written) == compared
 
 
 @pytest.mark.parametrize("value", [True, [1], {"a": 1}, float("nan"), float("inf"), "x" * 4097])

@@ -53,6 +53,18 @@ async def test_settings_that_the_source_does_not_know_are_422_with_a_pointer(ben
     assert pointers == {"/settings/allow_v2", "/settings/properties/company.a"}
 
 
+async def test_a_rule_for_what_only_milepost_tells_is_422_with_a_pointer(bench: Bench) -> None:
+    made = await bench.connect()
+    settings = {"properties": {"company.a": {"type": "account.merged", "value": "{value}"}}}
+    answers = (
+        await bench.client.post("/connections", json={"source": "hubspot", "name": "x", "settings": settings}),
+        await bench.client.patch(f"/connections/{made['id']}", json={"settings": settings}),
+    )
+    for answer in answers:
+        pointers = [error["pointer"] for error in answer.json()["errors"]]
+        assert (answer.status_code, pointers) == (422, ["/settings/properties/company.a/type"])
+
+
 async def test_an_unknown_source_is_422(bench: Bench) -> None:
     answer = await bench.client.post("/connections", json={"source": "plain", "name": "x"})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/source")

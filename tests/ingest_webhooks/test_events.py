@@ -71,6 +71,14 @@ async def test_the_same_events_by_twenty_senders_at_once_are_accepted_once(bench
         ({"account": "external:"}, "/1/account"),
         ({"occurred_at": "2026-11-01T09:30:00"}, "/1/occurred_at"),
         ({"occurred_at": "yesterday"}, "/1/occurred_at"),
+        ({"occurred_at": 1793491200}, "/1/occurred_at"),
+        ({"occurred_at": 1793491200.5}, "/1/occurred_at"),
+        ({"occurred_at": "1793491200"}, "/1/occurred_at"),
+        ({"occurred_at": "2026-11-01"}, "/1/occurred_at"),
+        ({"occurred_at": None}, "/1/occurred_at"),
+        ({"type": "account.linked"}, "/1/type"),
+        ({"type": "account.merged"}, "/1/type"),
+        ({"account": "domain:" + "\u0130" * 200}, "/1/account"),
         ({"value": True}, "/1/value"),
         ({"value": 1e999}, "/1/value"),
         ({"vlaue": 1}, "/1/vlaue"),
@@ -111,6 +119,68 @@ async def test_events_need_the_scope_ingest(bench: Bench, ingest_pool: Pool) -> 
     for header, status in ((f"Bearer {key.text}", 403), ("", 401), ("Bearer mp_x", 401)):
         answer = await bench.client.post("/events", json=event(300), headers={"authorization": header})
         assert answer.status_code == status
+
+
+async def test_a_single_event_that_only_milepost_tells_is_422_at_its_type(bench: Bench) -> None:
+    status, answer = await post(bench, event(210, type="account.merged", value=str(uuid4())))
+    assert (status, [error["pointer"] for error in answer["errors"]]) == (422, ["/type"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-11-01T09:30:00Z", "2026-11-01t09:30:00z", "2026-11-01 10:30:00.000+01:00", "2026-11-01T04:00:00-05:30"],
+)
+async def test_every_way_to_write_a_moment_by_rfc_3339_is_the_same_moment(bench: Bench, text: str) -> None:
+    reference = f"external:moment-{text}"
+    assert (await post(bench, event(220, reference, id=text, occurred_at=text)))[0] == 202
+    await bench.relay()
+    assert [row["occurred_at"] for row in await bench.events(reference)] == [datetime(2026, 11, 1, 9, 30, tzinfo=UTC)]
+
+
+async def test_what_was_accepted_before_and_is_refused_now_is_quarantined_alone(bench: Bench) -> None:
+    await post(bench, [event(230, "external:before"), event(231, "external:before")])
+    await bench.pool.execute(
+        "update ingest.delivery set body = replace(convert_from(body, 'UTF8'), $1, $2)::bytea where state = 'new'",
+        '"id":"e230","type":"feature.used"',
+        '"id":"e230","type":"account.merged"',
+    )
+    await bench.relay()
+    (row,) = await bench.events("external:before")
+    settled = await bench.pool.fetchrow("select * from ingest.delivery where id = $1", row["delivery_id"])
+
+    assert (settled["state"], settled["relayed"], settled["quarantined"]) == ("quarantined", 1, 1)
+    assert settled["faults"] == [{"position": 0, "reason": "not valid any more: type"}]
+
+
+async def test_keys_of_one_name_share_one_space_of_ids_and_the_reference_says_so(
+    bench: Bench, ingest_pool: Pool
+) -> None:
+    answers = []
+    for _ in range(2):
+        key = new_key()
+        async with ingest_pool.acquire() as connection:
+            await insert_key(connection, "ingest", key, name="the CRM", scopes=["ingest"], days=None)
+        header = {"authorization": f"Bearer {key.text}"}
+        answers.append((await bench.client.post("/events", json=event(240), headers=header)).json())
+    document = (await bench.client.get("/openapi.json")).json()
+
+    assert answers == [{"accepted": 1, "duplicates": 0}, {"accepted": 0, "duplicates": 1}]
+    described = " ".join(document["paths"]["/events"]["post"]["description"].split())
+    assert "Keys of one name are one sender and share one space of ids" in described
+
+
+async def test_a_domain_is_the_same_in_any_case(bench: Bench) -> None:
+    await post(bench, [event(250, "external:cased"), event(251, "domain:Wait.Cased.EXAMPLE")])
+    await bench.relay()
+    account = await bench.pool.fetchval("select account_id from ingest.reference where reference = 'external:cased'")
+    path = f"/accounts/{account}/references"
+    answer = await bench.client.post(path, json={"reference": "domain:WAIT.cased.example"})
+    await post(bench, event(252, "domain:wait.CASED.example"))
+    await bench.relay()
+
+    assert answer.json()["reference"] == "domain:wait.cased.example"
+    assert len(await bench.events("external:cased")) == 3
+    assert await bench.pool.fetchval("select count(*) from ingest.waiting_event where reference ~ 'cased'") == 0
 
 
 async def test_two_senders_may_use_the_same_id(bench: Bench, ingest_pool: Pool) -> None:

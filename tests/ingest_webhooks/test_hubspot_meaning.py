@@ -90,10 +90,10 @@ def test_a_tickets_priority_is_its_severity(word: str, kind: str, severity: str)
     assert event.properties == {"severity": severity}
 
 
-def test_only_a_closed_stage_resolves_a_ticket() -> None:
+def test_a_closed_stage_resolves_a_ticket_and_any_other_says_that_it_is_open() -> None:
     assert only(prop("ticket", "hs_pipeline_stage", "4")).type == "ticket.resolved"
     moved = only(prop("ticket", "hs_pipeline_stage", "2"))
-    assert (moved.type, moved.type_if_resolved) == ("ticket.updated", "ticket.reopened")
+    assert (moved.type, moved.properties) == ("ticket.updated", {"stage": "2", "open": True})
     assert only(prop("ticket", "hs_pipeline_stage", "done"), closed_stages=["done"]).type == "ticket.resolved"
 
 
@@ -169,6 +169,34 @@ def test_settings_give_a_property_another_meaning() -> None:
     assert (survey.type, survey.value, survey.item) == ("survey.answered", 9.0, "nps")
 
 
+def test_a_name_of_255_characters_is_one_and_a_template_may_not_fill_to_more() -> None:
+    rules = {
+        "company.*": {"attribute": "crm_{property}"},
+        "company.a": {"type": "a.b", "item": "{value}/{property}"},
+        "company.b": {"type": "a.b", "actor": "{value}/{property}"},
+        "company.c": {"type": "a.b", "role": "{value}/{property}"},
+        "company.d": {"type": "a.b", "value": "{value}", "properties": {"p": "{value}"}},
+    }
+    assert only(prop("company", "n" * 255, "x")).properties == {"n" * 255: "x"}
+    assert only(prop("company", "n" * 251, "x"), properties=rules).properties == {f"crm_{'n' * 251}": "x"}
+    assert only(prop("company", "d", "v" * 9_000), properties=rules).value_text == "v" * 4096
+    for name, value in (("n" * 252, "x"), ("a", "v" * 254), ("b", "v" * 254), ("c", "v" * 254)):
+        found = said(prop("company", name, value), properties=rules)
+        assert (found.events, [fault.position for fault in found.faults]) == ([], [0])
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"company.x": {"type": "account.linked", "value": "{value}"}},
+        {"company.x": {"when": {"*": {"type": "account.merged", "value": "{value}"}}}},
+    ],
+)
+def test_no_rule_may_tell_what_only_milepost_tells(rules: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="told by Milepost alone"):
+        HubspotSettings.model_validate({"properties": rules})
+
+
 @pytest.mark.parametrize(
     "rules",
     [{"company.x": {}}, {"company.x": {"attribute": "a", "type": "b"}}, {"invoice.x": {"attribute": "a"}}, {"x": {}}],
@@ -216,6 +244,12 @@ def test_repetition_has_the_same_key_and_anything_else_has_another() -> None:
         prop("company", "seats", "inf"),
         prop("company", "onboarding_start_date", "someday"),
         prop("company", "name", {"a": 1}),
+        prop("company", "n" * 256, "x"),
+        prop("ticket", "n" * 256, "x"),
+        prop("company", "onboarding_milestone", "m" * 256),
+        prop("contact", "onboarding_role", "r" * 256),
+        change("company.associationChange", associationType=f"{'X' * 300}_TO_COMPANY", fromObjectId=7, toObjectId=9),
+        change("object.creation", objectTypeId="0" * 256),
         change("company.merge", primaryObjectId=5, mergedObjectIds="6"),
         change("ticket.associationChange", associationType="???", fromObjectId=7, toObjectId=9),
     ],

@@ -10,6 +10,7 @@ from ingest_webhooks.routers import accounts, connections, deliveries, events, w
 from ingest_webhooks.service import build
 from ingest_webhooks.settings import SCHEMA, IngestSettings
 from milepost_runtime.database import open_pool, require_schema
+from milepost_runtime.entry import refusals_in_one_line
 from milepost_runtime.health import Readiness
 from milepost_runtime.hot import Answer, Application, HotRoute, HotRoutes, Receive, Scope
 from milepost_runtime.keys import KeyRing
@@ -66,8 +67,9 @@ def create(settings: IngestSettings) -> Application:
 
 def main() -> None:
     """Serve until told to stop."""
-    settings = load(IngestSettings)
-    serve(NAME, settings, create(settings), settings.ingest_port)
+    with refusals_in_one_line(NAME, "web"):
+        settings = load(IngestSettings)
+        serve(NAME, settings, create(settings), settings.ingest_port)
 
 
 if __name__ == "__main__":

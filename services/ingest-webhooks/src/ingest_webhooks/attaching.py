@@ -1,15 +1,15 @@
 """Settles for a batch which account every reference leads to, and writes that down; it never reads a delivery."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from ingest_webhooks.identity import Ledger, ledger_of, own_ids, wanted
+from ingest_webhooks.identity import Ledger, ledger_of, own_ids, unchained, wanted
 from ingest_webhooks.queries import events, identity
 from ingest_webhooks.queries.events import Origin
 from ingest_webhooks.shapes import Merge, NormalEvent, Normalised, Standing, fact_key
-from milepost_contracts.events import ACCOUNT_LINKED, ACCOUNT_MERGED
+from milepost_contracts.events import ACCOUNT_LINKED, ACCOUNT_MERGED, OWN_SOURCE
 from milepost_runtime.database import Connection
 from milepost_runtime.ids import new_id
 
@@ -21,14 +21,6 @@ class Attached:
     accounts: Mapping[str, UUID]
     newly_known: Mapping[str, UUID]
     told: Sequence[tuple[NormalEvent, Origin, UUID]]
-    resolved: Mapping[str, datetime] = field(default_factory=dict)
-
-    def worded(self, event: NormalEvent) -> NormalEvent:
-        """Return the event with the type that it has when its item was resolved before."""
-        if event.type_if_resolved is None or event.item is None:
-            return event
-        at = self.resolved.get(event.item)
-        return replace(event, type=event.type_if_resolved) if at is not None and at < event.occurred_at else event
 
 
 async def attach_references(connection: Connection, heard: Sequence[tuple[Normalised, Origin]]) -> Attached:
@@ -36,7 +28,7 @@ async def attach_references(connection: Connection, heard: Sequence[tuple[Normal
 
     The caller holds the feed's lock: one batch at a time decides about identity.
     """
-    merges = sorted((one for said, _ in heard for one in said.merges), key=lambda merge: merge.at)
+    merges = unchained(one for said, _ in heard for one in said.merges)
     links = sorted((one for said, _ in heard for one in said.links), key=lambda link: link.at)
     spoken = [event for said, _ in heard for event in said.events]
     ledger = await _load(connection, wanted(links, merges, {event.reference for event in spoken}), merges)
@@ -53,7 +45,6 @@ async def attach_references(connection: Connection, heard: Sequence[tuple[Normal
         accounts=accounts,
         newly_known={name: accounts[name] for name in ledger.changed if name in accounts},
         told=_announcements(ledger, heard),
-        resolved=await _resolved(connection, spoken),
     )
 
 
@@ -91,12 +82,12 @@ async def _write(connection: Connection, ledger: Ledger) -> None:
 def _announcements(
     ledger: Ledger, heard: Sequence[tuple[Normalised, Origin]]
 ) -> list[tuple[NormalEvent, Origin, UUID]]:
-    """Tell readers of the feed where names of accounts lead, under the origin that spoke of them."""
+    """Tell readers of the feed where names of accounts lead: our own word, with the delivery that spoke of them."""
     origins: dict[str, Origin] = {}
     for said, origin in heard:
         for name in wanted(said.links, said.merges, (event.reference for event in said.events)):
             origins.setdefault(name, origin)
-    first = heard[0][1] if heard else Origin("milepost", None, None, "")
+    first = heard[0][1] if heard else Origin(OWN_SOURCE, None, None, "")
     rows = [
         (
             _book_keeping(ACCOUNT_LINKED, told.account_id, told.reference, told.at),
@@ -109,21 +100,9 @@ def _announcements(
         (_book_keeping(ACCOUNT_MERGED, gone, str(one.survivor), one.at), first, gone)
         for gone, one in ledger.merged.items()
     ]
-    return rows + merged
+    return [(event, replace(origin, source=OWN_SOURCE), account_id) for event, origin, account_id in rows + merged]
 
 
 def _book_keeping(kind: str, account_id: UUID, text: str, at: datetime) -> NormalEvent:
     key = fact_key(kind, str(account_id), text, at.isoformat())
     return NormalEvent(key=key, reference=str(account_id), type=kind, occurred_at=at, value_text=text)
-
-
-async def _resolved(connection: Connection, spoken: Sequence[NormalEvent]) -> dict[str, datetime]:
-    """Return when items were first resolved, as far as a wording in this batch depends on it."""
-    items = {event.item for event in spoken if event.type_if_resolved is not None and event.item is not None}
-    if not items:
-        return {}
-    stored = await events.resolved_before(connection, sorted(items))
-    for event in spoken:
-        if event.item in items and event.type == "ticket.resolved":
-            stored[event.item] = min(event.occurred_at, stored.get(event.item, event.occurred_at))
-    return stored

@@ -1,7 +1,7 @@
 """Decides which account a reference leads to, in memory and for one batch; it never talks to a store."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -79,10 +79,17 @@ class Ledger:
             if gone is None:
                 self._set(reference, Standing(survivor, merge.at, primary=True))
             elif gone != survivor:
-                self.merged[gone] = Gone(survivor, merge.at)
-                for name, standing in list(self.known.items()):
-                    if standing.account_id == gone:
-                        self._set(name, Standing(survivor, merge.at, standing.primary))
+                self._merge_account(gone, survivor, merge.at)
+
+    def _merge_account(self, gone: UUID, survivor: UUID, at: datetime) -> None:
+        # What lived on in the one that goes now lives on in its survivor.
+        for earlier, one in self.merged.items():
+            if one.survivor == gone:
+                self.merged[earlier] = Gone(survivor, one.at)
+        self.merged[gone] = Gone(survivor, at)
+        for name, standing in list(self.known.items()):
+            if standing.account_id == gone:
+                self._set(name, Standing(survivor, max(standing.linked_at, at), standing.primary))
 
     def _unlink(self, link: Link, current: Standing | None) -> None:
         ours = (None, self.account_of(link.account))
@@ -112,6 +119,27 @@ def ledger_of(rows: Iterable[Mapping[str, object]], new_account: Callable[[], UU
         for row in rows
     }
     return Ledger(known, new_account)
+
+
+def unchained(merges: Iterable[Merge]) -> list[Merge]:
+    """Return merges in the order of their time, each with the name that survives them all.
+
+    A name that only stands between two others in a chain opens no account this way.
+    """
+    ordered = sorted(merges, key=lambda merge: merge.at)
+    leads: dict[str, str] = {}
+
+    def last(name: str) -> str:
+        while name in leads:
+            name = leads[name]
+        return name
+
+    for merge in ordered:
+        survivor = last(merge.survivor)
+        for name in merge.merged:
+            if last(name) != survivor:
+                leads[last(name)] = survivor
+    return [replace(merge, survivor=last(merge.survivor)) for merge in ordered]
 
 
 def wanted(links: Iterable[Link], merges: Iterable[Merge], references: Iterable[str]) -> set[str]:

@@ -17,7 +17,7 @@ from ingest_webhooks.intake import RELAY_LANE
 from ingest_webhooks.queries import deliveries, events, identity
 from ingest_webhooks.queries.events import Origin
 from ingest_webhooks.relaying import READER_LANE
-from milepost_contracts.events import FEED
+from milepost_contracts.events import FEED, OWN_SOURCE
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.feeds import publish_lock
 from milepost_runtime.queue import Hints
@@ -110,7 +110,7 @@ class Inspecting:
             target: UUID = living[0]["account_id"]
             await _check_free(connection, reference, target, move=move)
             at = datetime.now(UTC)
-            await link_by_hand(connection, reference, target, at, Origin("milepost", None, None, correlation_id))
+            await link_by_hand(connection, reference, target, at, Origin(OWN_SOURCE, None, None, correlation_id))
         self._hints.nudge(READER_LANE)
         return target
 

@@ -141,7 +141,7 @@ async def _write(connection: Connection, heard: Sequence[Heard], fresh: dict[byt
             if account_id is None:
                 waiting.append((event, one.origin))
             else:
-                known.append((attached.worded(event), one.origin, account_id))
+                known.append((event, one.origin, account_id))
     await events.publish(connection, known)
     await events.attach(connection, attached.newly_known)
     await events.park(connection, waiting)

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from milepost_contracts.events import NAME_LENGTH
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A sender's clock may run ahead by this much; later instants are drawn back.
 AHEAD = timedelta(minutes=5)
@@ -67,7 +69,6 @@ class NormalEvent:
     """One event in our words, not yet on an account: `reference` says where it belongs.
 
     `opens` allows an unknown reference to become a new account. `key` is 32 bytes that are equal for equal facts.
-    `type_if_resolved` replaces the type when this item was resolved before.
     """
 
     key: bytes
@@ -81,7 +82,6 @@ class NormalEvent:
     value: float | None = None
     value_text: str | None = None
     properties: dict[str, Any] = field(default_factory=dict)
-    type_if_resolved: str | None = None
 
     @property
     def event_id(self) -> str:
@@ -207,6 +207,13 @@ def clean(text: str) -> str:
         return text.replace("\0", "\ufffd") if "\0" in text else text
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return whole.replace("\0", "\ufffd")
+
+
+def short_name(text: str, what: str) -> str:
+    """Return a text that names something; raises Broken when it is longer than any name that an index can hold."""
+    if len(text) > NAME_LENGTH:
+        raise Broken(f"{what} is longer than {NAME_LENGTH} characters")
+    return text
 
 
 def names_an_account(reference: str) -> bool:

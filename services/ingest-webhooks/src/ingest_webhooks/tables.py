@@ -90,10 +90,7 @@ class Event(SQLModel, table=True):
     """The published feed, in the order of `id`."""
 
     metadata: ClassVar[sa.MetaData] = METADATA
-    __table_args__ = (
-        sa.UniqueConstraint("event_id"),
-        sa.Index(None, "item", "occurred_at", postgresql_where=sa.text("type = 'ticket.resolved'")),
-    )
+    __table_args__ = (sa.UniqueConstraint("event_id"),)
     id: int = Field(sa_column=sa.Column(sa.BigInteger, sa.Identity(always=True), primary_key=True))
     event_id: str = must(sa.Text)
     account_id: UUID = must(sa.Uuid)

@@ -103,7 +103,10 @@ class Replaying(Wire):
 
 
 class EventBooks(Wire):
-    """Where the accepted events are: accepted = done + ignored + quarantined + waiting."""
+    """Where the accepted events are: accepted = done + ignored + quarantined + waiting.
+
+    `missing` are events that the deliveries count as done but no row holds any more; with any, nothing is balanced.
+    """
 
     accepted: int
     done: int
@@ -111,6 +114,7 @@ class EventBooks(Wire):
     ignored: int
     quarantined: int
     waiting: int
+    missing: int
     balanced: bool
 
 

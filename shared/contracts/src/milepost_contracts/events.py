@@ -3,27 +3,78 @@
 It never carries a provider's raw body, and it never says what an event is worth: that is the score model's business.
 """
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, PlainValidator, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainValidator,
+    StringConstraints,
+)
 
 FEED = "ingest.event"
 
-# Types that speak about the book-keeping of accounts; they are no behaviour of a customer.
+# Types that speak about the book-keeping of accounts; they are no behaviour of a customer. Only Milepost tells them:
+# in the feed they carry the source OWN_SOURCE, which no sender has, and readers believe no other.
 ACCOUNT_LINKED = "account.linked"
 ACCOUNT_MERGED = "account.merged"
+BOOK_KEEPING = (ACCOUNT_LINKED, ACCOUNT_MERGED)
+OWN_SOURCE = "milepost"
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-EventType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$", max_length=100)]
+# What names a thing is short, so that every index downstream can hold it.
+NAME_LENGTH = 255
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def _tellable(kind: str) -> str:
+    if kind in BOOK_KEEPING:
+        raise ValueError("told by Milepost alone")
+    return kind
+
+
+def _as_compared(reference: str) -> str:
+    """Ids of ours and domains mean the same in any case, so there is one way to write them."""
+    if ":" in reference and not reference.startswith("domain:"):
+        return reference
+    lowered = reference.lower()
+    if len(lowered) > NAME_LENGTH:
+        raise ValueError(f"at most {NAME_LENGTH} characters, also in lower case")
+    return lowered
+
+
+def _is_rfc_3339(value: Any) -> Any:
+    """A number could be seconds or milliseconds, so only text says when something happened."""
+    if not isinstance(value, str) or _RFC_3339.fullmatch(value) is None:
+        raise ValueError("a text as RFC 3339 writes it, such as 2026-03-02T09:30:00Z")
+    return value
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LENGTH)]
+# The type of an event that somebody else than Milepost may tell.
+EventType = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$", max_length=100),
+    AfterValidator(_tellable),
+]
 AccountReference = Annotated[
     str,
     StringConstraints(
         pattern=r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[a-z][a-z0-9_]{0,31}:\S(.*\S)?)$",
-        max_length=255,
+        max_length=NAME_LENGTH,
     ),
+    AfterValidator(_as_compared),
 ]
+Moment = Annotated[AwareDatetime, BeforeValidator(_is_rfc_3339)]
 
 
 def _read_value(value: Any) -> float | str | None:
@@ -44,7 +95,8 @@ class EventRow(BaseModel):
     `occurred_at` is when it happened (never later than five minutes after it was received; where that changed the
     sender's word, `properties.original_occurred_at` keeps it), `recorded_at` when Milepost knew it. `event_id` is
     stable over repetitions of the same fact. `account.linked` says in `value_text` that a reference leads to the
-    account from now on; `account.merged` on an account that is gone names its survivor there.
+    account from now on; `account.merged` on an account that is gone names its survivor there. Both count only with
+    the source `milepost`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
@@ -75,10 +127,11 @@ COLUMNS = (
 
 
 class PlainEvent(BaseModel):
-    """What happened to whom and when, in our words; unknown types are kept.
+    """What happened to whom and when, in our words; unknown types are kept, those of our book-keeping are refused.
 
     `id` is the sender's own and makes repetition harmless. `account` is our id or a reference such as
-    `hubspot:<portal>:<company>`, `domain:acme.com` or `external:<any>`.
+    `hubspot:<portal>:<company>`, `domain:acme.com` (compared in lower case) or `external:<any>`. `occurred_at` is
+    text as RFC 3339 writes it, with its offset.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -86,7 +139,7 @@ class PlainEvent(BaseModel):
     id: Name
     type: EventType
     account: AccountReference
-    occurred_at: AwareDatetime
+    occurred_at: Moment
     actor: Name | None = None
     role: Name | None = None
     item: Name | None = None

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from milepost_contracts.events import BOOK_KEEPING
 from milepost_runtime.database import Connection
 
 
@@ -166,25 +167,42 @@ async def replay(connection: Connection, delivery_id: UUID) -> bool:
     return bool(status == "UPDATE 1")
 
 
+BOOKS = """
+    with d as (
+        select source, count(*) as accepted,
+            count(*) filter (where state = 'done') as done,
+            count(*) filter (where state = 'ignored') as ignored,
+            count(*) filter (where state = 'quarantined') as quarantined,
+            count(*) filter (where state = 'new') as waiting,
+            coalesce(sum(elements), 0) as events_accepted,
+            coalesce(sum(relayed + linked + duplicates) filter (where state <> 'new'), 0) as events_settled,
+            coalesce(sum(duplicates) filter (where state <> 'new'), 0) as events_duplicate,
+            coalesce(sum(d.ignored) filter (where state <> 'new'), 0) as events_ignored,
+            coalesce(sum(d.quarantined) filter (where state <> 'new'), 0) as events_quarantined,
+            coalesce(sum(elements) filter (where state = 'new'), 0) as events_unread
+        from ingest.delivery d group by source
+    ), w as (select source, count(*) as unmapped from ingest.waiting_event group by source
+    ), stored as (
+        select delivery_id, count(*) as facts from (
+            select delivery_id from ingest.event where type <> all($1::text[])
+            union all select delivery_id from ingest.waiting_event
+        ) rows group by delivery_id
+    ), lost as (
+        select d.source, sum(greatest(0, d.relayed - coalesce(s.facts, 0)))::bigint as missing
+        from ingest.delivery d left join stored s on s.delivery_id = d.id where d.state <> 'new' group by d.source
+    )
+    select d.*, coalesce(w.unmapped, 0) as events_unmapped, coalesce(lost.missing, 0) as events_missing
+    from d left join w using (source) left join lost using (source) order by source
+"""
+
+
 async def books(connection: Connection) -> list[Record]:
-    """Return, per source, what was accepted and where all of it is, in deliveries and in events."""
+    """Return, per source, what was accepted and where all of it is, in deliveries and in events.
+
+    `events_missing` are facts that were relayed by the deliveries' own account, but are rows nowhere: a loss.
+    """
     rows: list[Record] = await connection.fetch(
-        """
-        with d as (
-            select source, count(*) as accepted,
-                count(*) filter (where state = 'done') as done,
-                count(*) filter (where state = 'ignored') as ignored,
-                count(*) filter (where state = 'quarantined') as quarantined,
-                count(*) filter (where state = 'new') as waiting,
-                coalesce(sum(elements), 0) as events_accepted,
-                coalesce(sum(relayed + linked + duplicates) filter (where state <> 'new'), 0) as events_settled,
-                coalesce(sum(duplicates) filter (where state <> 'new'), 0) as events_duplicate,
-                coalesce(sum(d.ignored) filter (where state <> 'new'), 0) as events_ignored,
-                coalesce(sum(d.quarantined) filter (where state <> 'new'), 0) as events_quarantined,
-                coalesce(sum(elements) filter (where state = 'new'), 0) as events_unread
-            from ingest.delivery d group by source
-        ), w as (select source, count(*) as unmapped from ingest.waiting_event group by source)
-        select d.*, coalesce(w.unmapped, 0) as events_unmapped from d left join w using (source) order by source
-        """
+        BOOKS,
+        list(BOOK_KEEPING),
     )
     return rows

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from asyncpg import Record
@@ -97,21 +96,6 @@ async def attach(connection: Connection, accounts: Mapping[str, UUID]) -> int:
         list(accounts.values()),
     )
     return int(status.rpartition(" ")[2])
-
-
-async def resolved_before(connection: Connection, items: Sequence[str]) -> dict[str, datetime]:
-    """Return, per item, when it was first resolved; items never resolved are left out."""
-    rows = await connection.fetch(
-        """
-        select item, min(occurred_at) as at from (
-            select item, occurred_at from ingest.event where type = 'ticket.resolved' and item = any($1::text[])
-            union all
-            select item, occurred_at from ingest.waiting_event where type = 'ticket.resolved' and item = any($1::text[])
-        ) r group by item
-        """,
-        list(items),
-    )
-    return {row["item"]: row["at"] for row in rows}
 
 
 async def unmapped(connection: Connection, *, after: str, limit: int) -> list[Record]:

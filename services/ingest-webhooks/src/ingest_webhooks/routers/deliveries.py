@@ -71,7 +71,8 @@ def _books(row: Record) -> SourceBooks:
         ignored=row["events_ignored"],
         quarantined=row["events_quarantined"],
         waiting=waiting,
-        balanced=parts == row["events_accepted"],
+        missing=row["events_missing"],
+        balanced=parts == row["events_accepted"] and row["events_missing"] == 0,
     )
     counts = {name: row[name] for name in ("accepted", "done", "ignored", "quarantined", "waiting")}
     balanced = row["accepted"] == sum(counts.values()) - row["accepted"]

@@ -48,7 +48,11 @@ def _body_schema() -> dict[str, Any]:
 async def post_events(
     request: Request, key: MayIngest, service: TheService, correlation_id: CorrelationId
 ) -> EventsAccepted:
-    """Keep one plain event or a list of up to 1,000; the answer comes after the commit, repetition is harmless."""
+    """Keep one plain event or a list of up to 1,000; the answer comes after the commit, repetition is harmless.
+
+    An event is known by its `id` and its sender. Keys of one name are one sender and share one space of ids, so
+    events that are sent again under a rotated key of the same name are known; keys of two names may use the same ids.
+    """
     check_media(dict(request.scope["headers"]))
     document = read_json(await read_body(request.scope, request.receive, limit=BODY_LIMIT), _MAX_VALUES)
     return await service.accepting.plain(key.name or key.id, _events_of(document), correlation_id)

@@ -15,6 +15,7 @@ from ingest_webhooks.shapes import (
     NormalEvent,
     Normalised,
     Received,
+    short_name,
     usable_instant,
 )
 from ingest_webhooks.sources import hubspot_signature
@@ -172,24 +173,17 @@ def _property_changed(change: Change, settings: HubspotSettings, context: Contex
 
 
 def _stage_event(change: Change, settings: HubspotSettings, context: Context, stage: str) -> NormalEvent:
-    properties = {"stage": stage}
     if stage in settings.closed_stages:
-        return _event(change, context, "ticket.resolved", item=change.subject, properties=properties)
-    # Out of a closed stage is a reopening; only the store knows whether it was closed.
-    return _event(
-        change,
-        context,
-        "ticket.updated",
-        item=change.subject,
-        properties=properties,
-        type_if_resolved="ticket.reopened",
-    )
+        return _event(change, context, "ticket.resolved", item=change.subject, properties={"stage": stage})
+    # Whether that reopens the ticket depends on what came before it; `open` says all that this move can know.
+    properties = {"stage": stage, "open": True}
+    return _event(change, context, "ticket.updated", item=change.subject, properties=properties)
 
 
 def _apply(rule: Rule, change: Change, context: Context, said: Normalised) -> None:
     value = read_value(rule, change.property_value)
     if rule.attribute is not None:
-        attribute = rule.attribute.replace("{property}", change.property_name)
+        attribute = short_name(rule.attribute.replace("{property}", change.property_name), "the attribute's name")
         said.events.append(_event(change, context, "account.updated", properties={attribute: value}))
         return
     if value is None:
@@ -203,7 +197,7 @@ def _apply(rule: Rule, change: Change, context: Context, said: Normalised) -> No
             rule.type or "account.updated",
             at=instant_of(change.property_value) if rule.at == "value" else None,
             properties={name: _fill(text, value, change) for name, text in rule.properties.items()},
-            **{name: str(text)[:255] for name, text in filled.items() if text is not None},
+            **{name: short_name(str(text), f"the {name}") for name, text in filled.items() if text is not None},
             **_as_value(number),
         )
     )

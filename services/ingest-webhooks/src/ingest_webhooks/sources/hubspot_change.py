@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ingest_webhooks.shapes import Broken, clean, fact_key, instant_of_milliseconds
+from ingest_webhooks.shapes import Broken, clean, fact_key, instant_of_milliseconds, short_name
 
 # Project apps send `object.*` with a type id in place of the classic names.
 _OBJECT_TYPES = {"0-1": "contact", "0-2": "company", "0-3": "deal", "0-5": "ticket"}
@@ -25,10 +25,10 @@ class Change:
     raw: dict[str, Any]
 
     def reference(self, kind: str, object_id: int) -> str:
-        """Return our name of an object of this portal; a company's is the name of an account."""
+        """Return our name of an object of this portal; a company's is the name of an account. Raises Broken."""
         if kind == "company":
             return f"hubspot:{self.portal}:{object_id}"
-        return f"hubspot:{self.portal}:{kind}:{object_id}"
+        return short_name(f"hubspot:{self.portal}:{kind}:{object_id}", "the object's kind")
 
     @property
     def subject(self) -> str:
@@ -37,11 +37,11 @@ class Change:
 
     @property
     def property_name(self) -> str:
-        """The changed property; raises Broken without one."""
+        """The changed property; raises Broken without one, and for a name that is too long to be one."""
         name = text_of(self.raw, "propertyName")
         if not name:
             raise Broken("propertyName is missing")
-        return name
+        return short_name(name, "propertyName")
 
     @property
     def property_value(self) -> str:
@@ -122,8 +122,8 @@ def text_of(raw: dict[str, Any], name: str) -> str:
 
 
 def kind_of(raw: dict[str, Any], name: str) -> str:
-    """Return our word for an object type id; custom objects keep their id."""
+    """Return our word for an object type id; custom objects keep their id. Raises Broken."""
     value = raw.get(name)
     if not isinstance(value, str):
         raise Broken(f"{name} is missing")
-    return _OBJECT_TYPES.get(value, clean(value[:32]))
+    return _OBJECT_TYPES.get(value) or short_name(clean(value), name)

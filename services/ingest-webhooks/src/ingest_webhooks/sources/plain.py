@@ -4,10 +4,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from ingest_webhooks.shapes import (
     Context,
+    Fault,
     NormalEvent,
     Normalised,
     Received,
@@ -35,8 +36,15 @@ class Plain:
         raise Refused("signature_missing", "plain events are posted to /events")
 
     def normalise(self, body: bytes, context: Context) -> Normalised:
-        """Say what a kept list means; it was checked when it was accepted."""
-        return Normalised(events=[_normal(raw, context) for raw in json.loads(body)])
+        """Say what a kept list means; what today's rules refuse, of what was accepted before, is a fault of its own."""
+        said = Normalised()
+        for position, raw in enumerate(json.loads(body)):
+            try:
+                said.events.append(_normal(raw, context))
+            except ValidationError as error:
+                names = {str(part) for item in error.errors(include_input=False) for part in item["loc"][:1]}
+                said.faults.append(Fault(position, f"not valid any more: {', '.join(sorted(names))}"))
+        return said
 
 
 def plain_key(sender: str, event: PlainEvent) -> bytes:
@@ -52,8 +60,7 @@ def pack(events: Sequence[PlainEvent]) -> bytes:
 
 def _normal(raw: dict[str, Any], context: Context) -> NormalEvent:
     event = PlainEvent.model_validate(raw)
-    # Ids of ours are written in lower case, whoever writes them.
-    reference = clean(event.account if ":" in event.account else event.account.lower())
+    reference = clean(event.account)
     used = usable_instant(event.occurred_at, context.received_at)
     properties: dict[str, Any] = _cleaned(event.properties)
     if used != event.occurred_at:

@@ -101,9 +101,6 @@ TABLES = (
     )
     """,
     """
-    CREATE INDEX ix_event_item_occurred_at ON ingest.event (item, occurred_at) WHERE type = 'ticket.resolved'
-    """,
-    """
     CREATE TABLE ingest.event_key (
         key BYTEA NOT NULL,
         delivery_id UUID NOT NULL,
