@@ -1,19 +1,16 @@
 """Claims about the screens in a real browser: nothing scrolls sideways or is refused, focus is seen, both themes."""
 
-import asyncio
-import contextlib
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from support import chromium
 from support.chromium import Tab
 from support.health_documents import ACCOUNT, days, document
+from support.listening import listening
 from support.scored import clock, three_customers
 from support.scoring_web import Web, keep, running
 
@@ -79,18 +76,6 @@ def beside(web: Web) -> Application:
     ingest = create(IngestSettings(environment="test", database_url=database, redis_url=redis))
     playbooks = build(RunnerSettings(environment="test", database_url=database, redis_url=redis))
     return Starlette(routes=[Mount("/ingest", ingest), Mount("/playbooks", playbooks), Mount("/", web.app)])
-
-
-@contextlib.asynccontextmanager
-async def listening(app: Application) -> AsyncIterator[str]:
-    """Serve an application on a free port; its lifespan runs already."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        task = asyncio.create_task(server._serve([door]))
-        yield f"http://127.0.0.1:{door.getsockname()[1]}"
-        server.should_exit = True
-        await asyncio.wait_for(task, 20)
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -17,6 +17,7 @@ from milepost_core.explanation import (
     between,
     explain,
     fixed_points,
+    in_sentence,
     median_points,
     missing_inputs,
     missing_sentence,
@@ -173,6 +174,13 @@ def test_a_sentence_takes_the_model_s_own_words_where_it_has_some() -> None:
     assert sentence_of(model, 0) == "no task is overdue"
 
 
+def test_beside_the_figure_1_a_sentence_takes_the_singular() -> None:
+    words = {"bad": {"one": "{value} {unit} waits", "other": "{value} {unit} wait"}}
+    model = one_signal(TASKS, FALLING, unit={"one": "task", "other": "tasks"}, sentence=words)
+
+    assert [sentence_of(model, value) for value in (1, 1.5, 2)] == ["1 task waits", "1.5 tasks wait", "2 tasks wait"]
+
+
 def sentence_of(model: Document, value: float) -> str:
     one = score_of(model, s=value)
     return sentence(one.model, explained(one).drivers[0])
@@ -184,6 +192,10 @@ def sentence_of(model: Document, value: float) -> str:
         ({"format": "percent"}, 0.416, "42 %"),
         ({"format": "percent", "unit": "of seats"}, 0.5, "50 % of seats"),
         ({"format": "days"}, 12.4, "12 days"),
+        ({"format": "days"}, 1.4, "1 day"),
+        ({"unit": {"one": "ticket", "other": "tickets"}}, 1.0, "1 ticket"),
+        ({"unit": {"one": "ticket", "other": "tickets"}}, 0.96, "1 ticket"),
+        ({"unit": {"one": "ticket", "other": "tickets"}}, 0, "0 tickets"),
         ({"unit": "tickets"}, 3.0, "3 tickets"),
         ({"unit": "tickets"}, 2.25, "2.2 tickets"),
         ({}, -0.01, "0"),
@@ -201,6 +213,38 @@ def test_a_summary_names_the_two_dearest_reasons_and_the_gate() -> None:
 
     text = summary(explained(one), one.model, one.scores.band_word(0))
     assert text == ("69.9 of 100, yellow; held down by sponsor left; most points are lost to onboarding and support.")
+
+
+@pytest.mark.parametrize(
+    ("label", "inside"),
+    [
+        ("Urgent tickets open", "urgent tickets open"),
+        ("Open API tickets", "open API tickets"),
+        ("E-mail answers", "e-mail answers"),
+        ("Ärger", "ärger"),
+        ("API errors", "API errors"),
+        ("SSO", "SSO"),
+        ("NPS of users", "NPS of users"),
+        ("GitHub issues", "GitHub issues"),
+        ("Time to Value", "Time to Value"),
+        ("overdue tasks", "overdue tasks"),
+        ("3 seats", "3 seats"),
+        ("", ""),
+    ],
+)
+def test_a_label_inside_a_sentence_keeps_its_acronyms_and_names(label: str, inside: str) -> None:
+    assert in_sentence(label) == inside
+
+
+def test_a_summary_reads_as_one_sentence_whatever_the_labels_look_like() -> None:
+    labels = {"usage": "NPS", "onboarding": "Late milestones"}
+    model = five_dimensions(gates=[GATED["gates"][0] | {"label": "The sponsor has left"}])
+    for signal in model["signals"]:
+        signal["label"] = labels.get(signal["id"], signal["id"])
+    one = score_of(model, usage=70, onboarding=50, support=100, engagement=100, commercial=100, sponsor="departed")
+
+    text = summary(explained(one), one.model, one.scores.band_word(0))
+    assert text.endswith("; held down by the sponsor has left; most points are lost to late milestones and NPS.")
 
 
 def test_a_provisional_score_says_so() -> None:

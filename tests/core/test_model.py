@@ -173,6 +173,21 @@ def test_a_placeholder_that_stands_for_nothing_is_refused() -> None:
     assert (problem.pointer, problem.nearest) == ("/signals/0/sentence/bad", "value")
 
 
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        ({"unit": {"one": "task"}}, ("/signals/0/unit", None)),
+        ({"unit": {"one": "task", "other": "tasks", "few": "tasks"}}, ("/signals/0/unit/few", None)),
+        ({"unit": {"one": 1, "other": "tasks"}}, ("/signals/0/unit/one", None)),
+        ({"unit": ["task", "tasks"]}, ("/signals/0/unit", None)),
+        ({"sentence": {"bad": {"one": "{value} task", "othr": "{value}"}}}, ("/signals/0/sentence/bad/othr", "other")),
+        ({"sentence": {"bad": {"one": "{vlaue}", "other": "{value}"}}}, ("/signals/0/sentence/bad/one", "value")),
+    ],
+)
+def test_a_broken_singular_is_refused_where_it_stands(texts: Document, found: tuple[str, str | None]) -> None:
+    assert found in [(problem.pointer, problem.nearest) for problem in problems_of(one_signal(COUNT, **texts))]
+
+
 def segmented(**signals: Any) -> Document:
     segment = {"id": "enterprise", "when": {"plan": ["enterprise", "group"]}, "signals": signals}
     return document(last_signal("a", "d"), last_signal("b", "d"), segments=[segment])

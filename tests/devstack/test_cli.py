@@ -71,6 +71,11 @@ def test_a_program_gets_json(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["healthy"] is True
 
 
+def test_the_help_for_a_new_key_says_which_keys_are_one_sender(tmp_path: Path) -> None:
+    text = " ".join(milepost(tmp_path / "home", "keys", "create", "--help").stdout.split())
+    assert "Keys of one name are one sender and share one space of event ids" in text
+
+
 def test_the_doctor_exits_1_when_something_fails(tmp_path: Path) -> None:
     assert milepost(tmp_path / "home", "doctor", MILEPOST_SECRET_KEY="short").returncode == 1
 
@@ -214,7 +219,7 @@ def test_the_welcome_holds_three_links_and_one_call() -> None:
     text = welcome(endpoints, "domain:acme.example", 1.0)
     assert [word for word in text.split() if word.startswith("http")] == [
         "http://127.0.0.1:8000/",
-        "http://127.0.0.1:8000/docs",
+        "http://127.0.0.1:8000/app/accounts/domain%3Aacme.example",
         "http://127.0.0.1:8025/",
     ]
     assert "'http://127.0.0.1:8000/accounts/domain%3Aacme.example/health'" in text

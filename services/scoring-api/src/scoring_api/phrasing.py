@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from milepost_core.explanation import Driver, GateLine, sentence, show_number, show_value
+from milepost_core.explanation import Driver, GateLine, in_sentence, sentence, show_number, show_value
 from milepost_core.model import Band, ScoreModel, Signal
 from milepost_core.what_if import Path, PathStep
 from scoring_api.judging import Verdict
@@ -15,7 +15,7 @@ def driver_sentence(verdict: Verdict, driver: Driver) -> str:
     if not verdict.judged.readings.censored[verdict.row, model.signal_index[driver.signal]]:
         return sentence(model, driver)
     target = f" (target {signal.texts.target})" if signal.texts.target else ""
-    return f"{signal.label.lower()}: still waiting after {show_value(signal, driver.raw)}{target}"
+    return f"{in_sentence(signal.label)}: still waiting after {show_value(signal, driver.raw)}{target}"
 
 
 def effective_sentence(verdict: Verdict) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from milepost_contracts import health
+from milepost_core.explanation import in_sentence
 from scoring_api import phrasing
 from scoring_api.judging import Verdict
 
@@ -25,7 +26,7 @@ def path_of(verdict: Verdict) -> health.Path | None:
             label=model.signal(step.signal).label,
             from_value=round(step.start, 2),
             to_value=round(step.to, 2),
-            unit=model.signal(step.signal).texts.unit,
+            unit=model.signal(step.signal).texts.unit.other,
             gain=round(step.gain, 1),
             sentence=phrasing.step_sentence(model, step),
         )
@@ -44,7 +45,7 @@ def _lifted(verdict: Verdict, gate_id: str) -> health.PathStep:
     gate = next(one for one in verdict.judged.model.gates if one.id == gate_id)
     lines = verdict.explanation.gates if verdict.explanation else ()
     gain = sum(-line.points for line in lines if line.id == gate_id)
-    text = f"First clear what holds the score down: {gate.label.lower()}"
+    text = f"First clear what holds the score down: {in_sentence(gate.label)}"
     return health.PathStep(signal=gate.id, label=gate.label, gain=round(gain, 1), sentence=text)
 
 

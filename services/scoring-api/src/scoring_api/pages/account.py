@@ -35,6 +35,15 @@ class Movement:
 
 
 @dataclass(frozen=True)
+class Fact:
+    """What is known of an account: a value that somebody typed, between our own words."""
+
+    value: str
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True)
 class PlanRow:
     """A milestone with its state in words."""
 
@@ -61,7 +70,7 @@ class AccountPage:
     """The whole page."""
 
     document: HealthDocument
-    facts: tuple[str, ...]
+    facts: tuple[Fact, ...]
     summary: str
     way: str
     steps: tuple[tuple[str, float], ...]
@@ -106,14 +115,14 @@ def trend_window(points: Sequence[charts.Point], now: datetime) -> charts.Window
     return charts.window_ending(now, min(TREND_DAYS, max(SHORTEST_DAYS, known)))
 
 
-def facts(document: HealthDocument) -> tuple[str, ...]:
+def facts(document: HealthDocument) -> tuple[Fact, ...]:
     """Return the line under the name: day, stage, segment, owner, as far as known."""
     who = document.account
     found = [
-        None if who.age_days is None else f"Day {who.age_days}",
-        who.stage and f"{wording.sentence(who.stage)} stage",
-        who.segment,
-        f"Owner {who.owner}" if who.owner else "No owner",
+        None if who.age_days is None else Fact(f"Day {who.age_days}"),
+        Fact(wording.sentence(who.stage), after=" stage") if who.stage else None,
+        Fact(who.segment) if who.segment else None,
+        Fact(who.owner, before="Owner ") if who.owner else Fact("No owner"),
     ]
     return tuple(fact for fact in found if fact)
 

@@ -1,5 +1,6 @@
 """What the evidence page of a signal shows, ready for the template; it asks no store."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from scoring_api.pages import wording
 from scoring_api.views import Evidence, EvidenceRecord
 
 _SHOWN_PROPERTIES = 3
+_FIGURE = re.compile(r"-?[\d.,]+")
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class RecordRow:
 
     occurred_at: datetime
     type: str
-    detail: str
+    details: tuple[str, ...]
     source: str
 
 
@@ -50,7 +52,7 @@ def rule_rows(rule: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return a signal's rule as pairs of words."""
     rows = [
         ("Measures", _measure(rule["measures"])),
-        ("Target", f"{rule['target']} {rule['unit']}".strip() or "none told"),
+        ("Target", _target(rule["target"], rule["unit"])),
         ("Becomes points by", _curve(rule["becomes"])),
         ("Dimension", rule["dimension"]),
         ("Weight in it", wording.plain(rule["weight"])),
@@ -67,6 +69,13 @@ def _sentence(signal: str, document: HealthDocument) -> str:
         if item.signal == signal:
             return f"Not counted: {item.why}."
     return "It takes no part in this score."
+
+
+def _target(target: str, unit: str) -> str:
+    """Return the target; a bare figure needs its unit, a target in words has said it."""
+    if not target:
+        return "none told"
+    return f"{target} {unit}".strip() if _FIGURE.fullmatch(target) else target
 
 
 def _measure(parts: dict[str, Any]) -> str:
@@ -96,4 +105,4 @@ def _row(record: EvidenceRecord) -> RecordRow:
     if record.value is not None:
         parts.append(wording.plain(record.value))
     parts += [f"{key} {value}" for key, value in list(record.properties.items())[:_SHOWN_PROPERTIES]]
-    return RecordRow(record.occurred_at, record.type, ", ".join(parts) or wording.NONE, record.source)
+    return RecordRow(record.occurred_at, record.type, tuple(parts) or (wording.NONE,), record.source)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from milepost_contracts.health import HealthDocument
 from scoring_api.listing import DayScore, Listed, Tally
-from scoring_api.pages import charts, wording
+from scoring_api.pages import charts, quoting, wording
 
 RULE = "At risk, or down 10 points or more in 28 days."
 ORDERS = {
@@ -21,6 +21,7 @@ ORDERS = {
     "-computed_at": "Last updated first",
 }
 SPARK_DAYS = 90
+LONGEST_OPTION = 60
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def choices(asked: Asked, known: Mapping[str, Sequence[str]]) -> tuple[Choice, .
     for name, label in (("segment", "Segment"), ("stage", "Stage"), ("owner", "Owner")):
         chosen = str(getattr(asked, name))
         values = list(known[name]) + ([chosen] if chosen and chosen not in known[name] else [])
-        found.append(_choice(name, label, [(value, value) for value in values], chosen))
+        found.append(_choice(name, label, [(value, quoting.flat(value, LONGEST_OPTION)) for value in values], chosen))
     orders = tuple(Option(value, label, value == asked.sort) for value, label in ORDERS.items())
     return (*found, Choice("sort", "Order", orders))
 

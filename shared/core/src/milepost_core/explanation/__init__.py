@@ -17,6 +17,7 @@ from milepost_core.explanation.drivers import (
 )
 from milepost_core.explanation.rounding import Displayed, apportion, tenths
 from milepost_core.explanation.sentences import (
+    in_sentence,
     missing_sentence,
     next_steps,
     sentence,
@@ -38,6 +39,7 @@ __all__ = [
     "between",
     "explain",
     "fixed_points",
+    "in_sentence",
     "median_points",
     "missing_inputs",
     "missing_sentence",

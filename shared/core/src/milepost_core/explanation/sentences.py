@@ -9,11 +9,13 @@ from typing import Final
 
 from milepost_core.explanation.drivers import Driver, Explanation, MissingInput
 from milepost_core.explanation.rounding import tenths
-from milepost_core.model import Band, ScoreModel, Signal
+from milepost_core.model import Band, Counted, ScoreModel, Signal
 
-__all__ = ["missing_sentence", "next_steps", "sentence", "show_number", "show_value", "summary"]
+__all__ = ["in_sentence", "missing_sentence", "next_steps", "sentence", "show_number", "show_value", "summary"]
 
 _DECIMALS: Final = {"number": 1, "integer": 0, "percent": 0, "days": 0, "hours": 1, "money": 2}
+_UNITS: Final = {"days": Counted("days", "day"), "hours": Counted("hours", "hour")}
+_NO_UNIT: Final = Counted("")
 _WORTH_SAYING: Final = 0.05
 
 
@@ -21,7 +23,7 @@ def show_value(signal: Signal, raw: float | str | None) -> str:
     """A raw value as people read it, with its unit: ``3 tickets``, ``42 %``, ``promoter``."""
     text = show_number(signal, raw)
     form = signal.texts.format
-    unit = signal.texts.unit or (form if form in ("days", "hours") else "")
+    unit = signal.texts.unit.beside(text) or _UNITS.get(form, _NO_UNIT).beside(text)
     return f"{text} {unit}" if unit and isinstance(raw, float | int) else text
 
 
@@ -43,20 +45,21 @@ def sentence(model: ScoreModel, driver: Driver) -> str:
     signal = model.signal(driver.signal)
     losing = driver.points_lost >= _WORTH_SAYING
     template = signal.texts.bad if losing else signal.texts.good
+    value = "assumed" if driver.imputed else show_number(signal, driver.raw)
     words = {
         "label": signal.label,
-        "value": "assumed" if driver.imputed else show_number(signal, driver.raw),
-        "unit": signal.texts.unit,
+        "value": value,
+        "unit": signal.texts.unit.beside(value),
         "target": signal.texts.target,
         "points": f"{tenths(driver.weight * 100.0) / 10}",
         "points_lost": f"{tenths(driver.points_lost) / 10}",
     }
     if template is not None:
-        return _fill(template, words)
+        return _fill(template.beside(value), words)
     shown = "assumed" if driver.imputed else show_value(signal, driver.raw)
     aim = f" (target {signal.texts.target})" if signal.texts.target else ""
     share = "{points_lost} of {points} points lost" if losing else "all {points} points kept"
-    return f"{_fill(share, words)}: {signal.label} {shown}{aim}"
+    return f"{_fill(share, words)}: {in_sentence(signal.label)} {shown}{aim}"
 
 
 def _fill(template: str, words: Mapping[str, str]) -> str:
@@ -78,10 +81,10 @@ def summary(explanation: Explanation | None, model: ScoreModel, band: Band) -> s
     if band is Band.UNKNOWN:
         text = f"{explanation.displayed.score} of 100, provisional: too little has been observed for a band"
     if explanation.gates:
-        text += f"; held down by {_listed([gate.label for gate in explanation.gates])}"
+        text += f"; held down by {_listed([in_sentence(gate.label) for gate in explanation.gates])}"
     dearest = [driver for driver in explanation.to_fix[:2] if driver.points_lost >= _WORTH_SAYING]
     if dearest:
-        text += f"; most points are lost to {_listed([model.signal(one.signal).label for one in dearest])}"
+        text += f"; most points are lost to {_listed([in_sentence(model.signal(one.signal).label) for one in dearest])}"
     return f"{text}."
 
 
@@ -89,6 +92,22 @@ def next_steps(model: ScoreModel, explanation: Explanation, most: int = 3) -> tu
     """(signal id, hint) for the dearest drivers whose signal carries a hint, the dearest first."""
     hints = ((driver.signal, model.signal(driver.signal).texts.next_step) for driver in explanation.to_fix)
     return tuple((name, hint) for name, hint in hints if hint)[:most]
+
+
+def in_sentence(label: str) -> str:
+    """A label as it stands inside a sentence: ``Urgent tickets`` becomes ``urgent tickets``.
+
+    Only an ordinary capitalised first word changes: ``API errors`` and ``GitHub issues`` stay, and so does a label
+    with another capitalised word, because it is written as a name (``Time to Value``).
+    """
+    first, *others = label.split() or [""]
+    if not _is_capitalised(first) or any(map(_is_capitalised, others)):
+        return label
+    return label.replace(first, first[0].lower() + first[1:], 1)
+
+
+def _is_capitalised(word: str) -> bool:
+    return word[:1].isupper() and word[1:].islower()
 
 
 def _listed(words: list[str]) -> str:

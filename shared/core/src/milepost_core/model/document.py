@@ -67,14 +67,26 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """A unit or template that may read differently beside the figure 1."""
+
+    other: str
+    one: str | None = None
+
+    def beside(self, shown: str) -> str:
+        """The words to put beside a figure as it is shown: ``1`` takes the singular where there is one."""
+        return self.one if self.one is not None and shown in ("1", "-1") else self.other
+
+
+@dataclass(frozen=True, slots=True)
 class Texts:
     """The words shown to people about a signal."""
 
     label: str
-    unit: str
+    unit: Counted
     target: str
-    good: str | None
-    bad: str | None
+    good: Counted | None
+    bad: Counted | None
     next_step: str | None
     format: str
 

@@ -4,9 +4,10 @@ It never checks how they fit together (`refusals` does) and never looks at an ac
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
-from milepost_core.model.document import Action, Gate, Milestone, MissingPolicy, Signal, Texts
+from milepost_core.model.document import Action, Counted, Gate, Milestone, MissingPolicy, Signal, Texts
 from milepost_core.model.normalisers import Stale
 from milepost_core.model.parsing_curves import parse_curve, parse_stale
 from milepost_core.model.parsing_sources import parse_source
@@ -82,7 +83,7 @@ def _texts(section: Section, signal_id: str) -> Texts:
     sentence.finish()
     return Texts(
         label=section.text("label", _words(signal_id)),
-        unit=section.text("unit", ""),
+        unit=_counted(section, "unit") if section.take("unit") is not None else Counted(""),
         target=_target(section),
         good=good,
         bad=bad,
@@ -98,13 +99,34 @@ def _target(section: Section) -> str:
     return f"{section.checked_number('target', raw):g}"
 
 
-def _template(section: Section, key: str) -> str | None:
-    text = section.optional_text(key)
-    for name in re.findall(r"\{([^{}]*)\}", text or ""):
+def _template(section: Section, key: str) -> Counted | None:
+    if section.take(key) is None:
+        return None
+    counted = _counted(section, key)
+    if counted.one is None:
+        _refuse_unknown_names(section, key, counted.other)
+    else:
+        forms = section.section(key)
+        _refuse_unknown_names(forms, "one", counted.one)
+        _refuse_unknown_names(forms, "other", counted.other)
+    return counted
+
+
+def _counted(section: Section, key: str) -> Counted:
+    """A text, or a mapping with the text for the figure 1 and the text for all others."""
+    if not isinstance(section.take(key), Mapping):
+        return Counted(section.text(key))
+    forms = section.section(key)
+    counted = Counted(one=forms.text("one"), other=forms.text("other"))
+    forms.finish()
+    return counted
+
+
+def _refuse_unknown_names(section: Section, key: str, text: str) -> None:
+    for name in re.findall(r"\{([^{}]*)\}", text):
         if name not in PLACEHOLDERS:
             known = ", ".join(f"{{{one}}}" for one in PLACEHOLDERS)
             section.note(key, f"{{{name}}} stands for nothing", known, nearest_word(name, PLACEHOLDERS))
-    return text
 
 
 def parse_gate(section: Section) -> Gate:
