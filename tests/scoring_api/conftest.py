@@ -9,6 +9,7 @@ from milepost_core.model import ScoreModel
 from milepost_runtime.database import Pool
 from milepost_runtime.queue import Hints
 from scoring_api.cataloguing import load_catalogue
+from scoring_api.queries.marks import Arrival
 from scoring_api.recording import Recording
 from scoring_api.service import Scoring, build
 from scoring_api.settings import ScoringSettings
@@ -22,8 +23,8 @@ def recorder(scoring_pool: Pool, redis_url: str) -> Callable[[ScoreModel], Recor
         return 0
 
     def make(model: ScoreModel) -> Recording:
-        hints, late_after = Hints(redis_url), timedelta(hours=48)
-        return Recording(scoring_pool, hints, model, late_after, "scoring.rescore", nothing_is_outdated)
+        arrival = Arrival(timedelta(hours=48), timedelta(days=1))
+        return Recording(scoring_pool, Hints(redis_url), model, arrival, "scoring.rescore", nothing_is_outdated)
 
     return make
 

@@ -34,7 +34,15 @@ async def stored_body(web: Web) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "name", [str(ACCOUNT), str(ACCOUNT).upper(), "hubspot:4711:90210", "domain:harbourpine.example", "external:a/b c%"]
+    "name",
+    [
+        str(ACCOUNT),
+        str(ACCOUNT).upper(),
+        "hubspot:4711:90210",
+        "domain:harbourpine.example",
+        "domain:HarbourPine.Example",
+        "external:a/b c%",
+    ],
 )
 async def test_our_id_and_every_reference_lead_to_the_stored_bytes(
     web: Web, client: httpx.AsyncClient, name: str
@@ -66,6 +74,14 @@ async def test_whoever_has_the_document_gets_304_without_a_body(client: httpx.As
     assert again.content == b""
     for name in ("etag", "cache-control", "vary", "last-modified"):
         assert again.headers[name] == first.headers[name]
+
+
+@pytest.mark.parametrize("lines", [['"other"', "{}"], ["{}", '"other"'], ['"a", "b"', 'W/{}, "c"']])
+async def test_several_lines_of_validators_are_one_list(client: httpx.AsyncClient, lines: list[str]) -> None:
+    etag = (await client.get(HEALTH)).headers["etag"]
+    headers = [("if-none-match", line.format(etag)) for line in lines]
+
+    assert (await client.get(HEALTH, headers=headers)).status_code == 304
 
 
 @pytest.mark.parametrize("form", ['"other"', 'W/"other"', "unquoted"])

@@ -1,10 +1,11 @@
 """Claims about score models as files: every mistake is told at once, with its line and column."""
 
+import re
 from importlib.resources import files
 
 import pytest
 
-from milepost_core.model import ScoreModel, lint
+from milepost_core.model import Counted, ScoreModel, lint
 from scoring_api.models import Mistake, ModelDocumentInvalid, read_model
 
 SHIPPED = files("scoring_api").joinpath("models", "b2b-onboarding.yaml").read_text(encoding="utf-8")
@@ -33,6 +34,17 @@ def test_the_shipped_model_has_nothing_to_warn_of(shipped: ScoreModel) -> None:
 def test_the_shipped_model_names_a_baseline_and_words_for_every_signal(shipped: ScoreModel) -> None:
     assert {name for name, _ in shipped.baseline.fixed} == {signal.id for signal in shipped.signals}
     assert all(signal.texts.good and signal.texts.bad and signal.texts.next_step for signal in shipped.signals)
+
+
+def test_the_shipped_model_says_one_day_and_never_one_days(shipped: ScoreModel) -> None:
+    said = []
+    for signal in shipped.signals:
+        templates = [signal.texts.unit, signal.texts.good or Counted(""), signal.texts.bad or Counted("")]
+        unit, good, bad = (one.beside("1") for one in templates)
+        said += [f"1 {unit}", *(text.replace("{value}", "1").replace("{unit}", unit) for text in (good, bad))]
+    wrong = re.compile(r"\b1 (?:different |more )?(?:days|hours|tickets|tasks|features|times|meetings)\b")
+
+    assert [text for text in said if wrong.search(text)] == []
 
 
 def test_every_mistake_is_told_at_once_with_its_place() -> None:

@@ -138,20 +138,31 @@ async def test_a_link_marks_only_an_account_nobody_had_heard_of(
     assert await owner.fetchval(count, account) == 2
 
 
-async def test_a_live_event_is_not_taken_for_history_beside_it(
+@pytest.mark.parametrize("corrected_first", [False, True])
+async def test_the_newest_word_on_the_start_counts_and_moves_the_plan(
+    owner: asyncpg.Connection, recorder: MAKE, shipped: ScoreModel, corrected_first: bool
+) -> None:
+    account, recording = new_account(), recorder(shipped)
+    said = Told(account, "account.started", START, START + timedelta(days=20))
+    corrected = Told(account, "account.started", START + timedelta(days=10), START + timedelta(days=21))
+    for word in (corrected, said) if corrected_first else (said, corrected):
+        await tell(owner, [word])
+        await record_all(recording)
+    look = "select start_at, first_seen_at from scoring.account where account_id = $1"
+    assert await owner.fetchrow(look, account) == (corrected.occurred_at, START)
+    kickoff = "select due_at from scoring.milestone where account_id = $1 and milestone_id = 'kickoff'"
+    assert await owner.fetchval(kickoff, account) == START + timedelta(days=13)
+
+
+async def test_a_merge_keeps_the_newest_word_on_the_start(
     owner: asyncpg.Connection, recorder: MAKE, shipped: ScoreModel
 ) -> None:
-    account, recording, late = new_account(), recorder(shipped), timedelta(days=30)
-    cause = "select cause from scoring.rescoring where account_id = $1"
-    await tell(owner, [Told(account, "feature.used", START, START + late)])
+    gone, survivor, recording = new_account(), new_account(), recorder(shipped)
+    later = START + timedelta(days=10)
+    await tell(owner, [Told(gone, "account.started", later, later), Told(survivor, "account.started", START, START)])
+    await tell(owner, [Told(gone, "account.merged", later, value_text=str(survivor))])
     await record_all(recording)
-    assert await owner.fetchval(cause, account) == "backfill"
-    await tell(owner, [Told(account, "feature.used", START + late, START + late)])
-    await record_all(recording)
-    assert await owner.fetchval(cause, account) == "live"
-    await tell(owner, [Told(account, "feature.used", START, START + late)])
-    await record_all(recording)
-    assert await owner.fetchval(cause, account) == "live"
+    assert await owner.fetchval("select start_at from scoring.account where account_id = $1", survivor) == later
 
 
 async def test_a_merged_account_lives_on_in_its_survivor(

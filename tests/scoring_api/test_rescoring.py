@@ -111,8 +111,10 @@ async def test_history_told_late_is_backfill_and_what_happens_now_is_live(
 ) -> None:
     account = await tell_healthy(owner, scoring, recorded=await now_of(owner))
     (first,) = await changes(owner, account)
-    # Its newest event is of five hours ago.
-    assert (first.kind, first.cause) == ("first_score", "live")
+    # Its newest event is of five hours ago, but most of what was told is older.
+    assert (first.kind, first.cause) == ("first_score", "backfill")
+    await add(owner, scoring, account, "cancellation.noticed")
+    assert (await changes(owner, account))[-1].cause == "live"
     late = new_account()
     moment = await now_of(owner)
     await tell(owner, [Told(late, "account.started", moment - timedelta(days=40), recorded_at=moment)])

@@ -51,6 +51,17 @@ def told_events(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
+def told_words(draw: st.DrawFn) -> dict[str, Any]:
+    """An event of an item that opens or closes it by its property, whatever its type; or says nothing."""
+    at, delay = draw(steps), draw(delays)
+    word: dict[str, Any] = {"t": at, "verb": draw(st.sampled_from(["updated", "moved"]))}
+    word["open"] = draw(st.sampled_from([True, False, True, False, None]))
+    if delay is not None:
+        word["recorded_at"] = at + timedelta(hours=delay)
+    return word
+
+
+@st.composite
 def told_items(draw: st.DrawFn) -> dict[str, Any]:
     kind = draw(st.sampled_from(["ticket", "task", "invoice"]))
     opened, lasts, due = draw(steps), draw(st.none() | st.integers(0, 200)), draw(st.none() | steps)
@@ -65,6 +76,8 @@ def told_items(draw: st.DrawFn) -> dict[str, Any]:
     delay = draw(delays)
     if delay is not None:
         item["recorded_at"] = opened + timedelta(hours=delay)
+    if words := draw(st.lists(told_words(), max_size=3)):
+        item["words"] = words
     return item
 
 
@@ -130,3 +143,42 @@ async def test_the_statement_measures_what_the_slow_reading_reads(
     for row, (account, moment) in enumerate(zip(accounts, moments, strict=False)):
         same(readings, read(account, model, moment), row, model)
         assert ages[row] == pytest.approx((moment - START).total_seconds() / 86400)
+
+
+def invoice(*words: bool, state: str = "overdue", closed: int | None = None) -> dict[str, Any]:
+    """An invoice of the first day; each word says on a day of its own, from the third on, that it is open or not."""
+    item: dict[str, Any] = {"kind": "invoice", "opened_at": START, "state": state, "severity": "high"}
+    if closed is not None:
+        item["closed_at"] = START + timedelta(days=closed)
+    days = (START + timedelta(days=day) for day in range(3, 3 + len(words)))
+    item["words"] = [{"t": day, "verb": "updated", "open": word} for day, word in zip(days, words, strict=True)]
+    return item
+
+
+@pytest.mark.parametrize(
+    ("item", "open_days", "overdue_days"),
+    [
+        pytest.param(invoice(True), 10, 10, id="open said of what is open changes nothing, its state neither"),
+        pytest.param(invoice(False), 0, 0, id="closed by its property"),
+        pytest.param(invoice(False, True), 6, 0, id="opened again by its property, in no state"),
+        pytest.param(invoice(True, closed=2), 7, 0, id="closed by its type, opened again by its property"),
+        pytest.param(invoice(True, closed=4), 0, 0, id="the closing is the last word"),
+    ],
+)
+async def test_what_an_item_says_of_itself_opens_and_closes_it(
+    item: dict[str, Any],
+    open_days: float,
+    overdue_days: float,
+    owner: asyncpg.Connection,
+    scoring_pool: Pool,
+    recorder: MAKE,
+) -> None:
+    model = every_question()
+    account = await put(owner, recorder(model), {"start_at": START, "items": [item]})
+    async with scoring_pool.acquire() as connection:
+        batch = Batch([account], [START + timedelta(days=10)])
+        readings, _ = await measure(connection, compile_model(model), batch)
+    places = {column.id: place for place, column in enumerate(model.columns)}
+    assert readings.raw[0, places["oldest_any"]] == open_days
+    assert readings.raw[0, places["oldest"]] == overdue_days
+    assert readings.raw[0, places["open_all"]] == float(open_days > 0)

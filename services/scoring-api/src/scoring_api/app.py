@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.responses import RedirectResponse, Response
 
 from milepost_runtime.database import Pool, open_pool, require_schema
+from milepost_runtime.entry import refusals_in_one_line
 from milepost_runtime.health import Readiness
 from milepost_runtime.hot import Application, HotRoutes
 from milepost_runtime.keys import KeyRing
@@ -21,6 +22,7 @@ from scoring_api.dependencies import Doors, NoKeysInAddresses
 from scoring_api.entering import Entering
 from scoring_api.evidencing import Evidencing
 from scoring_api.listing import Listing
+from scoring_api.models import ModelDocumentInvalid
 from scoring_api.problems import TABLE
 from scoring_api.reading import Reading
 from scoring_api.restating import Restating
@@ -100,8 +102,9 @@ async def _pool(settings: ScoringSettings, size: int, statement_timeout_s: float
 
 def main() -> None:
     """Serve until told to stop; settings and model are refused before anything is opened."""
-    settings = load(ScoringSettings)
-    serve(NAME, settings, create(settings, load_catalogue(settings.scoring_model)), settings.scoring_port)
+    with refusals_in_one_line(NAME, "web", ModelDocumentInvalid, FileNotFoundError):
+        settings = load(ScoringSettings)
+        serve(NAME, settings, create(settings, load_catalogue(settings.scoring_model)), settings.scoring_port)
 
 
 async def _to_portfolio() -> Response:

@@ -147,7 +147,7 @@ def _driver(verdict: Verdict, base: str, driver: Driver) -> health.Driver:
         label=signal.label,
         dimension=driver.dimension,
         value=_shown_value(driver.raw, signal.texts.format),
-        unit=signal.texts.unit,
+        unit=signal.texts.unit.other,
         points=points,
         points_lost=round(driver.points_lost, 1),
         direction="up" if points > 0 else "down" if points < 0 else "neutral",

@@ -67,7 +67,7 @@ def rule_of(signal: Signal) -> dict[str, Any]:
         "dimension": signal.dimension,
         "weight": signal.weight,
         "target": signal.texts.target,
-        "unit": signal.texts.unit,
+        "unit": signal.texts.unit.other,
         "measures": {"agg": _words(type(signal.source).__name__)} | _plain(asdict(signal.source)),
         "becomes": {"curve": _words(type(signal.normalise).__name__)} | _plain(asdict(signal.normalise)),
     }

@@ -73,7 +73,7 @@ class Reading:
 
         Raises AccountUnknown (with near matches) or NotScoredYet.
         """
-        row = await queries.document(self.pool, as_uuid(asked), asked)
+        row = await queries.document(self.pool, as_uuid(asked), as_reference(asked))
         if row is None:
             raise await self._absent(asked)
         return Stored(row["account_id"], bytes(row["body"]), row["etag"], row["computed_at"])
@@ -82,6 +82,8 @@ class Reading:
         """Return the documents of many accounts, in the order asked for, each once."""
         wanted = list(dict.fromkeys(asked))
         ids = {text: account for text in wanted if (account := as_uuid(text))}
+        led = await queries.survivors(self.pool, list(ids.values()))
+        ids = {text: led.get(account, account) for text, account in ids.items()}
         ids |= await queries.resolve(self.pool, [text for text in wanted if text not in ids])
         bodies = await queries.documents(self.pool, list(dict.fromkeys(ids.values())))
         known = [text for text in wanted if text in ids]
@@ -145,10 +147,15 @@ class Reading:
         return tuple(near for _, near in ranked[:NEAR_AT_MOST])
 
     async def _absent(self, asked: str) -> Exception:
-        row = await queries.account(self.pool, as_uuid(asked), asked)
+        row = await queries.account(self.pool, as_uuid(asked), as_reference(asked))
         if row is not None:
             return NotScoredYet(asked, row["name"])
         return AccountUnknown(asked, await self.near(asked))
+
+
+def as_reference(text: str) -> str:
+    """Return a reference as it is kept: domains mean the same in any case."""
+    return text.lower() if text[:7].lower() == "domain:" else text
 
 
 def as_uuid(text: str) -> UUID | None:

@@ -1,26 +1,37 @@
 """Records the feed of events: what happened becomes records, attributes, accounts, plans and marks; it never scores.
 
-Reading a range twice, or ranges in another order, leaves the same rows.
+Reading a range twice, or ranges in another order, leaves the same rows. A row that cannot be recorded is set aside and
+holds nobody up.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cached_property
+
+import asyncpg
+import structlog
 
 from milepost_contracts.events import FEED
 from milepost_core.model import ScoreModel
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.failpoints import afp
 from milepost_runtime.feeds import advance_cursor
-from milepost_runtime.lanes import Claim, Lane, release
+from milepost_runtime.lanes import Claim, Lane, is_store_trouble, release
+from milepost_runtime.metrics import FEED_BEHIND, FEED_UNREADABLE
 from milepost_runtime.queue import Hints
-from scoring_api.queries import merges, records
+from scoring_api.queries import marks, merges, records
+from scoring_api.queries.marks import Arrival
 from scoring_api.queries.records import Span
 
+log = structlog.get_logger()
 LANE = "scoring.record"
 RANGE = 2000
+Work = Callable[[Connection, Span], Awaitable[None]]
+
+
+class _Unreadable(Exception):
+    """Something in a range cannot be recorded; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +41,7 @@ class Recording:
     pool: Pool = field(repr=False)
     hints: Hints = field(repr=False)
     model: ScoreModel = field(repr=False)
-    late_after: timedelta
+    arrival: Arrival
     rescore_lane: str
     look_back: Callable[[], Awaitable[int]]
     _started: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
@@ -53,18 +64,17 @@ class Recording:
         (cursor,) = (one for one in claims if one.key == FEED)
         await self._look_back_once()
         async with self.pool.acquire() as connection:
-            span = await records.next_span(connection, cursor.row["position"], RANGE)
-            if span is None:
+            page = await records.next_page(connection, cursor.row["position"], RANGE)
+            if page is None:
+                FEED_BEHIND.labels(FEED).set(0)
                 await release(connection, self.lane, claims)
                 return 0
-            async with connection.transaction():
-                if not await advance_cursor(connection, self.lane, claims, span.upto):
-                    return 0
-                await self._fold(connection, span)
-                await release(connection, self.lane, claims)
-                await afp("scoring.record.before_commit")
+            FEED_BEHIND.labels(FEED).set(page.newest - page.span.after)
+            if not await self._record(connection, claims, page.span):
+                return 0
+            FEED_BEHIND.labels(FEED).set(page.newest - page.span.upto)
         self.hints.nudge(self.rescore_lane)
-        return span.upto - span.after
+        return page.span.upto - page.span.after
 
     async def _look_back_once(self) -> None:
         """Before the first range of this process: what another model or address made is made anew."""
@@ -73,13 +83,69 @@ class Recording:
                 self.hints.nudge(self.rescore_lane)
             self._started.set()
 
+    async def _record(self, connection: Connection, claims: Sequence[Claim], whole: Span) -> bool:
+        """Record a range at once or, if something in it cannot be recorded, in halves down to that row.
+
+        Returns False when somebody else has claimed the cursor meanwhile.
+        """
+        waiting = [whole]
+        while waiting:
+            span = waiting.pop()
+            try:
+                ours = await self._pass(connection, claims, span, self._fold, last=not waiting)
+            except _Unreadable as error:
+                middle = (span.after + span.upto) // 2
+                if middle > span.after:
+                    waiting += [Span(middle, span.upto), Span(span.after, middle)]
+                    continue
+                ours = await self._pass(connection, claims, span, _setting_aside(str(error)), last=not waiting)
+            if not ours:
+                return False
+        return True
+
+    async def _pass(
+        self, connection: Connection, claims: Sequence[Claim], span: Span, work: Work, *, last: bool
+    ) -> bool:
+        """Do the work of a range and move the cursor past it in one transaction; False: the claim is lost."""
+        async with connection.transaction():
+            if not await advance_cursor(connection, self.lane, claims, span.upto):
+                return False
+            await work(connection, span)
+            if last:
+                await release(connection, self.lane, claims)
+            await afp("scoring.record.before_commit")
+        return True
+
     async def _fold(self, connection: Connection, span: Span) -> None:
-        """Bring every projection up to date; marks come last, their row locks are the contended ones."""
+        """Bring every projection up to date. Raises _Unreadable when it is the range's own fault that it cannot be.
+
+        A statement that the store does not understand, or that we may not run, is no row's fault: it waits.
+        """
+        try:
+            await self._project(connection, span)
+        except Exception as error:
+            if is_store_trouble(error) or isinstance(error, asyncpg.SyntaxOrAccessError):
+                raise
+            raise _Unreadable(repr(error)[:500].replace("\0", "")) from error
+
+    async def _project(self, connection: Connection, span: Span) -> None:
+        """Write every projection; marks come last, their row locks are the contended ones."""
         fresh = await records.upsert_accounts(connection, span)
         await records.insert_records(connection, span)
         described = await records.insert_attributes(connection, span)
         await records.upsert_references(connection, span)
-        survivors = await merges.absorb(connection, span)
+        survivors = await merges.absorb(connection, span, self.arrival.lasts)
         await records.fold_attributes(connection, [*described, *survivors])
         await records.upsert_plans(connection, [*fresh, *survivors], self.model.milestones)
-        await records.mark(connection, span, fresh, self.late_after)
+        await marks.mark(connection, span, fresh, self.arrival)
+
+
+def _setting_aside(reason: str) -> Work:
+    """Return the work on a row that cannot be recorded."""
+
+    async def set_aside(connection: Connection, span: Span) -> None:
+        account = await records.set_aside(connection, span.upto, reason)
+        FEED_UNREADABLE.labels(FEED).inc()
+        log.error("row_set_aside", feed=FEED, event_row_id=span.upto, account_id=str(account), reason=reason)
+
+    return set_aside

@@ -7,6 +7,7 @@ from milepost_core.model import ScoreModel
 from milepost_runtime.database import Pool
 from milepost_runtime.queue import Hints
 from scoring_api import rescoring
+from scoring_api.queries.marks import Arrival
 from scoring_api.recording import Recording
 from scoring_api.rescoring import Rescoring
 from scoring_api.restating import Restating
@@ -35,7 +36,7 @@ def build(settings: ScoringSettings, model: ScoreModel, pool: Pool, hints: Hints
         pool=pool,
         hints=hints,
         model=model,
-        late_after=timedelta(hours=settings.scoring_late_after_hours),
+        arrival=Arrival(timedelta(hours=settings.scoring_late_after_hours), rescoring.ARRIVES_WITHIN),
         rescore_lane=rescoring.LANE,
         look_back=judge.mark_outdated,
     )

@@ -18,7 +18,10 @@ METADATA = metadata(SCHEMA)
 
 
 class Account(SQLModel, table=True):
-    """What is known of an account by now; `start_at` is `started_at` if told, else `first_seen_at`."""
+    """What is known of an account by now; `start_at` is `started_at` if told, else `first_seen_at`.
+
+    `started_told_at` and `started_event_id` are of the newest word on the start: an older one does not replace it.
+    """
 
     metadata: ClassVar[sa.MetaData] = METADATA
     account_id: UUID = primary(sa.Uuid)
@@ -27,6 +30,8 @@ class Account(SQLModel, table=True):
     owner: str | None = may(sa.Text)
     start_at: datetime = must(STAMP)
     started_at: datetime | None = may(STAMP)
+    started_told_at: datetime | None = may(STAMP)
+    started_event_id: str | None = may(sa.Text)
     first_seen_at: datetime = must(STAMP)
     attributes: dict[str, Any] = must(JSONB, "'{}'")
     updated_at: datetime = must(STAMP)
@@ -41,6 +46,16 @@ class AccountReference(SQLModel, table=True):
     reference: str = primary(sa.Text)
     account_id: UUID = must(sa.Uuid)
     occurred_at: datetime = must(STAMP)
+
+
+class MergedAccount(SQLModel, table=True):
+    """An account that is gone, and the one that lives on for it; a survivor is never itself one that is gone."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __tablename__ = "merged_account"
+    __table_args__ = (sa.Index(None, "survivor_id"),)
+    account_id: UUID = primary(sa.Uuid)
+    survivor_id: UUID = must(sa.Uuid)
 
 
 class Attribute(SQLModel, table=True):
@@ -63,6 +78,7 @@ class Record(SQLModel, table=True):
         sa.Index(None, "account_id", "occurred_at"),
         sa.Index(None, "account_id", "type", "occurred_at"),
         sa.Index(None, "account_id", "due_at", postgresql_where=sa.text("due_at is not null")),
+        sa.Index(None, "account_id", postgresql_where=sa.text("properties ? 'open'")),
     )
     account_id: UUID = primary(sa.Uuid)
     event_id: str = primary(sa.Text)
@@ -92,13 +108,17 @@ class Milestone(SQLModel, table=True):
 
 
 class Rescoring(LaneColumns, table=True):
-    """One row an account: when to look again, and why. `marked` grows with each mark, so none is lost."""
+    """One row an account: when to look again, and why; `late` if history waits to be scored.
+
+    `marked` grows with each mark, so none is lost.
+    """
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __table_args__ = (sa.Index(None, "next_at", postgresql_where=sa.text("next_at is not null")),)
     account_id: UUID = primary(sa.Uuid)
     marked: int = must(sa.BigInteger, "0")
     cause: str = must(sa.Text, "'silence'")
+    late: bool = must(sa.Boolean, "false")
     correlation_id: str = must(sa.Text, "''")
 
 
@@ -201,6 +221,16 @@ class Cursor(CursorColumns, table=True):
     """How far a feed has been read."""
 
     metadata: ClassVar[sa.MetaData] = METADATA
+
+
+class Unreadable(SQLModel, table=True):
+    """A row of the feed `ingest.event` that could not be recorded: set aside with the reason, passed by the cursor."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    account_id: UUID = primary(sa.Uuid)
+    event_row_id: int = primary(sa.BigInteger)
+    reason: str = must(sa.Text)
+    at: datetime = must(STAMP)
 
 
 class ApiKey(ApiKeyColumns, table=True):

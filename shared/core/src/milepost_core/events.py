@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["EVENT_TYPES", "ITEM_KINDS", "OUTCOME_TYPES", "OUTCOME_WORDS", "EventType", "ItemKind", "subject_of"]
+__all__ = [
+    "EVENT_TYPES",
+    "ITEM_KINDS",
+    "OPEN_PROPERTY",
+    "OUTCOME_TYPES",
+    "OUTCOME_WORDS",
+    "EventType",
+    "ItemKind",
+    "subject_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +32,12 @@ class EventType:
 
 @dataclass(frozen=True, slots=True)
 class ItemKind:
-    """A thing with a beginning and an end, and the event types that move it."""
+    """A thing with a beginning and an end, and the event types that move it.
+
+    Besides these types, any event of the kind's subject may say with `OPEN_PROPERTY` that the item was open (true)
+    or closed (false) from its own time on. At T an item is open if its last opening until then lies after its last
+    closing: what it is follows from the set of its events, in whatever order they were told.
+    """
 
     kind: str
     opens: frozenset[str]
@@ -35,6 +49,9 @@ class ItemKind:
         """Every event type that says something about an item of this kind."""
         return self.opens | self.closes | self.touches
 
+
+OPEN_PROPERTY: Final = "open"
+"""The property by which an event of any type opens (true) or closes (false) its item; other values say nothing."""
 
 _LABELS: Final[dict[str, str]] = {
     "account.updated": "account details changed",

@@ -28,6 +28,11 @@ RENEW_EVERY_S = 5.0
 RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0, 600.0)
 
 
+def is_store_trouble(error: Exception) -> bool:
+    """Tell whether the store failed us rather than a row; a value that cannot be encoded is the row's own fault."""
+    return isinstance(error, STORE_TROUBLE) and not isinstance(error, ValueError)
+
+
 class TryLater(Exception):
     """This row cannot be done now through no fault of its own; it is due again after `after_s` seconds."""
 
@@ -163,8 +168,7 @@ async def _handle(pool: Pool, lane: Lane, claims: Sequence[Claim]) -> int:
     try:
         return await _timed(pool, lane, claims)
     except Exception as error:
-        # A value that cannot be encoded comes as an interface error too, but it is one row's own.
-        if isinstance(error, STORE_TROUBLE) and not isinstance(error, ValueError):
+        if is_store_trouble(error):
             raise
         LANE_FAILED.labels(lane.name).inc()
         if len(claims) == 1:

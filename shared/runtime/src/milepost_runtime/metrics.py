@@ -21,6 +21,15 @@ LANE_DUE = Gauge("milepost_lane_due", "Rows of a lane that are due now", ["lane"
 LANE_OLDEST = Gauge(
     "milepost_lane_oldest_due_seconds", "Age of the oldest due row of a lane", ["lane"], registry=REGISTRY
 )
+FEED_BEHIND = Gauge(
+    "milepost_feed_behind", "Ids of a feed that its reader has not passed yet", ["feed"], registry=REGISTRY
+)
+FEED_UNREADABLE = Counter(
+    "milepost_feed_unreadable",
+    "Rows of a feed that could not be recorded and were set aside",
+    ["feed"],
+    registry=REGISTRY,
+)
 HINTS = Counter("milepost_hints", "Wake-ups sent through the queue", ["outcome"], registry=REGISTRY)
 HTTP_SECONDS = Histogram(
     "milepost_http_request_duration_seconds",

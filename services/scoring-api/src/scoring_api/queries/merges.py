@@ -1,9 +1,12 @@
 """Moves what is known of an account that was merged away to its survivor; it never decides a merge, never commits."""
 
+from datetime import timedelta
 from uuid import UUID
 
+from milepost_contracts.events import ACCOUNT_MERGED, OWN_SOURCE
 from milepost_runtime.database import Connection
-from scoring_api.queries.records import Span
+from scoring_api.queries.marks import waiting
+from scoring_api.queries.records import Span, newer_start
 
 _UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 _STEPS = (
@@ -15,40 +18,69 @@ _STEPS = (
     "insert into scoring.attribute (account_id, name, event_id, value, occurred_at, recorded_at)"
     " select $2::uuid, name, event_id, value, occurred_at, recorded_at from scoring.attribute where account_id = $1"
     " on conflict do nothing",
-    "update scoring.account s set started_at = least(s.started_at, g.started_at),"
-    " first_seen_at = least(s.first_seen_at, g.first_seen_at),"
-    " start_at = coalesce(least(s.started_at, g.started_at), least(s.first_seen_at, g.first_seen_at))"
+    f"update scoring.account s set {newer_start('s', 'g')}"  # noqa: S608 - names of ours
     " from scoring.account g where g.account_id = $1 and s.account_id = $2",
     "update scoring.account_reference set account_id = $2 where account_id = $1",
-    "insert into scoring.rescoring as r (account_id, next_at, marked, cause)"
-    " select $2::uuid, clock_timestamp(), 1, 'backfill' where $1::uuid <> $2::uuid on conflict (account_id) do update"
-    " set marked = r.marked + 1, next_at = least(r.next_at, excluded.next_at),"
-    " cause = case when r.cause = 'live' then 'live' else excluded.cause end",
+)
+_MARK = (
+    "insert into scoring.rescoring as r (account_id, next_at, marked, cause, late)"  # noqa: S608 - constants of ours
+    " values ($1, clock_timestamp(), 1, 'backfill', true)"
+    f" on conflict (account_id) do update set {waiting('$2::interval')}"
 )
 # Snapshots, changes and restated points stay: they say what was known, and of whom, at the time.
 _GONE = ("record", "attribute", "milestone", "health_document", "standing", "rescoring", "account")
 
 
-async def absorb(connection: Connection, span: Span) -> list[UUID]:
+async def absorb(connection: Connection, span: Span, arrives_within: timedelta) -> list[UUID]:
     """Carry out the merges that the range tells of, in the order in which they were told; return the survivors."""
     rows = await connection.fetch(
         "select account_id, value_text from ingest.event where id > $1 and id <= $2"
-        " and type = 'account.merged' and value_text ~ $3 order by id",
+        " and type = $3 and source = $4 and value_text ~ $5 order by id",
         *span,
+        ACCOUNT_MERGED,
+        OWN_SOURCE,
         _UUID,
     )
-    merged = [(row["account_id"], UUID(row["value_text"])) for row in rows]
-    for gone, survivor in merged:
-        if survivor != gone:
-            await _absorb_one(connection, gone, survivor)
-    return [survivor for _, survivor in merged]
+    survivors = []
+    for row in rows:
+        survivor = await _lead(connection, row["account_id"], UUID(row["value_text"]))
+        if survivor is not None:
+            await _absorb_one(connection, row["account_id"], survivor, arrives_within)
+            survivors.append(survivor)
+    return survivors
 
 
-async def _absorb_one(connection: Connection, gone: UUID, survivor: UUID) -> None:
+async def _lead(connection: Connection, gone: UUID, told: UUID) -> UUID | None:
+    """Let the id of an account that is gone lead to its survivor; return that, None if nobody is gone.
+
+    The survivor may itself be gone by now, and others may have been led to the one that is gone: every id that
+    is gone leads to one that is not, in one step.
+    """
+    survivor: UUID = await connection.fetchval(
+        "select coalesce((select survivor_id from scoring.merged_account where account_id = $1), $1)", told
+    )
+    if survivor == gone:
+        return None
+    await connection.execute(
+        "insert into scoring.merged_account (account_id, survivor_id) values ($1, $2)"
+        " on conflict (account_id) do update set survivor_id = excluded.survivor_id",
+        gone,
+        survivor,
+    )
+    await connection.execute(
+        "update scoring.merged_account set survivor_id = $2 where survivor_id = $1 and account_id <> $2",
+        gone,
+        survivor,
+    )
+    return survivor
+
+
+async def _absorb_one(connection: Connection, gone: UUID, survivor: UUID, arrives_within: timedelta) -> None:
     known = await connection.fetchval(
-        "insert into scoring.account (account_id, name, segment, owner, start_at, started_at, first_seen_at,"
-        " attributes, updated_at) select $2::uuid, name, segment, owner, start_at, started_at, first_seen_at,"
-        " attributes, clock_timestamp() from scoring.account where account_id = $1"
+        "insert into scoring.account (account_id, name, segment, owner, start_at, started_at, started_told_at,"
+        " started_event_id, first_seen_at, attributes, updated_at) select $2::uuid, name, segment, owner, start_at,"
+        " started_at, started_told_at, started_event_id, first_seen_at, attributes, clock_timestamp()"
+        " from scoring.account where account_id = $1"
         " on conflict (account_id) do update set updated_at = clock_timestamp() returning account_id",
         gone,
         survivor,
@@ -57,5 +89,6 @@ async def _absorb_one(connection: Connection, gone: UUID, survivor: UUID) -> Non
         return
     for statement in _STEPS:
         await connection.execute(statement, gone, survivor)
+    await connection.execute(_MARK, survivor, arrives_within)
     for table in _GONE:
         await connection.execute(f"delete from scoring.{table} where account_id = $1", gone)  # noqa: S608 - our own names

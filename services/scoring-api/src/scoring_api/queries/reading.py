@@ -13,16 +13,12 @@ from milepost_runtime.database import Connection, Pool
 Source: TypeAlias = "Pool | Connection"
 Rows: TypeAlias = "list[asyncpg.Record]"
 
-# One primary-key probe for our own id, two for a reference; the document leaves as the bytes it was stored in.
-_DOCUMENT = """
-select account_id, body, etag, computed_at from health_document
-where account_id = coalesce($1, (select account_id from account_reference where reference = $2))
-"""
-
-_RESOLVE = """
-select a.account_id, a.name, a.start_at, a.attributes from account a
-where a.account_id = coalesce($1, (select account_id from account_reference where reference = $2))
-"""
+# An account that was merged away is its survivor; else our own id is itself, and a reference leads to one.
+_MEANT = """coalesce((select survivor_id from merged_account where account_id = $1), $1,
+  (select account_id from account_reference where reference = $2))"""
+# Primary-key probes, two for our own id; the document leaves as the bytes it was stored in.
+_DOCUMENT = f"select account_id, body, etag, computed_at from health_document where account_id = {_MEANT}"  # noqa: S608
+_RESOLVE = f"select a.account_id, a.name, a.start_at, a.attributes from account a where a.account_id = {_MEANT}"  # noqa: S608
 
 # What asks for a person: at risk, or a fall of ten points and more in four weeks.
 ACT = "(effective_band = 'red' or coalesce(change_28d <= -10, false))"
@@ -93,7 +89,8 @@ where r.reference ilike $1 limit 200
 _CHANGES = """
 select id, account_id, kind, from_band, to_band, from_score, to_score, cause, model_id, model_version,
   as_of, computed_at, correlation_id
-from change where id > $1 and ($2::uuid is null or account_id = $2) order by id limit $3
+from change where id > $1 and ($2::uuid is null or account_id = any(array(
+  select $2::uuid union select survivor_id from merged_account where account_id = $2))) order by id limit $3
 """
 
 
@@ -140,6 +137,14 @@ async def resolve(source: Source, references: Sequence[str]) -> dict[str, UUID]:
         "select reference, account_id from account_reference where reference = any($1::text[])", references
     )
     return {row["reference"]: row["account_id"] for row in rows}
+
+
+async def survivors(source: Source, accounts: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Return, of these accounts, those that were merged away, each with the one that lives on for it."""
+    rows = await source.fetch(
+        "select account_id, survivor_id from merged_account where account_id = any($1::uuid[])", accounts
+    )
+    return {row["account_id"]: row["survivor_id"] for row in rows}
 
 
 async def listed(source: Source, wanted: Filter, order: str, after: Position | None, limit: int) -> Rows:

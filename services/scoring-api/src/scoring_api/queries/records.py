@@ -8,11 +8,10 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from milepost_contracts.events import ACCOUNT_LINKED, ACCOUNT_MERGED, BOOK_KEEPING, NAME_LENGTH, OWN_SOURCE
 from milepost_core.model.document import Milestone
 from milepost_runtime.database import Connection
 
-# Types that speak of the book-keeping of accounts: they are no behaviour, so they are no record.
-BOOKKEEPING = ("account.linked", "account.merged")
 # Types whose properties are attributes of the account.
 ATTRIBUTE_TYPES = ("account.updated", "account.started", "subscription.changed")
 # Beyond this a number is a mistake, and sums of such could overflow and hold up an account for ever.
@@ -26,18 +25,40 @@ class Span(NamedTuple):
     upto: int
 
 
-async def next_span(connection: Connection, after: int, limit: int) -> Span | None:
+class Page(NamedTuple):
+    """A range to read next, and the newest id of the feed."""
+
+    span: Span
+    newest: int
+
+
+async def next_page(connection: Connection, after: int, limit: int) -> Page | None:
     """Return the next range of at most `limit` feed rows, or None when all is read."""
-    upto = await connection.fetchval(
-        "select max(id) from (select id from ingest.event where id > $1 order by id limit $2) as page",
+    row = await connection.fetchrow(
+        "select max(id) as upto, (select max(id) from ingest.event) as newest"
+        " from (select id from ingest.event where id > $1 order by id limit $2) as page",
         after,
         limit,
     )
-    return None if upto is None else Span(after, upto)
+    assert row is not None
+    return None if row["upto"] is None else Page(Span(after, row["upto"]), row["newest"])
+
+
+async def set_aside(connection: Connection, row_id: int, reason: str) -> UUID | None:
+    """Keep that a row of the feed cannot be recorded, and why; return its account, None if there is no such row."""
+    account: UUID | None = await connection.fetchval(
+        "insert into scoring.unreadable (account_id, event_row_id, reason, at)"
+        " select account_id, id, $2::text, clock_timestamp() from ingest.event where id = $1"
+        " on conflict (account_id, event_row_id) do update set reason = excluded.reason, at = excluded.at"
+        " returning account_id",
+        row_id,
+        reason,
+    )
+    return account
 
 
 async def insert_records(connection: Connection, span: Span) -> None:
-    """Keep every event of the range as a record of its account.
+    """Keep every event of the range as a record of its account; our book-keeping is no behaviour, so no record.
 
     Somebody who joined or left is known by that word, whatever the sender called it; another stakeholder event
     without a value says by its type what happened.
@@ -52,25 +73,30 @@ async def insert_records(connection: Connection, span: Span) -> None:
         " then split_part(type, '.', 2) else value_text end,"
         " case when properties ? 'due_at' then scoring.instant_of(properties ->> 'due_at') end,"
         " properties, source"
-        " from ingest.event where id > $1 and id <= $2 and type <> all($3::text[])"
+        " from ingest.event where id > $1 and id <= $2 and not (type = any($3::text[]) and source = $5)"
         " on conflict do nothing",
         *span,
-        list(BOOKKEEPING),
+        list(BOOK_KEEPING),
         LARGEST,
+        OWN_SOURCE,
     )
 
 
 async def insert_attributes(connection: Connection, span: Span) -> list[UUID]:
-    """Add what the range says about attributes to their history; return the accounts it speaks of."""
+    """Add what the range says about attributes to their history; return the accounts it speaks of.
+
+    A name that is longer than any name of ours is none.
+    """
     rows = await connection.fetch(
         "with added as (insert into scoring.attribute (account_id, name, event_id, value, occurred_at, recorded_at)"
         " select e.account_id, p.key, e.event_id, p.value, e.occurred_at, e.recorded_at"
         " from ingest.event e cross join lateral jsonb_each("
         " case when jsonb_typeof(e.properties) = 'object' then e.properties else '{}' end) as p"
-        " where e.id > $1 and e.id <= $2 and e.type = any($3::text[]) on conflict do nothing returning account_id)"
-        " select distinct account_id from added",
+        " where e.id > $1 and e.id <= $2 and e.type = any($3::text[]) and char_length(p.key) <= $4"
+        " on conflict do nothing returning account_id) select distinct account_id from added",
         *span,
         list(ATTRIBUTE_TYPES),
+        NAME_LENGTH,
     )
     return [row["account_id"] for row in rows]
 
@@ -92,29 +118,41 @@ async def fold_attributes(connection: Connection, accounts: Sequence[UUID]) -> N
     )
 
 
+def later_word(old: str, new: str) -> str:
+    """Return the condition that `new` tells of an account's start, and that `old` does not or was told before it."""
+    words = (f'({one}.started_told_at, {one}.started_event_id collate "C")' for one in (new, old))
+    return f"({new}.started_at is not null and ({old}.started_at is null or {' > '.join(words)}))"
+
+
+def newer_start(old: str, new: str) -> str:
+    """Return the assignments that bring `old` up to date: the newest word on the start, or the first thing seen."""
+    newer = later_word(old, new)
+    columns = ("started_at", "started_told_at", "started_event_id")
+    words = {name: f"case when {newer} then {new}.{name} else {old}.{name} end" for name in columns}
+    seen = f"least({old}.first_seen_at, {new}.first_seen_at)"
+    words |= {"first_seen_at": seen, "start_at": f"coalesce({words['started_at']}, {seen})"}
+    return ", ".join(f"{name} = {word}" for name, word in words.items())
+
+
+_NEWEST = "order by recorded_at desc, event_id collate \"C\" desc) filter (where type = 'account.started'))[1]"
+_ACCOUNTS = (
+    "insert into scoring.account as a (account_id, start_at, started_at, started_told_at, started_event_id,"  # noqa: S608 - constants of ours
+    f" first_seen_at, updated_at) select account_id, coalesce((array_agg(occurred_at {_NEWEST}, min(occurred_at)),"
+    f" (array_agg(occurred_at {_NEWEST}, (array_agg(recorded_at {_NEWEST}, (array_agg(event_id {_NEWEST},"
+    " min(occurred_at), clock_timestamp() from ingest.event"
+    " where id > $1 and id <= $2 and not (type = $3 and source = $4)"
+    " group by account_id order by account_id on conflict (account_id) do update set"
+    f" {newer_start('a', 'excluded')}, updated_at = clock_timestamp()"
+    f" where excluded.first_seen_at < a.first_seen_at or {later_word('a', 'excluded')} returning account_id"
+)
+
+
 async def upsert_accounts(connection: Connection, span: Span) -> list[UUID]:
     """Make every account of the range known; return those that are new or whose start moved.
 
-    `account.started` wins over the first thing seen; of several the earliest counts.
+    `account.started` wins over the first thing seen; of several the one that was told last counts.
     """
-    rows = await connection.fetch(
-        "insert into scoring.account as a (account_id, start_at, started_at, first_seen_at, updated_at)"
-        " select account_id,"
-        " coalesce(min(occurred_at) filter (where type = 'account.started'), min(occurred_at)),"
-        " min(occurred_at) filter (where type = 'account.started'), min(occurred_at), clock_timestamp()"
-        " from ingest.event where id > $1 and id <= $2 and type <> 'account.merged'"
-        " group by account_id order by account_id"
-        " on conflict (account_id) do update set"
-        " started_at = least(a.started_at, excluded.started_at),"
-        " first_seen_at = least(a.first_seen_at, excluded.first_seen_at),"
-        " start_at = coalesce(least(a.started_at, excluded.started_at),"
-        " least(a.first_seen_at, excluded.first_seen_at)),"
-        " updated_at = clock_timestamp()"
-        " where excluded.first_seen_at < a.first_seen_at or excluded.started_at < a.started_at"
-        " or (a.started_at is null and excluded.started_at is not null)"
-        " returning account_id",
-        *span,
-    )
+    rows = await connection.fetch(_ACCOUNTS, *span, ACCOUNT_MERGED, OWN_SOURCE)
     return [row["account_id"] for row in rows]
 
 
@@ -123,12 +161,15 @@ async def upsert_references(connection: Connection, span: Span) -> None:
     await connection.execute(
         "insert into scoring.account_reference as r (reference, account_id, occurred_at)"
         " select distinct on (value_text) value_text, account_id, occurred_at from ingest.event"
-        " where id > $1 and id <= $2 and type = 'account.linked' and value_text is not null"
+        " where id > $1 and id <= $2 and type = $3 and source = $4 and char_length(value_text) <= $5"
         " order by value_text, occurred_at desc, id desc"
         " on conflict (reference) do update"
         " set account_id = excluded.account_id, occurred_at = excluded.occurred_at"
         " where excluded.occurred_at >= r.occurred_at",
         *span,
+        ACCOUNT_LINKED,
+        OWN_SOURCE,
+        NAME_LENGTH,
     )
 
 
@@ -152,29 +193,3 @@ async def upsert_plans(connection: Connection, accounts: Sequence[UUID], plan: S
         [one.required for one in plan],
         [None if one.target_day is None else timedelta(days=one.target_day) for one in plan],
     )
-
-
-async def mark(connection: Connection, span: Span, fresh: Sequence[UUID], late_after: timedelta) -> int:
-    """Make every account that the range says something about due for a new score; return how many.
-
-    The cause is `live` if anything in the range was told within `late_after` of its happening, else
-    `backfill`; a cause that waits already is only ever raised from `backfill` to `live`. A link alone
-    changes no score: it marks only an account that nobody had heard of (`fresh`).
-    """
-    rows = await connection.fetch(
-        "insert into scoring.rescoring as r (account_id, next_at, marked, cause, correlation_id)"
-        " select account_id, clock_timestamp(), 1,"
-        " case when bool_or(recorded_at - occurred_at < $3) then 'live' else 'backfill' end,"
-        " (array_agg(correlation_id order by id desc))[1]"
-        " from ingest.event where id > $1 and id <= $2 and type <> 'account.merged'"
-        " and (type <> 'account.linked' or account_id = any($4::uuid[]))"
-        " group by account_id order by account_id"
-        " on conflict (account_id) do update set marked = r.marked + 1,"
-        " next_at = least(r.next_at, excluded.next_at), correlation_id = excluded.correlation_id,"
-        " cause = case when r.cause = 'live' then 'live' else excluded.cause end"
-        " returning account_id",
-        *span,
-        late_after,
-        list(fresh),
-    )
-    return len(rows)

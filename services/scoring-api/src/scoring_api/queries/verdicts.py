@@ -48,6 +48,7 @@ _SETTLE = """
 update scoring.rescoring r set lease_until = null, crashes = 0,
   next_at = case when r.marked > v.marked then clock_timestamp() else v.next_at end,
   cause = case when r.marked > v.marked then r.cause else 'silence' end,
+  late = r.marked > v.marked and r.late,
   correlation_id = case when r.marked > v.marked then r.correlation_id else '' end
 from unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) as v(account_id, marked, next_at)
 where r.account_id = v.account_id

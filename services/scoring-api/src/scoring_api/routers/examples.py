@@ -34,7 +34,7 @@ HEALTH = HealthDocument.model_validate({
     "milestones": {"done": 3, "due": 4, "late": 1},
     "next_steps": [{"label": "Have support take the urgent tickets first.", "because": "urgent tickets open: 2",
                     "signal": "open_critical", "points": 28.7}],
-    "summary": "57.9 of 100, yellow; most points are lost to Urgent tickets open.",
+    "summary": "57.9 of 100, yellow; most points are lost to urgent tickets open.",
     "links": {"self": f"/accounts/{ACCOUNT}/health", "page": f"/app/accounts/{ACCOUNT}"},
 })  # fmt: skip
 ROW = views.AccountRow.model_validate(HEALTH)

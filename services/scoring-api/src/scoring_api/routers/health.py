@@ -47,8 +47,7 @@ async def answer_health(keys: KeyRing, reading: Reading, asked: str, query: str,
         if problem is None:
             raise
         raise problem from None
-    known = header_text(headers, b"if-none-match")
-    if known is not None and holds(known, stored.etag):
+    if holds(_conditions(headers), stored.etag):
         return Answer(304, _validators(stored))
     return Answer(200, [(b"content-type", b"application/json"), *_validators(stored)], stored.body)
 
@@ -58,6 +57,11 @@ def holds(condition: str, etag: str) -> bool:
     if condition.strip() == "*":
         return True
     return any(part.strip().removeprefix("W/") == etag for part in condition.split(","))
+
+
+def _conditions(headers: Headers) -> str:
+    """Return all If-None-Match lines as the one list that they are (RFC 9110, 5.3); empty without any."""
+    return ", ".join(value.decode("latin-1") for name, value in headers if name == b"if-none-match")
 
 
 def request_parts(request: Request) -> tuple[str, Headers]:

@@ -19,6 +19,8 @@ TABLES = (
         owner TEXT,
         start_at timestamptz NOT NULL,
         started_at timestamptz,
+        started_told_at timestamptz,
+        started_event_id TEXT,
         first_seen_at timestamptz NOT NULL,
         attributes JSONB DEFAULT '{}' NOT NULL,
         updated_at timestamptz NOT NULL,
@@ -35,6 +37,16 @@ TABLES = (
     """,
     """
     CREATE INDEX ix_account_reference_account_id ON scoring.account_reference (account_id)
+    """,
+    """
+    CREATE TABLE scoring.merged_account (
+        account_id UUID NOT NULL,
+        survivor_id UUID NOT NULL,
+        CONSTRAINT pk_merged_account PRIMARY KEY (account_id)
+    )
+    """,
+    """
+    CREATE INDEX ix_merged_account_survivor_id ON scoring.merged_account (survivor_id)
     """,
     """
     CREATE TABLE scoring.attribute (
@@ -75,6 +87,9 @@ TABLES = (
     CREATE INDEX ix_record_account_id_due_at ON scoring.record (account_id, due_at) WHERE due_at is not null
     """,
     """
+    CREATE INDEX ix_record_account_id ON scoring.record (account_id) WHERE properties ? 'open'
+    """,
+    """
     CREATE TABLE scoring.milestone (
         account_id UUID NOT NULL,
         milestone_id TEXT NOT NULL,
@@ -94,6 +109,7 @@ TABLES = (
         account_id UUID NOT NULL,
         marked BIGINT DEFAULT 0 NOT NULL,
         cause TEXT DEFAULT 'silence' NOT NULL,
+        late BOOLEAN DEFAULT false NOT NULL,
         correlation_id TEXT DEFAULT '' NOT NULL,
         CONSTRAINT pk_rescoring PRIMARY KEY (account_id)
     )
@@ -205,6 +221,15 @@ TABLES = (
     )
     """,
     """
+    CREATE TABLE scoring.unreadable (
+        account_id UUID NOT NULL,
+        event_row_id BIGINT NOT NULL,
+        reason TEXT NOT NULL,
+        at timestamptz NOT NULL,
+        CONSTRAINT pk_unreadable PRIMARY KEY (account_id, event_row_id)
+    )
+    """,
+    """
     CREATE TABLE scoring.api_key (
         id TEXT NOT NULL,
         name TEXT NOT NULL,
@@ -255,6 +280,7 @@ def downgrade() -> None:
     op.execute("drop function scoring.instant_of(text)")
     for name in (
         "api_key",
+        "unreadable",
         "cursor",
         "restated_point",
         "change",
@@ -265,6 +291,7 @@ def downgrade() -> None:
         "milestone",
         "record",
         "attribute",
+        "merged_account",
         "account_reference",
         "account",
     ):

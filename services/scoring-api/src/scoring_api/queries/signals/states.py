@@ -47,7 +47,10 @@ def compile_attribute(sheet: Sheet, source: sources.Attribute) -> Finisher:
         f" and a.name = {name} and a.occurred_at <= b.as_of and ($3 or a.recorded_at <= b.as_of)"
         ' order by a.occurred_at desc, a.recorded_at desc, a.event_id collate "C" desc limit 1'
     )
-    number = "case when jsonb_typeof(v.value) = 'number' then (v.value #>> '{}')::float8 end"
+    number = (
+        "case when jsonb_typeof(v.value) = 'number' then"
+        " case when abs((v.value #>> '{}')::numeric) < 1e15 then (v.value #>> '{}')::float8 end end"
+    )
     column = sheet.column("attributes", f"(select {number} from ({newest}) v)")  # noqa: S608 - as above
 
     def finish(columns: Columns) -> Measured:

@@ -1,0 +1,99 @@
+"""Claims about merges: an old id leads to the account that lives on, and only Milepost may say who is who."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import UUID
+
+import asyncpg
+import httpx
+import pytest
+from support.customers import now_of, tell_healthy, turn
+from support.histories import Told, new_account, tell
+from support.scoring_web import Web, running
+
+from scoring_api.service import Scoring
+
+
+@pytest.fixture(scope="module")
+async def web(database_url: str, redis_url: str) -> AsyncIterator[Web]:
+    async with running(database_url, redis_url) as made:
+        yield made
+
+
+@pytest.fixture
+async def client(web: Web) -> AsyncIterator[httpx.AsyncClient]:
+    async with web.client(key=web.reader) as made:
+        yield made
+
+
+async def merge(owner: asyncpg.Connection, scoring: Scoring, gone: UUID, survivor: UUID) -> None:
+    await tell(owner, [Told(gone, "account.merged", await now_of(owner), value_text=str(survivor))])
+    await turn(scoring)
+
+
+async def leads_to(client: httpx.AsyncClient, old: UUID) -> str:
+    answer = await client.get(f"/accounts/{old}/health")
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["account"]["id"])
+
+
+async def test_an_old_id_finds_the_survivor_in_api_batch_changes_and_pages(
+    owner: asyncpg.Connection, scoring: Scoring, client: httpx.AsyncClient
+) -> None:
+    gone, survivor = await tell_healthy(owner, scoring), await tell_healthy(owner, scoring)
+    await merge(owner, scoring, gone, survivor)
+
+    assert await leads_to(client, gone) == str(survivor)
+    for part in ("history", "explanation", "evidence/active_seats"):
+        answer = await client.get(f"/accounts/{gone}/{part}")
+        assert answer.json().get("account_id", str(survivor)) == str(survivor), part
+        assert answer.status_code == 200, part
+    batch = (await client.post("/accounts/health:batch", json={"ids": [str(gone), str(survivor)]})).json()
+    assert [one["account"]["id"] for one in batch["data"]] == [str(survivor)]
+    assert (batch["unknown"], batch["not_scored"]) == ([], [])
+    told = (await client.get("/changes", params={"account": str(gone)})).json()["data"]
+    assert {one["account_id"] for one in told} == {str(gone), str(survivor)}
+    page = await client.get(f"/app/accounts/{gone}")
+    assert (page.status_code, page.headers["location"]) == (303, f"/app/accounts/{survivor}")
+
+
+@pytest.mark.parametrize("survivor_first", [True, False])
+async def test_a_chain_of_merges_leads_to_its_end_in_whatever_order_it_was_told(
+    owner: asyncpg.Connection, scoring: Scoring, client: httpx.AsyncClient, survivor_first: bool
+) -> None:
+    one, two, three = [await tell_healthy(owner, scoring) for _ in range(3)]
+    steps = [(one, two), (two, three)]
+    for gone, survivor in steps[::-1] if survivor_first else steps:
+        await merge(owner, scoring, gone, survivor)
+
+    assert {await leads_to(client, old) for old in (one, two, three)} == {str(three)}
+    left = await owner.fetch("select account_id from scoring.account where account_id = any($1)", [one, two, three])
+    assert [row["account_id"] for row in left] == [three]
+
+
+async def test_a_merge_back_leads_nowhere_in_circles(
+    owner: asyncpg.Connection, scoring: Scoring, client: httpx.AsyncClient
+) -> None:
+    one, two = await tell_healthy(owner, scoring), await tell_healthy(owner, scoring)
+    await merge(owner, scoring, one, two)
+    await merge(owner, scoring, two, one)
+
+    assert {await leads_to(client, old) for old in (one, two)} == {str(two)}
+
+
+async def test_a_merge_or_a_link_that_a_stranger_tells_moves_nothing(
+    owner: asyncpg.Connection, scoring: Scoring, client: httpx.AsyncClient
+) -> None:
+    victim, mine, now = await tell_healthy(owner, scoring), new_account(), await now_of(owner)
+    await tell(owner, [Told(victim, "account.linked", now, value_text=f"domain:{victim}")])
+    await tell(owner, [Told(mine, "feature.used", now)])
+    await turn(scoring)
+    later = now + timedelta(seconds=1)
+    await tell(owner, [Told(victim, "account.merged", later, value_text=str(mine), source="custom", event_id="s1")])
+    await tell(owner, [Told(mine, "account.linked", later, value_text=f"domain:{victim}", source="api", event_id="s2")])
+    await turn(scoring)
+
+    assert await leads_to(client, victim) == str(victim)
+    assert (await client.get(f"/accounts/domain:{victim}/health")).json()["account"]["id"] == str(victim)
+    kept = await owner.fetch("select event_id from scoring.record where event_id in ('s1', 's2') order by 1")
+    assert [row["event_id"] for row in kept] == ["s1", "s2"]
