@@ -24,7 +24,7 @@ async def main() -> None:
     port = int(os.environ[f"MILEPOST_{sys.argv[1]}"])
     if sys.argv[2] == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    async with await asyncio.start_server(answer, "127.0.0.1", port):
+    async with await asyncio.start_server(answer, os.environ.get("MILEPOST_HOST", "127.0.0.1"), port):
         print("listening on", port, flush=True)
         if sys.argv[2] == "dies":
             await asyncio.sleep(1.5)

@@ -126,7 +126,7 @@ def test_a_default_or_short_secret_is_told(environ: dict[str, str], state: str) 
 
 def test_names_that_nobody_reads_and_names_set_twice_are_told(tmp_path: Path) -> None:
     environ = {"MILEPOST_SCORING_PROT": "1", "MILEPOST_REDIS_URL": "a", "MILEPOST_REDIS_URL_FILE": str(tmp_path)}
-    told = [finding for finding in machine_checks._settings(environ) if finding.state != "ok"]
+    told = [finding for finding in machine_checks._settings(MILEPOST, environ) if finding.state != "ok"]
     assert "did you mean MILEPOST_SCORING_PORT?" in told[0].found
     assert told[1].state == "fail"
     assert "both set" in told[1].found

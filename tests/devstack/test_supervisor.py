@@ -4,6 +4,7 @@ The stores are the real ones; small stand-in processes take the services' places
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -136,6 +137,39 @@ async def test_a_killed_supervisor_leaves_no_process_a_second_later_and_the_next
     assert await again.stop() == 0
 
 
+@on_linux
+async def test_a_first_start_that_is_killed_while_the_cluster_is_made_takes_initdb_along_every_time(
+    place: Path,
+) -> None:
+    for _ in range(3):
+        house = SmallHouse(place / "home")
+        initdb = await _child_named("initdb", house.process.pid)
+        family = descendants(house.process.pid)
+        house.process.kill()
+        await house.ended()
+        await asyncio.sleep(0.5)
+        assert initdb in family
+        assert not [pid for pid in family if alive(pid)]
+
+    again = SmallHouse(place / "home")
+    await again.ready()
+    assert await again.stop() == 0
+    base = clusters.known(place / "home")
+    assert base is not None
+    assert {path.name for path in base.iterdir()} <= {"data", "state-folder"}
+
+
+async def _child_named(name: str, parent: int) -> int:
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        for pid in descendants(parent):
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                    return pid
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{name} was never there")
+
+
 async def test_a_second_start_for_the_same_folder_says_so_and_changes_nothing(place: Path) -> None:
     house = SmallHouse(place / "home")
     endpoints = await house.ready()
@@ -227,6 +261,38 @@ async def test_taken_ports_move_to_the_next_free_one_and_the_real_address_is_tol
     moved = int(endpoints["scoring_api"].rpartition(":")[2])
     assert port < moved < port + 100
     assert endpoints["scoring_api"] in house.said()
+
+
+def _has_ipv6() -> bool:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        return True
+    return False
+
+
+@pytest.mark.skipif(not _has_ipv6(), reason="this machine has no ::1")
+async def test_a_house_listens_on_an_ipv6_address_and_moves_past_a_port_that_is_taken_there(place: Path) -> None:
+    with socket.socket(socket.AF_INET6) as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("::1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        house = SmallHouse(place / "home", MILEPOST_HOST="::1", MILEPOST_SCORING_PORT=str(port))
+        endpoints = await house.ready()
+        assert await readiness.run_id_of(endpoints["scoring_api"] + "/readyz") == endpoints["run_id"]
+        assert await house.stop() == 0
+    assert endpoints["scoring_api"].startswith("http://[::1]:")
+    assert int(endpoints["scoring_api"].rpartition(":")[2]) > port
+
+
+async def test_a_name_that_nobody_reads_is_told_once_on_the_terminal_and_to_no_process(place: Path) -> None:
+    house = SmallHouse(place / "home", MILEPOST_SCORNG_PORT="1")
+    endpoints = await house.ready()
+    told = await _environment(endpoints["scoring_api"])
+    assert await house.stop() == 0
+    sentence = "MILEPOST_SCORNG_PORT is not a setting; did you mean MILEPOST_SCORING_PORT?"
+    assert house.said().count(sentence) == 1
+    assert "MILEPOST_SCORNG_PORT" not in told
 
 
 async def test_children_are_told_what_they_need_and_no_more(place: Path) -> None:

@@ -66,6 +66,36 @@ async def test_what_is_not_due_yet_is_left_alone(parcels: Pool) -> None:
     assert done == []
 
 
+async def test_rows_that_somebody_is_just_claiming_make_nobody_wait(parcels: Pool) -> None:
+    await put(parcels, 5)
+    made = lane(_never, parcels)
+    async with parcels.acquire() as one, one.transaction(), parcels.acquire() as other:
+        held = await claim(one, made, 2)
+        await other.execute("begin; set local lock_timeout = '200ms'")
+
+        free = await claim(other, made, 10)
+
+        await other.execute("commit")
+    assert len(held) == 2
+    assert sorted(row.key for row in (*held, *free)) == [1, 2, 3, 4, 5]
+
+
+async def test_rows_whose_holder_died_make_nobody_wait_either(parcels: Pool) -> None:
+    await put(parcels, 3)
+    made = lane(_never, parcels, lease_s=0.02)
+    async with parcels.acquire() as one, parcels.acquire() as other:
+        await claim(one, made, 10)
+        await asyncio.sleep(0.1)
+        async with one.transaction():
+            held = await claim(one, made, 1, suspects=True)
+            await other.execute("begin; set local lock_timeout = '200ms'")
+
+            free = await claim(other, made, 1, suspects=True)
+
+            await other.execute("commit")
+    assert len({row.key for row in (*held, *free)}) == 2
+
+
 async def test_a_claim_whose_lease_is_over_goes_to_somebody_else_and_the_first_writes_nothing(parcels: Pool) -> None:
     await put(parcels, 1)
     made = lane(_never, parcels, lease_s=0.05)

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from milepost_runtime.settings import DEVELOPMENT_SECRET, RuntimeSettings, SettingsError, load, normalise_postgres_url
+from ingest_webhooks.settings import IngestSettings
+from milepost_runtime.settings import (
+    DEVELOPMENT_SECRET,
+    RuntimeSettings,
+    SettingsError,
+    load,
+    normalise_postgres_url,
+    unknown_names,
+)
 
 GOOD = {
     "MILEPOST_DATABASE_URL": "postgresql://u:p@127.0.0.1/d",
@@ -24,6 +32,45 @@ def test_every_mistake_is_told_at_once_with_its_name() -> None:
         for name in ("DATABASE_URL", "REDIS_URL", "LOG_LEVEL", "DATABASE_POOL_SIZE")
         if f"MILEPOST_{name}" not in text
     ] == []
+
+
+def test_what_is_dangerous_together_is_told_beside_what_cannot_be_read() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(
+            IngestSettings,
+            {"MILEPOST_LOG_LEVEL": "LOUD", "MILEPOST_FAILPOINTS": "x=exit", "MILEPOST_SECRET_KEY": "short"},
+        )
+
+    assert [line.split(":")[0].split(" ")[0] for line in caught.value.problems] == [
+        "MILEPOST_DATABASE_URL",
+        "MILEPOST_REDIS_URL",
+        "MILEPOST_LOG_LEVEL",
+        "MILEPOST_SECRET_KEY",
+        "MILEPOST_FAILPOINTS",
+    ]
+
+
+def test_a_file_that_cannot_be_read_is_one_problem_and_hides_no_other(tmp_path: Path) -> None:
+    environ = {"MILEPOST_DATABASE_URL_FILE": str(tmp_path / "missing"), "MILEPOST_SECRET_KEY": DEVELOPMENT_SECRET}
+    with pytest.raises(SettingsError) as caught:
+        load(RuntimeSettings, environ | {"MILEPOST_REDIS_URL": "redis://q"})
+
+    unread, published = caught.value.problems
+    assert unread.startswith("MILEPOST_DATABASE_URL_FILE: cannot read")
+    assert "published default" in published
+
+
+@pytest.mark.parametrize("url", ["redis://:p@q:1/0", "rediss://q", "unix:///run/q.sock"])
+def test_the_queue_may_be_reached_in_three_ways(url: str) -> None:
+    assert load(RuntimeSettings, GOOD | {"MILEPOST_REDIS_URL": url}).redis_url == url
+
+
+@pytest.mark.parametrize("url", ["http://:hidden@q", "q:6379", ""])
+def test_a_queue_of_another_trade_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(SettingsError, match="MILEPOST_REDIS_URL: expected redis://") as caught:
+        load(RuntimeSettings, GOOD | {"MILEPOST_REDIS_URL": url})
+
+    assert "hidden" not in str(caught.value)
 
 
 def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
@@ -63,10 +110,34 @@ def test_an_unknown_name_is_told_with_the_nearest_known_one() -> None:
         load(RuntimeSettings, GOOD | {"MILEPOST_REDIS_URI": "x"})
 
 
+def test_a_misspelt_name_is_told_together_with_what_is_missing_for_it() -> None:
+    environ = {name: value for name, value in GOOD.items() if name != "MILEPOST_REDIS_URL"}
+    with pytest.raises(SettingsError) as caught:
+        load(RuntimeSettings, environ | {"MILEPOST_REDIS_URI": "redis://q"})
+
+    assert caught.value.problems == (
+        "MILEPOST_REDIS_URL: Field required",
+        "MILEPOST_REDIS_URI is not a setting; did you mean MILEPOST_REDIS_URL?",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("MILEPOST_INGEST_PROT", "is not a setting; did you mean MILEPOST_INGEST_PORT?"),
+        ("MILEPOST_PUBLIC_URL_INGST", "is not a setting; did you mean MILEPOST_PUBLIC_URL_INGEST?"),
+        ("MILEPOST_SCORNG_PORT", "is not a setting"),  # a neighbour's, whose names this process does not know
+    ],
+)
+def test_a_service_run_alone_tells_a_wrong_name_of_its_own_family(name: str, sentence: str) -> None:
+    assert list(unknown_names(IngestSettings, {name: "x"})) == [f"{name} {sentence}"]
+
+
 def test_names_of_a_neighbouring_process_are_no_surprise() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        load(RuntimeSettings, GOOD | {"MILEPOST_RUNNER_PORT": "8002", "MILEPOST_HOME": "/x"})
+        neighbours = {"MILEPOST_RUNNER_PROT": "8002", "MILEPOST_PUBLIC_URL_SCORING": "x", "MILEPOST_HOME": "/x"}
+        load(IngestSettings, GOOD | neighbours)
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,11 @@ def keys_create(
     days: Annotated[int | None, typer.Option(help="Days until it expires; without: never.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key and show it, this once."""
+    """Make a key and show it, this once.
+
+    Keys of one name are one sender and share one space of event ids: give a key that takes the place of another the
+    same name, so that events sent again under it are known; give another sender another name.
+    """
     from milepost_devstack import api_keys  # noqa: PLC0415
 
     async def make() -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from milepost_devstack.environment import PREFIX, given
+from milepost_devstack.ports import HOST as LOCALHOST
 from milepost_devstack.schemas import SCHEMAS
 from milepost_runtime.database import Schema
 
@@ -19,7 +20,8 @@ PYTHON = (sys.executable, "-P", "-m")
 class Service:
     """One service: a web process and a worker process, each with an HTTP port.
 
-    `family` is the middle of its settings' names: MILEPOST_<family>_PORT, MILEPOST_<family>_WORKER_PORT.
+    `family` is the middle of its settings' names: MILEPOST_<family>_PORT, MILEPOST_<family>_WORKER_PORT. `linked`:
+    the world follows links to it or calls it, so it has a MILEPOST_PUBLIC_URL_<family>.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Service:
     web: Sequence[str]
     worker: Sequence[str]
     asks_scoring: bool = False
+    linked: bool = True
 
     @property
     def endpoint(self) -> str:
@@ -86,6 +89,7 @@ def _service(name: str, family: str, port: int) -> Service:
         web=(*PYTHON, f"{package}.app"),
         worker=(*PYTHON, f"{package}.worker"),
         asks_scoring=family == "RUNNER",
+        linked=family != "RUNNER",
     )
 
 
@@ -106,6 +110,11 @@ def preferred_ports(house: House) -> dict[str, int]:
     for service in house.services:
         wanted[f"{service.family}_WORKER_PORT"] = service.worker_port
     return wanted | {"MAILBOX_PORT": house.mailbox_port, "MAILBOX_SMTP_PORT": house.smtp_port}
+
+
+def listening_on(port_name: str, host: str) -> str:
+    """The address behind a port: the mailbox takes mail from this machine only, wherever its pages are shown."""
+    return LOCALHOST if port_name == "MAILBOX_SMTP_PORT" else host
 
 
 @dataclass(frozen=True)
@@ -139,7 +148,7 @@ def _everybodys_environment(house: House, where: Addresses, environ: Mapping[str
     env = {name: value for name, value in environ.items() if value or not name.startswith(PREFIX)}
     env |= {f"{PREFIX}{name}": str(port) for name, port in where.ports.items()}
     offers = {"ENVIRONMENT": "development"}
-    for service in house.services:
+    for service in (one for one in house.services if one.linked):
         offers[f"PUBLIC_URL_{service.family}"] = where.base(f"{service.family}_PORT")
     return (
         env

@@ -1,58 +1,89 @@
 """Make the files of a new cluster, once and whole; never starts a server and never touches a cluster that is there."""
 
+import asyncio
 import os
+import secrets
 import shutil
-import subprocess
 from pathlib import Path
-from typing import Any
 
+from milepost_devstack import spawning
 from milepost_devstack.accounts import Account, name_for_the_nameless
 from milepost_devstack.binaries import Postgres
 
 USER = "milepost"
+_DRAFT, _PASSWORD = "data.draft", "password"
+_PATIENCE_S = 300.0
 
 
 class StoreFailed(Exception):
     """A store did not start; the message holds its last lines and a remedy."""
 
 
-def initialise(programs: Postgres, base: Path, password: str, account: Account | None, *, lasting: bool) -> None:
-    """Make `base`/data unless it is there, for the superuser `milepost` with `password`. Raises StoreFailed.
+class Making:
+    """How a cluster is made: with which programs, under which account (None: our own), logging where.
 
-    The cluster is made beside its final place and moved there: one that was interrupted is never taken for whole.
+    A cluster that does not last is not flushed to the disk.
     """
-    data, draft, password_file = base / "data", base / "data.draft", base / "password"
-    if data.exists():
-        _require_major(data, programs)
-        return
-    shutil.rmtree(draft, ignore_errors=True)
-    _hand_over(password_file, password, account)
-    options = _options(programs, draft, password_file)
-    try:
-        done = _run([str(programs.program("initdb")), *options, *([] if lasting else ["--no-sync"])], account)
-    finally:
-        password_file.unlink(missing_ok=True)
-    if done.returncode != 0:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise StoreFailed(f"initdb failed in {base}:\n{done.stderr.strip()[-2000:]}{_remedy(done.stderr)}")
-    draft.rename(data)
+
+    def __init__(
+        self, programs: Postgres, account: Account | None, log: Path, watcher: spawning.Watcher | None, *, lasting: bool
+    ) -> None:
+        self.programs = programs
+        self.account = account
+        self.lasting = lasting
+        self._log = log
+        self._watcher = watcher
+
+    async def make(self, base: Path, password: str) -> None:
+        """Make `base`/data unless it is there, for the superuser `milepost`. Raises StoreFailed.
+
+        The cluster is made beside its final place and moved there: one that was interrupted is never taken for whole,
+        and what is left of it is swept at the next start. Call it from the main thread: initdb ends with that thread.
+        """
+        data = base / "data"
+        if data.exists():
+            _require_major(data, self.programs)
+            return
+        await asyncio.to_thread(_sweep, base)
+        # A name of this run's own: an initdb of a killed run may still be ending in its draft.
+        run = secrets.token_hex(4)
+        draft, password_file = base / f"{_DRAFT}.{run}", base / f"{_PASSWORD}.{run}"
+        _hand_over(password_file, password, self.account)
+        try:
+            await self._initdb(base, draft, password_file)
+            draft.rename(data)
+        finally:
+            await asyncio.to_thread(_sweep, base)
+
+    async def _initdb(self, base: Path, draft: Path, password_file: Path) -> None:
+        options = _options(self.programs, draft, password_file)
+        child = spawning.start(
+            spawning.Command(
+                name="initdb",
+                argv=[str(self.programs.program("initdb")), *options, *([] if self.lasting else ["--no-sync"])],
+                env={"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath},
+                log=self._log,
+                account=self.account,
+                prepare=None if self.account else name_for_the_nameless(),
+            ),
+            self._watcher,
+        )
+        try:
+            status = await child.wait(_PATIENCE_S)
+        finally:
+            if child.ended() is None:
+                await child.stop()
+        if status != 0:
+            said = "\n".join(child.tail())
+            raise StoreFailed(f"initdb failed in {base}:\n{said}{_remedy(said)}")
 
 
-def _run(argv: list[str], account: Account | None) -> "subprocess.CompletedProcess[str]":
-    who: dict[str, Any] = {"preexec_fn": name_for_the_nameless()}
-    if account is not None:
-        who = {"user": account.uid, "group": account.gid, "extra_groups": []}
-    return subprocess.run(  # noqa: S603 - programs of ours or of the owner's choice
-        argv,
-        cwd="/",
-        env={"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        **who,
-    )
+def _sweep(base: Path) -> None:
+    """Remove what unfinished makings left; nothing else of a cluster has such names."""
+    for left in base.glob(f"{_DRAFT}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    for left in base.glob(f"{_PASSWORD}*"):
+        left.unlink(missing_ok=True)
 
 
 def _remedy(message: str) -> str:

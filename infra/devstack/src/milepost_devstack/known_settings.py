@@ -1,6 +1,5 @@
 """Every name a setting of Milepost may have, gathered from the settings classes; never their values."""
 
-import difflib
 import importlib
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -8,6 +7,7 @@ from functools import cache
 from pydantic import BaseModel
 
 from milepost_devstack.environment import PREFIX
+from milepost_runtime.settings import not_a_setting
 
 # What only the supervisor and the command read.
 SUPERVISOR = frozenset({"HOME", "DEMO", "POSTGRES_BIN", "VALKEY_BIN"})
@@ -46,10 +46,17 @@ def settings_classes(module: str) -> list[type[BaseModel]]:
 def unknown(environ: Mapping[str, str]) -> Iterator[str]:
     """One sentence for each MILEPOST_ name that no process of the house reads, with the nearest known one."""
     known = known_names()
-    for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known and name.removesuffix("_FILE") not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            yield f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
+    return (not_a_setting(name, known) for name in sorted(environ) if not _is_read(name, known))
+
+
+def only_known(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the MILEPOST_ names that no process of the house reads."""
+    known = known_names()
+    return {name: value for name, value in environ.items() if _is_read(name, known)}
+
+
+def _is_read(name: str, known: frozenset[str]) -> bool:
+    return not name.startswith(PREFIX) or name in known or name.removesuffix("_FILE") in known
 
 
 def twice_set(environ: Mapping[str, str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from milepost_devstack.accounts import NoAccount, unprivileged
 from milepost_devstack.binaries import ProgramMissing, find_postgres, find_valkey
 from milepost_devstack.environment import PREFIX, EnvironmentUnreadable, given, port
 from milepost_devstack.findings import Finding
-from milepost_devstack.house import House, preferred_ports
+from milepost_devstack.house import House, listening_on, preferred_ports
 from milepost_devstack.state import StateFolder
 
 OLDEST_PYTHON = (3, 11)
@@ -27,7 +27,7 @@ def examine(house: House, state: StateFolder, environ: Mapping[str, str], *, run
         _state_folder(state),
         *_disks(state),
         *_ports(house, environ, running),
-        *_settings(environ),
+        *_settings(house, environ),
         _secret(environ),
     ]
 
@@ -99,7 +99,11 @@ def _ports(house: House, environ: Mapping[str, str], running: bool) -> Iterator[
     if running:
         yield Finding("ports", "ok", "the house is up and has its ports")
         return
-    taken = [f"{PREFIX}{name} ({number})" for name, number in wanted.items() if not ports.is_free(number, host)]
+    taken = [
+        f"{PREFIX}{name} ({number})"
+        for name, number in wanted.items()
+        if not ports.is_free(number, listening_on(name, host))
+    ]
     if taken:
         yield Finding(
             "ports", "warn", f"taken: {', '.join(taken)}", "the next free port above will be used, or set another"
@@ -108,23 +112,18 @@ def _ports(house: House, environ: Mapping[str, str], running: bool) -> Iterator[
         yield Finding("ports", "ok", f"{', '.join(map(str, wanted.values()))} are free")
 
 
-def _settings(environ: Mapping[str, str]) -> Iterator[Finding]:
-    from milepost_devstack.known_settings import known_names, twice_set, unknown  # noqa: PLC0415
+def _settings(house: House, environ: Mapping[str, str]) -> Iterator[Finding]:
+    from milepost_devstack.checking import problems_of  # noqa: PLC0415
+    from milepost_devstack.known_settings import unknown  # noqa: PLC0415
 
-    strange = list(unknown(environ))
+    strange, problems = list(unknown(environ)), problems_of(house, environ)
     for sentence in strange:
         yield Finding("settings", "warn", sentence, "correct or unset it; .env.example lists every name")
-    doubles = list(twice_set(environ))
-    for name in doubles:
-        yield Finding("settings", "fail", f"{name} and {name}_FILE are both set", "keep one")
-    for name in sorted(known_names()):
-        try:
-            given(environ, name.removeprefix(PREFIX))
-        except EnvironmentUnreadable as error:
-            yield Finding("settings", "fail", str(error), "make the file readable or unset the name")
-    if not strange and not doubles:
+    for sentence in problems:
+        yield Finding("settings", "fail", sentence, "correct or unset it; .env.example says what it may be")
+    if not strange and not problems:
         count = sum(1 for name in environ if name.startswith(PREFIX))
-        yield Finding("settings", "ok", f"{count} MILEPOST_ names set, every one known")
+        yield Finding("settings", "ok", f"{count} MILEPOST_ names set, every one known and usable")
 
 
 def _secret(environ: Mapping[str, str]) -> Finding:

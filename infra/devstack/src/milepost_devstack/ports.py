@@ -21,30 +21,39 @@ class NoFreePort(Exception):
 
 
 def is_free(port: int, host: str = HOST) -> bool:
-    """True when a server could listen on `port` now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As servers do it: a port in TIME_WAIT after our own last run counts as free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-            probe.listen(1)
-        except (OSError, OverflowError):
-            return False
-    return True
+    """True when a server could listen on `port` of `host` now: a name, or an address of either family."""
+    return _bound(port, host) is not None
 
 
-def any_free() -> int:
-    """Some free port of the kernel's choice."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
+def any_free(host: str = HOST) -> int:
+    """Some free port of the kernel's choice. Raises NoFreePort when `host` is no address of this machine."""
+    port = _bound(0, host)
+    if port is None:
+        raise NoFreePort(f"nobody can listen on {host}: set MILEPOST_HOST to an address of this machine.")
     return port
+
+
+def _bound(port: int, host: str) -> int | None:
+    """Listen for a moment and return the port, None when that cannot be done."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            # As servers do it: a port in TIME_WAIT after our own last run counts as free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind(address)
+            probe.listen(1)
+            found: int = probe.getsockname()[1]
+            return found
+    except (OSError, OverflowError):
+        return None
 
 
 def next_free(preferred: int, but: Iterable[int] = (), host: str = HOST) -> int:
     """`preferred`, or the next port above it that is free and not in `but`; 0 asks for any. Raises NoFreePort."""
     if preferred == 0:
-        return any_free()
+        return any_free(host)
     excluded = frozenset(but)
     for port in range(preferred, min(preferred + 500, _LAST_PORT + 1)):
         if port not in excluded and is_free(port, host):

@@ -16,7 +16,7 @@ import asyncpg
 from milepost_devstack import clusters, ports, spawning
 from milepost_devstack.accounts import Account, NoAccount, unprivileged
 from milepost_devstack.binaries import Postgres, ProgramMissing, find_postgres, within_reach
-from milepost_devstack.initialising import USER, StoreFailed, initialise
+from milepost_devstack.initialising import USER, Making, StoreFailed
 from milepost_devstack.state import StateFolder
 
 DATABASE = "milepost"
@@ -91,7 +91,8 @@ class EmbeddedPostgres:
         except (ProgramMissing, NoAccount, clusters.ClusterLost) as error:
             raise StoreFailed(str(error)) from error
         password = self.state.secrets().postgres_password
-        await asyncio.to_thread(initialise, self.programs, self._base, password, account, lasting=not self.fast)
+        log = self.state.logs / "postgres.log"
+        await Making(self.programs, account, log, self._watcher, lasting=not self.fast).make(self._base, password)
         await clusters.wait_for_former(self._base / "data")
         await self._start_server(self.programs, account)
         await self._ensure_database()

@@ -13,6 +13,7 @@ from milepost_devstack.house import House
 from milepost_devstack.initialising import StoreFailed
 from milepost_devstack.ports import NoFreePort
 from milepost_devstack.state import Secrets, StateFolder, StateRefused
+from milepost_runtime.settings import SettingsError
 
 DEMO_STATES = ("auto", "off", "always")
 _PENDING = "demo.pending"
@@ -27,7 +28,9 @@ class DemoStopped(Exception):
 
 
 # What ends a start with one sentence instead of a traceback.
-REASONS = (StoreFailed, NotPrepared, DemoStopped, StateRefused, EnvironmentUnreadable, NoFreePort, OSError)
+REASONS = (
+    StoreFailed, NotPrepared, DemoStopped, StateRefused, EnvironmentUnreadable, SettingsError, NoFreePort, OSError,
+)  # fmt: skip
 
 
 def import_early() -> None:
@@ -56,8 +59,8 @@ async def migrate(house: House, url: str) -> dict[str, str]:
     from alembic.util.exc import CommandError  # noqa: PLC0415
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
-    from milepost_runtime.database import head_revision  # noqa: PLC0415
-    from milepost_runtime.migrations import RolesMissing, upgrade_all  # noqa: PLC0415
+    from milepost_runtime.database import RolesMissing, head_revision  # noqa: PLC0415
+    from milepost_runtime.migrations import upgrade_all  # noqa: PLC0415
     from milepost_runtime.settings import normalise_postgres_url  # noqa: PLC0415
 
     try:
@@ -67,15 +70,21 @@ async def migrate(house: House, url: str) -> dict[str, str]:
     return {schema.name: head_revision(schema) for schema in house.schemas}
 
 
+def demo_wish(environ: Mapping[str, str]) -> str:
+    """What MILEPOST_DEMO says, `auto` when it says nothing. Raises EnvironmentUnreadable for an unknown word."""
+    wish = given(environ, "DEMO") or "auto"
+    if wish not in DEMO_STATES:
+        raise EnvironmentUnreadable(f"MILEPOST_DEMO={wish} is unknown: use {', '.join(DEMO_STATES)}.")
+    return wish
+
+
 def demo_is_due(state: StateFolder, environ: Mapping[str, str]) -> bool:
     """True when the demo company belongs into this run: wished for always, or `auto` on an empty embedded database.
 
     Remembered in the state folder, so that a first run that was stopped half-way plays it at the next start.
     Raises EnvironmentUnreadable.
     """
-    wish = given(environ, "DEMO") or "auto"
-    if wish not in DEMO_STATES:
-        raise EnvironmentUnreadable(f"MILEPOST_DEMO={wish} is unknown: use {', '.join(DEMO_STATES)}.")
+    wish = demo_wish(environ)
     pending = state.home / _PENDING
     if wish == "always" or (wish == "auto" and state.is_fresh() and given(environ, "DATABASE_URL") is None):
         pending.touch()

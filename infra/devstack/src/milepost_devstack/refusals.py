@@ -2,7 +2,9 @@
 
 import contextlib
 import sys
+import warnings
 from collections.abc import Iterator
+from typing import TextIO
 
 from milepost_devstack.accounts import NoAccount
 from milepost_devstack.binaries import ProgramMissing
@@ -13,7 +15,8 @@ from milepost_devstack.terminal import paints
 
 @contextlib.contextmanager
 def known_refusals() -> Iterator[None]:
-    """Print a known refusal to standard error and exit 1; Ctrl-C exits 130."""
+    """Print a known refusal to standard error and exit 1; Ctrl-C exits 130. A warning is one line too."""
+    warnings.showwarning = _say
     try:
         yield
     except KeyboardInterrupt:
@@ -26,3 +29,16 @@ def known_refusals() -> Iterator[None]:
         mark = "\x1b[31merror\x1b[0m" if paints(sys.stderr) else "error"
         print(f"{mark}  {error}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def _say(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    # The place in the code is of no use to who runs the command.
+    mark = "\x1b[33mnote\x1b[0m" if paints(sys.stderr) else "note"
+    print(f"{mark}  {message}", file=sys.stderr)

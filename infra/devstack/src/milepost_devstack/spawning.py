@@ -38,7 +38,10 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Command:
-    """What to start: `death_signal` is what the child gets when we are killed, `stop_signal` a polite end."""
+    """What to start: `death_signal` is what the child gets when we are killed, `stop_signal` a polite end.
+
+    `prepare` runs in the child before the program: system calls only, as after any fork beside other threads.
+    """
 
     name: str
     argv: Sequence[str]
@@ -49,6 +52,7 @@ class Command:
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
     grace_s: float = 10.0
+    prepare: Callable[[], None] | None = None
 
 
 @dataclass
@@ -125,7 +129,7 @@ def start(command: Command, watcher: Watcher | None = None) -> Child:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_dies_with_us(command.death_signal),  # noqa: PLW1509 - see above
+            preexec_fn=_before_the_program(command),  # noqa: PLW1509 - see above
             **who,
         )
     if watcher is not None:
@@ -133,13 +137,16 @@ def start(command: Command, watcher: Watcher | None = None) -> Child:
     return Child(command, process, watcher)
 
 
-def _dies_with_us(number: signal.Signals) -> Callable[[], None] | None:
+def _before_the_program(command: Command) -> Callable[[], None] | None:
+    prepare = command.prepare
     if _LIBC is None:
-        return None
-    libc, parent, wish = _LIBC, os.getpid(), int(number)
+        return prepare
+    libc, parent, wish = _LIBC, os.getpid(), int(command.death_signal)
 
     def ask_kernel() -> None:
-        # After the change of user id: that change would clear the wish again.
+        if prepare is not None:
+            prepare()
+        # After every change of user id: such a change would clear the wish again.
         libc.prctl(_PR_SET_PDEATHSIG, wish)
         if os.getppid() != parent:  # we died between fork and wish
             os._exit(1)

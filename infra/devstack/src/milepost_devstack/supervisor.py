@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from milepost_devstack import environment, preparation, readiness, spawning
+from milepost_devstack import checking, environment, known_settings, preparation, readiness, spawning
 from milepost_devstack.children import Family
-from milepost_devstack.house import Addresses, House, Process, Told, preferred_ports, processes
+from milepost_devstack.house import Addresses, House, Process, Told, listening_on, preferred_ports, processes
 from milepost_devstack.ports import HOST, Reservations
 from milepost_devstack.postgres import EmbeddedPostgres
 from milepost_devstack.spawning import Child, Command
@@ -52,7 +52,13 @@ class Supervisor:
         self._began = time.monotonic()
 
     async def run(self) -> int:
-        """Live until a signal (returns 0) or until something falls (returns 1). Raises AlreadyRunning, StateRefused."""
+        """Live until a signal (returns 0) or until something falls (returns 1).
+
+        Raises SettingsError before anything is made, AlreadyRunning, StateRefused.
+        """
+        checking.require_usable(self.house, self.environ)
+        for sentence in known_settings.unknown(self.environ):
+            self.report.warn(sentence)
         with self.state.open().locked():
             self.state.endpoints_file.unlink(missing_ok=True)
             self._heed_signals()
@@ -121,7 +127,7 @@ class Supervisor:
         redis_url = environment.given(self.environ, "REDIS_URL")
         host = environment.given(self.environ, "HOST") or HOST
         ports = {
-            name: self._ports.take(environment.port(self.environ, name, preferred), host)
+            name: self._ports.take(environment.port(self.environ, name, preferred), listening_on(name, host))
             for name, preferred in preferred_ports(self.house).items()
         }
         beside = [asyncio.to_thread(preparation.import_early)] if self.house.schemas else []
@@ -152,7 +158,8 @@ class Supervisor:
     async def _processes(self, where: Addresses, secrets: Secrets) -> None:
         told = Told(secret_key=secrets.secret_key, service_key=secrets.service_key, home=self.state.home)
         async with asyncio.TaskGroup() as group:
-            for process in processes(self.house, where, self.environ, told):
+            # Told of once, on the terminal: the processes need not warn of such names again.
+            for process in processes(self.house, where, known_settings.only_known(self.environ), told):
                 child = spawning.start(self._command(process), self._watcher)
                 self.family.services.append(child)
                 group.create_task(self._until_ready(process, child))

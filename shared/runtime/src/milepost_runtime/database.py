@@ -41,33 +41,58 @@ class SchemaTooOld(Exception):
     """The database is not at the revision that this code was written for; run `milepost migrate`."""
 
 
+class RolesMissing(Exception):
+    """The roles are not there, or this login may not act as them, or may not create them."""
+
+
+class StoreUnusable(Exception):
+    """The database does not answer or does not let us in; the message holds its words, never the password."""
+
+
 async def open_pool(url: str, schema: Schema, *, process: str, size: int = 5, statement_timeout_s: float = 5) -> Pool:
     """Open a pool whose connections act as the service's role, in its schema, with every wait bounded.
 
     Connections are not reset between users: never SET without LOCAL, never LISTEN on them.
+    Raises RolesMissing and StoreUnusable, each with its remedy.
     """
-    return await asyncpg.create_pool(
-        url,
-        min_size=1,
-        max_size=size,
-        timeout=10,
-        command_timeout=statement_timeout_s + 5,
-        max_inactive_connection_lifetime=600,
-        init=_teach_json,
-        reset=_no_reset,
-        server_settings={
-            "role": schema.role,
-            "search_path": schema.name,
-            "application_name": f"milepost {process}",
-            # Our statements are short and wide: compiling one costs a hundred times what it saves.
-            "jit": "off",
-            "TimeZone": "UTC",
-            "synchronous_commit": "on",
-            "statement_timeout": f"{int(statement_timeout_s * 1000)}",
-            "lock_timeout": "2000",
-            "idle_in_transaction_session_timeout": "10000",
-        },
-    )
+    try:
+        return await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            timeout=10,
+            command_timeout=statement_timeout_s + 5,
+            max_inactive_connection_lifetime=600,
+            init=_teach_json,
+            reset=_no_reset,
+            server_settings=_manners(schema, process, statement_timeout_s),
+        )
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        if schema.role in str(error):
+            raise RolesMissing(
+                f"role {schema.role} is missing or not granted to this login: run `milepost migrate`, or have an"
+                " administrator run infra/postgres/roles.sql once"
+            ) from error
+        reason = str(error) or type(error).__name__
+        raise StoreUnusable(
+            f"the database cannot be used ({reason}): check MILEPOST_DATABASE_URL and the server"
+        ) from error
+
+
+def _manners(schema: Schema, process: str, statement_timeout_s: float) -> dict[str, str]:
+    """Return what every connection of a process is set to."""
+    return {
+        "role": schema.role,
+        "search_path": schema.name,
+        "application_name": f"milepost {process}",
+        # Our statements are short and wide: compiling one costs a hundred times what it saves.
+        "jit": "off",
+        "TimeZone": "UTC",
+        "synchronous_commit": "on",
+        "statement_timeout": f"{int(statement_timeout_s * 1000)}",
+        "lock_timeout": "2000",
+        "idle_in_transaction_session_timeout": "10000",
+    }
 
 
 def head_revision(schema: Schema) -> str:

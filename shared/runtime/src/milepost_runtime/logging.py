@@ -3,20 +3,35 @@
 import json
 import logging
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol, TextIO
 
 import structlog
-
-from milepost_runtime.settings import RuntimeSettings
 
 _SECRET_WORDS = ("secret", "password", "token", "authorization", "signature", "api_key", "cookie")
 _HIDDEN = "[hidden]"
 
 
-def configure(service: str, process: str, settings: RuntimeSettings) -> None:
+class Manner(Protocol):
+    """The settings that say how to log; every settings class of the house has them."""
+
+    @property
+    def environment(self) -> str:
+        """Production writes JSON wherever it runs."""
+
+    @property
+    def log_format(self) -> str:
+        """auto, json or console."""
+
+    @property
+    def log_level(self) -> str:
+        """DEBUG, INFO, WARNING or ERROR."""
+
+
+def configure(service: str, process: str, settings: Manner) -> None:
     """Send structlog, uvicorn, arq and warnings through one formatter, with service and process on every line."""
     readable = sys.stderr.isatty() and settings.environment != "production"
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not readable)
@@ -29,11 +44,10 @@ def configure(service: str, process: str, settings: RuntimeSettings) -> None:
     ]
     # Tracebacks without the values of variables: those may be bodies, addresses or secrets.
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    last: Any = structlog.processors.JSONRenderer() if as_json else plain
-    formatted = [structlog.processors.format_exc_info] if as_json else []
+    ending = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()] if as_json else [plain]
     level = logging.getLevelNamesMapping()[settings.log_level]
     structlog.configure(
-        processors=[*shared, *formatted, last],
+        processors=[*shared, *ending],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
@@ -42,19 +56,37 @@ def configure(service: str, process: str, settings: RuntimeSettings) -> None:
     _batch = _batch_writer(service, process) if as_json else None
     if level > logging.INFO:
         _batch = _silent
+    _configure_others(shared, ending, level)
+
+
+def _configure_others(shared: list[Any], ending: list[Any], level: int) -> None:
+    """Lead what libraries log, and warnings, through the same steps."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *formatted, last],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    logging.captureWarnings(capture=True)
+    warnings.showwarning = _log_warning
     for name in ("arq.worker", "httpx", "httpcore", "uvicorn.error"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def _log_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    # Ours are sentences for the owner; the place in the code helps with those of libraries only.
+    where = "" if category is UserWarning else f" ({filename}:{lineno})"
+    logging.getLogger("py.warnings").warning("%s%s", message, where)
 
 
 def info_each(event: str, lines: Iterable[Mapping[str, Any]]) -> None:

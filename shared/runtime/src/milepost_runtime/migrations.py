@@ -13,14 +13,10 @@ from alembic.config import Config
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from milepost_runtime.database import Schema
+from milepost_runtime.database import RolesMissing, Schema
 
 # Any number will do as long as every migrating process of the house takes the same one.
 _LOCK = 0x4D696C65706F7374 & 0x7FFFFFFFFFFFFFFF
-
-
-class RolesMissing(Exception):
-    """The roles are not there and this login may not create them."""
 
 
 def engine(url: str) -> AsyncEngine:

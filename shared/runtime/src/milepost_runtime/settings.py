@@ -3,19 +3,23 @@
 import difflib
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 PREFIX = "MILEPOST_"
 DEVELOPMENT_SECRET = "milepost-development-secret-never-in-production"  # noqa: S105 - refused outside development
-# Names that belong to one process family: a service stays silent about its neighbours' names.
-FAMILIES = ("INGEST_", "SCORING_", "RUNNER_", "MAILBOX_", "PUBLIC_URL_")
-# Names that only the supervisor and the installation read.
-SUPERVISOR_NAMES = frozenset({"HOME", "DEMO", "POSTGRES_BIN", "VALKEY_BIN", "SMTP_URL"})
+SECRET_LENGTH = 32
+# The first word of the names that belong to one service: a service stays silent about its neighbours' names.
+FAMILIES = ("INGEST", "SCORING", "RUNNER", "MAILBOX")
+# Names of somebody else's that their first word does not tell: the supervisor's, and those by which the runner asks.
+READ_ELSEWHERE = frozenset({"HOME", "DEMO", "POSTGRES_BIN", "VALKEY_BIN", "SMTP_URL", "SCORING_URL", "SCORING_API_KEY"})
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+# Below this likeness (of 1) a known name is no help; the prefix, which all share, is not compared.
+_LIKE_ENOUGH = 0.75
 KNOWN_TO_ASYNCPG = frozenset(
     {"sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port", "user", "password", "dbname"}
 )
@@ -44,7 +48,15 @@ def normalise_postgres_url(url: str) -> str:
     return urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(kept, safe="/"), ""))
 
 
+def check_redis_url(url: str) -> str:
+    """Return the URL of the queue as it is; raises ValueError, without the password, for a scheme of another trade."""
+    if urlsplit(url).scheme not in REDIS_SCHEMES:
+        raise ValueError("expected redis://:password@host:port/0, rediss://… or unix://…")
+    return url
+
+
 PostgresUrl = Annotated[str, AfterValidator(normalise_postgres_url)]
+RedisUrl = Annotated[str, AfterValidator(check_redis_url)]
 
 
 class RuntimeSettings(BaseModel):
@@ -54,7 +66,7 @@ class RuntimeSettings(BaseModel):
 
     environment: Literal["development", "production", "test"] = "production"
     database_url: PostgresUrl
-    redis_url: str
+    redis_url: RedisUrl
     secret_key: SecretStr = SecretStr(DEVELOPMENT_SECRET)
     run_id: str = ""
     host: str = "127.0.0.1"
@@ -63,62 +75,81 @@ class RuntimeSettings(BaseModel):
     failpoints: str = ""
     database_pool_size: int = Field(default=5, ge=1, le=100)
 
-    @model_validator(mode="after")
-    def _refuse_default_secrets(self) -> Self:
-        secret = self.secret_key.get_secret_value()
-        if self.environment == "production":
-            if secret == DEVELOPMENT_SECRET:
-                raise ValueError(
-                    "MILEPOST_SECRET_KEY is the published default: set one of your own (32 or more characters)"
-                )
-            if self.failpoints:
-                raise ValueError("MILEPOST_FAILPOINTS is for tests: unset it in production")
-        if len(secret) < 32:
-            raise ValueError("MILEPOST_SECRET_KEY is too short: 32 or more characters")
-        return self
-
 
 S = TypeVar("S", bound=RuntimeSettings)
+M = TypeVar("M", bound=BaseModel)
 
 
 def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
     """Read the settings of one process from `MILEPOST_*` names and their `_FILE` twins.
 
-    Raises SettingsError with every problem at once; warns of names that nobody knows, with the nearest known one.
+    Raises SettingsError with every problem at once, names that nobody knows among them; when all else is well, such
+    names are only warned of, each with the nearest known one.
     """
     source = os.environ if environ is None else environ
-    values: dict[str, str] = {}
-    problems: list[str] = []
-    for field in cls.model_fields:
-        name = PREFIX + field.upper()
-        try:
-            text = _value_of(name, source)
-        except ValueError as error:
-            problems.append(str(error))
-            continue
-        if text is not None:
-            values[field] = text
-    try:
-        settings = cls.model_validate(values)
-    except ValidationError as error:
-        raise SettingsError(problems + list(_lines_of(error))) from None
-    if problems:
-        raise SettingsError(problems)
-    for line in unknown_names(cls.model_fields, source):
+    settings, problems = examine(cls, source)
+    strange = list(unknown_names(cls, source))
+    if settings is None:
+        raise SettingsError([*problems, *strange])
+    for line in strange:
         warnings.warn(line, stacklevel=2)
     return settings
 
 
-def unknown_names(fields: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield one sentence for each `MILEPOST_*` name that no known setting answers to."""
-    known = {PREFIX + field.upper() for field in fields} | {PREFIX + name for name in SUPERVISOR_NAMES}
+def examine(cls: type[M], environ: Mapping[str, str]) -> tuple[M | None, list[str]]:
+    """Return the settings, or None and every problem that keeps them from being used, one sentence each."""
+    values: dict[str, str] = {}
+    problems: list[str] = []
+    unread: set[str] = set()
+    for field in cls.model_fields:
+        try:
+            text = _value_of(PREFIX + field.upper(), environ)
+        except ValueError as error:
+            problems.append(str(error))
+            unread.add(field)
+            continue
+        if text is not None:
+            values[field] = text
+    settings = None
+    try:
+        settings = cls.model_validate(values)
+    except ValidationError as error:
+        # What could not be read has been told already; that it is missing now is no news.
+        problems += [line for field, line in _lines_of(error) if field not in unread]
+    if issubclass(cls, RuntimeSettings):
+        problems += _dangers(values, unread)
+    return (None if problems else settings), problems
+
+
+def _dangers(values: Mapping[str, str], unread: Collection[str]) -> Iterator[str]:
+    """Yield what may not be used together; from the raw values, so that it is told beside what cannot be read."""
+    secret = values.get("secret_key", DEVELOPMENT_SECRET)
+    in_production = values.get("environment", "production") == "production"
+    if "secret_key" not in unread:
+        if in_production and secret == DEVELOPMENT_SECRET:
+            yield "MILEPOST_SECRET_KEY is the published default: set one of your own (32 or more characters)"
+        if len(secret) < SECRET_LENGTH:
+            yield f"MILEPOST_SECRET_KEY is too short: {SECRET_LENGTH} or more characters"
+    if in_production and values.get("failpoints"):
+        yield "MILEPOST_FAILPOINTS is for tests: unset it in production"
+
+
+def unknown_names(cls: type[BaseModel], environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield one sentence for each `MILEPOST_*` name that neither this process nor a neighbour answers to."""
+    known = {field.upper() for field in cls.model_fields} | READ_ELSEWHERE
+    others = tuple(family for family in FAMILIES if f"{family}_PORT" not in known)
     for name in sorted(environ):
-        if not name.startswith(PREFIX) or name in known or name.removesuffix("_FILE") in known:
-            continue
-        if name.removeprefix(PREFIX).startswith(FAMILIES):
-            continue
-        near = difflib.get_close_matches(name, known, n=1)
-        yield f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
+        word = name.removeprefix(PREFIX).removesuffix("_FILE")
+        theirs = word.removeprefix("PUBLIC_URL_") in others or word.startswith(tuple(f"{one}_" for one in others))
+        if name.startswith(PREFIX) and not theirs and name.removeprefix(PREFIX) not in known and word not in known:
+            yield not_a_setting(name, {PREFIX + one for one in known})
+
+
+def not_a_setting(name: str, known: Iterable[str]) -> str:
+    """Return the sentence about an unknown name, with the nearest of the known ones when one is near."""
+    words = [one.removeprefix(PREFIX) for one in sorted(known)]
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), words, n=1, cutoff=_LIKE_ENOUGH)
+    return f"{name} is not a setting" + (f"; did you mean {PREFIX}{near[0]}?" if near else "")
 
 
 def _value_of(name: str, source: Mapping[str, str]) -> str | None:
@@ -133,7 +164,8 @@ def _value_of(name: str, source: Mapping[str, str]) -> str | None:
         raise ValueError(f"{name}_FILE: cannot read {path} ({error.strerror})") from None
 
 
-def _lines_of(error: ValidationError) -> Iterator[str]:
+def _lines_of(error: ValidationError) -> Iterator[tuple[str, str]]:
     for item in error.errors(include_url=False, include_input=False):
-        where = PREFIX + str(item["loc"][0]).upper() if item["loc"] else "settings"
-        yield f"{where}: {item['msg'].removeprefix('Value error, ')}"
+        field = str(item["loc"][0]) if item["loc"] else ""
+        where = PREFIX + field.upper() if field else "settings"
+        yield field, f"{where}: {item['msg'].removeprefix('Value error, ')}"

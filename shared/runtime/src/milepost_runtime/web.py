@@ -3,7 +3,8 @@
 import contextlib
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from logging import getLogger
 from types import MappingProxyType
 from typing import Any
 
@@ -108,10 +109,13 @@ def add_operations(app: FastAPI) -> None:
     ]
     for path in PATHS:
         summary, description = OPERATIONS[path]
+        operate = _operation(app, path)
+        # The document names an operation once; asking for the head only is a way to call it, not another one.
+        app.add_api_route(path, operate, methods=["HEAD"], include_in_schema=False)
         app.add_api_route(
             path,
-            _operation(app, path),
-            methods=["GET", "HEAD"],
+            operate,
+            methods=["GET"],
             tags=["operations"],
             name=path.strip("/"),
             summary=summary,
@@ -162,12 +166,32 @@ class RequestContext:
 
 
 def serve(service: str, settings: RuntimeSettings, app: Application, port: int) -> None:
-    """Serve until SIGTERM or SIGINT; open requests get ten seconds to end."""
+    """Serve until SIGTERM or SIGINT; open requests get ten seconds to end.
+
+    Raises what the application's lifespan raised when it did not start.
+    """
     logging.configure(service, "web", settings)
     failpoints.arm(settings.failpoints)
-    uvicorn.run(
+    start = _Start(app)
+    # Why a start failed is told by whoever called us, once.
+    getLogger("uvicorn.error").addFilter(lambda _record: not start.failed)
+    try:
+        uvicorn.Server(_configuration(start, settings.host, port)).run()
+    except KeyboardInterrupt:
+        return
+    except SystemExit:
+        if start.failure is None:
+            raise
+    if start.failure is not None:
+        raise start.failure
+
+
+def _configuration(app: "_Start", host: str, port: int) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
-        host=settings.host,
+        interface="asgi3",
+        lifespan="on",
+        host=host,
         port=port,
         log_config=None,
         access_log=False,
@@ -178,6 +202,34 @@ def serve(service: str, settings: RuntimeSettings, app: Application, port: int) 
         timeout_graceful_shutdown=10,
         backlog=2048,
     )
+
+
+class _Start:
+    """The application, remembering why its lifespan did not start; requests pass untouched."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+        self.failed = False
+        self.failure: Exception | None = None
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._live(scope, receive, send) if scope["type"] == "lifespan" else self._app(scope, receive, send)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched(message: Any) -> None:
+            nonlocal started
+            started = started or message["type"] == "lifespan.startup.complete"
+            self.failed = message["type"] == "lifespan.startup.failed"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            if not started:
+                self.failed, self.failure = True, error
+            raise
 
 
 @contextlib.asynccontextmanager

@@ -53,8 +53,7 @@ def score(model: ScoreModel, population: Population, readings: Readings, cohort:
     fired = fired_gates(model, readings)
     after, taken = apply_gates(model, fired, composed.raw_score)
     display = half_up(after)
-    freshness = _freshness(model, composed.effective, readings, state)
-    maturity = _maturity(population)
+    freshness, maturity = _freshness(model, composed.effective, readings, state), _maturity(population)
     return Scores(
         y=y,
         state=state,
