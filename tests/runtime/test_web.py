@@ -22,7 +22,15 @@ class NoSuchParcel(Exception):
     pass
 
 
-TROUBLE: dict[int, Exception] = {14: asyncpg.QueryCanceledError("too slow"), 15: OverflowError("year 10000")}
+class RefusedByDriver(asyncpg.InterfaceError, ValueError):
+    """What the driver raises for a value that it cannot encode: an interface error that is the value's own fault."""
+
+
+TROUBLE: dict[int, Exception] = {
+    14: asyncpg.QueryCanceledError("too slow"),
+    15: OverflowError("year 10000"),
+    16: RefusedByDriver("no text"),
+}
 
 
 @contextlib.asynccontextmanager
@@ -78,6 +86,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         ("GET", "/parcels/13", None, 500, "internal"),
         ("GET", "/parcels/14", None, 503, "temporarily_unavailable"),
         ("GET", "/parcels/15", None, 422, "not_storable"),
+        ("GET", "/parcels/16", None, 422, "not_storable"),
         ("GET", "/hot/store", None, 503, "temporarily_unavailable"),
         ("GET", "/hot/value", None, 422, "not_storable"),
         ("POST", "/hot/x", b"x" * 11, 413, "body_too_large"),

@@ -18,7 +18,7 @@ import structlog
 from ingest_webhooks.queries import deliveries
 from ingest_webhooks.queries.deliveries import Kept
 from milepost_runtime import logging
-from milepost_runtime.database import STORE_TROUBLE, Pool
+from milepost_runtime.database import Pool, is_store_trouble
 from milepost_runtime.failpoints import afp
 from milepost_runtime.metrics import REGISTRY
 from milepost_runtime.queue import Hints
@@ -116,7 +116,7 @@ class Intake:
             new = await self._store([delivery for delivery, _ in group])
         except Exception as error:
             # A value that cannot be encoded comes as an interface error too, but it is one member's own.
-            if isinstance(error, STORE_TROUBLE) and not isinstance(error, ValueError):
+            if is_store_trouble(error):
                 log.warning("intake_store_trouble", deliveries=len(group), error=repr(error)[:200])
                 _refuse(group, "the store is not available")
             elif len(group) > 1:

@@ -14,10 +14,10 @@ import structlog
 
 from milepost_contracts.events import FEED
 from milepost_core.model import ScoreModel
-from milepost_runtime.database import Connection, Pool
+from milepost_runtime.database import Connection, Pool, is_store_trouble
 from milepost_runtime.failpoints import afp
 from milepost_runtime.feeds import advance_cursor
-from milepost_runtime.lanes import Claim, Lane, is_store_trouble, release
+from milepost_runtime.lanes import Claim, Lane, release
 from milepost_runtime.metrics import FEED_BEHIND, FEED_UNREADABLE
 from milepost_runtime.queue import Hints
 from scoring_api.queries import marks, merges, records

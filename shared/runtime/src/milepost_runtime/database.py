@@ -49,6 +49,11 @@ class StoreUnusable(Exception):
     """The database does not answer or does not let us in; the message holds its words, never the password."""
 
 
+def is_store_trouble(error: Exception) -> bool:
+    """Tell whether the store failed us rather than the caller; a value that cannot be encoded is the caller's."""
+    return isinstance(error, STORE_TROUBLE) and not isinstance(error, ValueError)
+
+
 async def open_pool(url: str, schema: Schema, *, process: str, size: int = 5, statement_timeout_s: float = 5) -> Pool:
     """Open a pool whose connections act as the service's role, in its schema, with every wait bounded.
 

@@ -19,18 +19,13 @@ from typing import Any
 import asyncpg
 import structlog
 
-from milepost_runtime.database import STORE_TROUBLE, Connection, Pool
+from milepost_runtime.database import STORE_TROUBLE, Connection, Pool, is_store_trouble
 from milepost_runtime.failpoints import afp
 from milepost_runtime.metrics import LANE_BURIED, LANE_CLAIMED, LANE_FAILED, LANE_FENCED, LANE_SECONDS
 
 log = structlog.get_logger()
 RENEW_EVERY_S = 5.0
 RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0, 600.0)
-
-
-def is_store_trouble(error: Exception) -> bool:
-    """Tell whether the store failed us rather than a row; a value that cannot be encoded is the row's own fault."""
-    return isinstance(error, STORE_TROUBLE) and not isinstance(error, ValueError)
 
 
 class TryLater(Exception):

@@ -5,18 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import asyncpg
 import structlog
-from asyncpg.exceptions import DataError as ValueRefusedByServer
-from asyncpg.exceptions._base import DataError as ValueRefusedByDriver
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from milepost_runtime.database import STORE_TROUBLE
+from milepost_runtime.database import STORE_TROUBLE, is_store_trouble
 
 log = structlog.get_logger()
 # Zero characters, lone surrogates, times beyond the calendar: found by the store, but the sender's to mend.
-NOT_STORABLE = (ValueRefusedByServer, ValueRefusedByDriver, UnicodeEncodeError, OverflowError)
+NOT_STORABLE = (asyncpg.DataError, UnicodeEncodeError, OverflowError)
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "https://milepost.dev/problems/"
 TITLES = {
@@ -106,11 +105,11 @@ def install(app: FastAPI, table: Mapping[type[Exception], Translate]) -> None:
 
 def unforeseen(error: Exception, where: str) -> Problem:
     """Return the answer to an error that no route foresaw: store trouble, a value it cannot hold, our fault."""
-    if isinstance(error, NOT_STORABLE):
-        return Problem(422, "not_storable", "The request holds a value that cannot be looked up or kept.")
-    if isinstance(error, STORE_TROUBLE):
+    if is_store_trouble(error):
         log.warning("store_trouble", where=where, error=repr(error)[:200])
         return Problem(503, "temporarily_unavailable", "The store is away or busy.", headers={"Retry-After": "5"})
+    if isinstance(error, (*NOT_STORABLE, *STORE_TROUBLE)):
+        return Problem(422, "not_storable", "The request holds a value that cannot be looked up or kept.")
     log.error("request_failed", where=where, exc_info=error)
     return Problem(500, "internal", "This is our fault. It was logged under the request id.")
 
