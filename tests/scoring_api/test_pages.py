@@ -349,3 +349,16 @@ async def test_every_page_has_one_heading_landmarks_and_a_way_past_the_header(vi
         assert page.count('<main id="main"') == 1
         names = re.findall(r'\sid="([^"]+)"', page)
         assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    "path", ["/app/accounts/%00", "/app/accounts/%00/evidence/milestones", "/app/?q=%00", "/app/?owner=%00"]
+)
+async def test_a_zero_in_an_address_is_the_askers_mistake_and_gets_a_page_that_helps(
+    visitor: httpx.AsyncClient, path: str
+) -> None:
+    answer = await visitor.get(path)
+
+    assert answer.status_code == 422
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "cannot be looked up" in answer.text

@@ -4,14 +4,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from milepost_runtime.problems import TITLES, Problem
+from milepost_runtime.problems import TITLES, Problem, unforeseen
 from scoring_api.dependencies import Doors
 from scoring_api.entering import COOKIE, SESSION_LASTS, Visit, refuse_foreign_form, safe_next
 from scoring_api.listing import ORDERS
@@ -22,7 +21,6 @@ from scoring_api.queries.reading import Filter
 from scoring_api.reading import AccountUnknown, Near
 from scoring_api.routers.accounts import bands_of
 
-log = structlog.get_logger()
 PAGE_SIZE = 50
 LARGEST_FORM = 8192
 HEADERS = {
@@ -64,10 +62,7 @@ def _safely(answer: Answer) -> Answer:
         try:
             return await answer(request)
         except Exception as error:
-            problem = as_problem(error)
-            if problem is None:
-                log.exception("page_failed", path=request.url.path)
-                problem = Problem(500, "internal", "This is our fault, and it was logged.")
+            problem = as_problem(error) or unforeseen(error, request.url.path)
             near = error.near if isinstance(error, AccountUnknown) else ()
             return _help(request, problem, getattr(request.state, "visit", None), near)
 
