@@ -15,8 +15,8 @@ from asyncpg import Record
 from pydantic import BaseModel
 
 from ingest_webhooks.queries import connections
-from ingest_webhooks.shapes import Source
 from ingest_webhooks.sources import CONNECTABLE, SOURCES
+from ingest_webhooks.sources.source import Source
 from milepost_runtime.database import STORE_TROUBLE, Pool
 from milepost_runtime.ids import new_id
 from milepost_runtime.secrets import SealBroken, Vault

@@ -4,11 +4,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
 
+from ingest_webhooks.rules import Rule
 from milepost_contracts.events import NAME_LENGTH
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,6 +32,14 @@ class AmbiguousHeader(Exception):
     """A header that decides about authenticity came twice."""
 
 
+class NotHere(Exception):
+    """There is no door at this address: an unsigned source was called without its secret path segment."""
+
+
+class WrongOrganisation(Exception):
+    """The request speaks for another organisation than the connection was made for."""
+
+
 class Broken(Exception):
     """This element cannot be understood; its neighbours can."""
 
@@ -39,7 +48,8 @@ class Broken(Exception):
 class Received:
     """A request as it came over the wire; header names are lower case, `body` is untouched.
 
-    `uri` is scheme, host, path and query as the provider was told to call them; `named` is the headers by name.
+    `uri` is scheme, host, path and query as the provider was told to call them; `named` is the headers by name;
+    `token` is the segment of the path after the connection, empty without one.
     """
 
     method: str
@@ -47,6 +57,7 @@ class Received:
     headers: Sequence[tuple[bytes, bytes]]
     named: Mapping[bytes, bytes]
     body: bytes
+    token: bytes = b""
 
     def header(self, name: bytes) -> bytes | None:
         """Return the one value of a header, None without it; raises AmbiguousHeader when there are two."""
@@ -57,18 +68,43 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a source may know about a delivery beside its body."""
+    """What a source may know about a delivery beside its body; `headers` are the kept ones, in lower case."""
 
     received_at: datetime
     settings: BaseModel | None = None
     sender: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    mapping: Mapping[str, Rule] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that a provider says, before a mapping decides what it means to us.
+
+    `key` is 32 bytes that are equal for equal facts. `topic` is the provider's word for what happened, by which rules
+    are found (`invoice.payment_failed`, `company.seats`). `accounts` are references that it may belong to, the best
+    first; `opens` allows the first to become a new account. `subject` names the thing that it is about, as a reference
+    of ours. `value` is what changed, if one thing did. `fields` is the document, for templates and conditions.
+    `content` is a digest of what was said, so that the same id with other words is noticed; empty: never.
+    """
+
+    key: bytes
+    topic: str
+    at: datetime
+    accounts: tuple[str, ...]
+    subject: str = ""
+    value: Any = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    content: bytes = b""
+    opens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NormalEvent:
-    """One event in our words, not yet on an account: `reference` says where it belongs.
+    """One event in our words, not yet on an account: `reference` says where it belongs, else one of `fallbacks` does.
 
-    `opens` allows an unknown reference to become a new account. `key` is 32 bytes that are equal for equal facts.
+    `opens` allows an unknown reference to become a new account. `key` is 32 bytes that are equal for equal facts,
+    `content` a digest of what the sender said about it (empty: not watched).
     """
 
     key: bytes
@@ -82,6 +118,8 @@ class NormalEvent:
     value: float | None = None
     value_text: str | None = None
     properties: dict[str, Any] = field(default_factory=dict)
+    fallbacks: tuple[str, ...] = ()
+    content: bytes = b""
 
     @property
     def event_id(self) -> str:
@@ -139,37 +177,6 @@ class Normalised:
     faults: list[Fault] = field(default_factory=list)
     ignored: int = 0
     linked: int = 0
-
-
-class SourceSettings(BaseModel):
-    """A connection's settings for a source that has none."""
-
-    model_config = {"frozen": True, "extra": "forbid"}
-
-
-class Source(Protocol):
-    """A provider that we understand; both functions are pure."""
-
-    @property
-    def name(self) -> str:
-        """The word in the URL."""
-        ...
-
-    @property
-    def settings(self) -> type[BaseModel]:
-        """The shape of a connection's settings."""
-        ...
-
-    def verify(self, received: Received, secrets: Sequence[bytes], settings: BaseModel, now: float) -> None:
-        """Return if one of the secrets signed the request at about `now` (seconds).
-
-        Raises Refused or AmbiguousHeader.
-        """
-        ...
-
-    def normalise(self, body: bytes, context: Context) -> Normalised:
-        """Say what a body means; never raises for a body that merely is strange."""
-        ...
 
 
 def fact_key(*parts: str | int | None) -> bytes:

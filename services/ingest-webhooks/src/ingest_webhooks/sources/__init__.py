@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ingest_webhooks.shapes import Source
 from ingest_webhooks.sources.hubspot import Hubspot
 from ingest_webhooks.sources.plain import Plain
+from ingest_webhooks.sources.source import Source
 
-SOURCES: Mapping[str, Source] = MappingProxyType({source.name: source for source in (Hubspot(), Plain())})
+_ALL: tuple[type[Source], ...] = (
+    Hubspot,
+    Plain,
+)
+
+SOURCES: Mapping[str, Source] = MappingProxyType({kind.name: kind() for kind in _ALL})
 
 # The sources that a connection can be made for; plain events come by API key.
 CONNECTABLE = tuple(name for name in SOURCES if name != "plain")

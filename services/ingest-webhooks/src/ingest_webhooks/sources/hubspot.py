@@ -22,6 +22,7 @@ from ingest_webhooks.sources import hubspot_signature
 from ingest_webhooks.sources.hubspot_change import Change, kind_of, number_of, read_change, text_of
 from ingest_webhooks.sources.hubspot_rules import HubspotSettings, Rule, instant_of, read_value, rule_for
 from ingest_webhooks.sources.reading import BadBody, read_json
+from ingest_webhooks.sources.source import Source
 
 HIDDEN_VALUE = "REDACTED"
 # A company's domain becomes a way to find the account, unless half the world shares it.
@@ -33,11 +34,12 @@ SHARED_DOMAINS = frozenset(
 )
 
 
-class Hubspot:
+class Hubspot(Source):
     """The source `hubspot`."""
 
     name = "hubspot"
-    settings: type[BaseModel] = HubspotSettings
+    title = "HubSpot"
+    settings = HubspotSettings
 
     def verify(self, received: Received, secrets: Sequence[bytes], settings: BaseModel, now: float) -> None:
         """Check signature v3 (v1 where allowed) over the raw bytes; raises Refused."""

@@ -13,23 +13,23 @@ from ingest_webhooks.shapes import (
     Normalised,
     Received,
     Refused,
-    SourceSettings,
     clean,
     fact_key,
     names_an_account,
     usable_instant,
 )
+from ingest_webhooks.sources.source import Source
 from milepost_contracts.events import PlainEvent
 
 # These name an account beyond doubt, so they may open one; a domain only hints at one.
 OPENING = ("external:", "hubspot:", "salesforce:")
 
 
-class Plain:
+class Plain(Source):
     """The source `plain`: verified events, kept as the JSON list that `pack` writes."""
 
     name = "plain"
-    settings: type[BaseModel] = SourceSettings
+    title = "Plain events"
 
     def verify(self, received: Received, secrets: Sequence[bytes], settings: BaseModel, now: float) -> None:
         """Plain events come with an API key to a route of their own, never to a webhook's."""

@@ -1,0 +1,101 @@
+"""What every source is: who may deliver, what a delivery says; no source's own word.
+
+A new source is one module with a subclass of `Source`, and one line in the registry.
+"""
+
+import base64
+import hmac
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from ingest_webhooks.rules import Rule
+from ingest_webhooks.shapes import Context, Normalised, NotHere, Received
+from ingest_webhooks.sources.reading import read_json
+
+NO_RULES: Mapping[str, Rule] = MappingProxyType({})
+
+
+class SourceSettings(BaseModel):
+    """A connection's settings for a source that has none."""
+
+    model_config = {"frozen": True, "extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a provider wants to hear: status, media type and body."""
+
+    status: int = 200
+    body: bytes = b""
+    media: bytes = b""
+
+
+ACCEPTED = Reply()
+
+
+class Source(ABC):
+    """A provider that we understand; every method is pure: it reads no clock and no store.
+
+    `media` are the media types that it delivers (empty: any). `kept_headers` are headers, in lower case, that are kept
+    with a delivery because `normalise` reads them; never one that authenticates. `rules` are its default mapping.
+    `secret_address` says that the address ends with a secret segment (`address_token`), because nothing is signed.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    settings: ClassVar[type[BaseModel]] = SourceSettings
+    rules: ClassVar[Mapping[str, Rule]] = NO_RULES
+    media: ClassVar[frozenset[bytes]] = frozenset({b"application/json"})
+    kept_headers: ClassVar[frozenset[str]] = frozenset()
+    secret_address: ClassVar[bool] = False
+
+    @abstractmethod
+    def verify(self, received: Received, secrets: Sequence[bytes], settings: BaseModel, now: float) -> None:
+        """Return if one of the secrets vouches for the request at about `now` (seconds since 1970).
+
+        Raises Refused, AmbiguousHeader, NotHere (unsigned, and no secret path segment).
+        """
+
+    @abstractmethod
+    def normalise(self, body: bytes, context: Context) -> Normalised:
+        """Say what a body means; never raises for a body that merely is strange."""
+
+    def examine(self, received: Received, settings: BaseModel) -> int:
+        """Return how many elements an authentic body has; raises BadBody for what no healthy sender sends.
+
+        May raise WrongOrganisation.
+        """
+        document: Any = read_json(received.body)
+        return len(document) if isinstance(document, list) else 1
+
+    def identity(self, received: Received) -> bytes:
+        """Return what makes a delivery beside its body (a header that names it); equal for a repetition."""
+        return b""
+
+    def reply(self, received: Received) -> Reply:
+        """Return what the provider wants to hear when its delivery is kept."""
+        return ACCEPTED
+
+    def refusal(self, status: int, detail: str) -> Reply | None:
+        """Return a refusal in the provider's own words; None: a problem document."""
+        return None
+
+    def sign(self, received: Received, secret: bytes, now: float) -> Mapping[str, str]:
+        """Return the headers under which the provider would send this, for a test delivery of our own."""
+        return {}
+
+
+def address_token(secret: bytes) -> str:
+    """Return the secret path segment of an address: derived, so that an address in a log gives no signing secret."""
+    return base64.b32encode(hmac.digest(secret, b"milepost address 1", "sha256")[:20]).decode("ascii").lower()
+
+
+def require_address(received: Received, secrets: Sequence[bytes]) -> None:
+    """Return if the request came to the secret address of one of the secrets; raises NotHere."""
+    if not any(hmac.compare_digest(address_token(secret).encode("ascii"), received.token) for secret in secrets):
+        raise NotHere
