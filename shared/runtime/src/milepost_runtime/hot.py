@@ -3,7 +3,6 @@
 A hot route is documented in the FastAPI application like any other; only its requests take the short way.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -113,45 +112,32 @@ def header_text(headers: Headers, name: bytes) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
-async def read_body(scope: Scope, receive: Receive, *, limit: int, seconds: float = 15.0) -> bytes:
-    """Return the whole body, at most `limit` bytes, within `seconds`.
+async def read_body(scope: Scope, receive: Receive, *, limit: int) -> bytes:
+    """Return the whole body, at most `limit` bytes; the connection's own clock ends what comes too slowly.
 
-    Raises Problem 413 (before reading when the length is declared), 408 for slow senders, 400 for a body cut short.
+    Raises Problem 413 (before reading when the length is declared), 400 for a body cut short.
     """
     declared = header(scope["headers"], b"content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
-    message = await _next(receive, seconds)
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False) and len(body) <= limit:
-        return body
-    return await _read_on(body, receive, limit, time.monotonic() + seconds)
-
-
-async def _read_on(first: bytes, receive: Receive, limit: int, until: float) -> bytes:
-    parts, size, more = [first], len(first), True
+    parts: list[bytes] = []
+    size, more = 0, True
     while more and size <= limit:
-        message = await _next(receive, until - time.monotonic())
-        part = message.get("body", b"")
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _CUT_SHORT
+        part: bytes = message.get("body", b"")
+        more = message.get("more_body", False)
+        if not parts and not more and len(part) <= limit:
+            return part
         parts.append(part)
         size += len(part)
-        more = message.get("more_body", False)
     if size > limit:
         raise _too_large(limit)
     return b"".join(parts)
 
 
-async def _next(receive: Receive, seconds: float) -> Any:
-    try:
-        async with asyncio.timeout(seconds):
-            message = await receive()
-    except TimeoutError:
-        raise Problem(
-            408, "request_timeout", "The body did not arrive in time.", headers={"Connection": "close"}
-        ) from None
-    if message["type"] == "http.disconnect":
-        raise Problem(400, "bad_framing", "The connection ended before the body did.", headers={"Connection": "close"})
-    return message
+_CUT_SHORT = Problem(400, "bad_framing", "The connection ended before the body did.", headers={"Connection": "close"})
 
 
 def _too_large(limit: int) -> Problem:

@@ -30,8 +30,10 @@ TITLES = {
     412: "Changed meanwhile",
     413: "Body too large",
     415: "Media type not supported",
+    421: "Misdirected",
     422: "Not valid",
     429: "Too many requests",
+    431: "Head too large",
     500: "Something broke here",
     503: "Not available just now",
 }

@@ -70,10 +70,16 @@ class RuntimeSettings(BaseModel):
     secret_key: SecretStr = SecretStr(DEVELOPMENT_SECRET)
     run_id: str = ""
     host: str = "127.0.0.1"
+    allowed_hosts: str = Field(default="", max_length=2_000)
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     failpoints: str = ""
     database_pool_size: int = Field(default=5, ge=1, le=100)
+
+    @property
+    def answered_hosts(self) -> frozenset[str]:
+        """The names that requests may ask for, in lower case; empty: any."""
+        return frozenset(name for part in self.allowed_hosts.split(",") if (name := part.strip().lower()))
 
 
 S = TypeVar("S", bound=RuntimeSettings)

@@ -3,7 +3,7 @@
 import contextlib
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from logging import getLogger
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +23,7 @@ from milepost_runtime.metrics import HTTP_SECONDS
 from milepost_runtime.problems import MEDIA_TYPE, Translate, install
 from milepost_runtime.reference import add_reference
 from milepost_runtime.settings import RuntimeSettings
+from milepost_runtime.wire import Manners, guarded
 
 log = structlog.get_logger()
 Lifespan = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]
@@ -165,10 +166,17 @@ class RequestContext:
                 HTTP_SECONDS.labels(template, scope["method"], status).observe(time.perf_counter() - started)
 
 
-def serve(service: str, settings: RuntimeSettings, app: Application, port: int) -> None:
+def serve(
+    service: str,
+    settings: RuntimeSettings,
+    app: Application,
+    port: int,
+    streams: Collection[tuple[bytes, bytes]] = (),
+) -> None:
     """Serve until SIGTERM or SIGINT; open requests get ten seconds to end.
 
-    Raises what the application's lifespan raised when it did not start.
+    `streams` are the beginnings and ends of paths whose bodies may last. Raises what the application's lifespan raised
+    when it did not start.
     """
     logging.configure(service, "web", settings)
     failpoints.arm(settings.failpoints)
@@ -176,7 +184,7 @@ def serve(service: str, settings: RuntimeSettings, app: Application, port: int) 
     # Why a start failed is told by whoever called us, once.
     getLogger("uvicorn.error").addFilter(lambda _record: not start.failed)
     try:
-        uvicorn.Server(_configuration(start, settings.host, port)).run()
+        uvicorn.Server(configuration(start, settings, port, streams)).run()
     except KeyboardInterrupt:
         return
     except SystemExit:
@@ -186,19 +194,22 @@ def serve(service: str, settings: RuntimeSettings, app: Application, port: int) 
         raise start.failure
 
 
-def _configuration(app: "_Start", host: str, port: int) -> uvicorn.Config:
+def configuration(
+    app: Application, settings: RuntimeSettings, port: int, streams: Collection[tuple[bytes, bytes]] = ()
+) -> uvicorn.Config:
+    """Return how every web process of the house listens."""
     return uvicorn.Config(
         app,
         interface="asgi3",
         lifespan="on",
-        host=host,
+        http=guarded(Manners(hosts=settings.answered_hosts, streams=streams)),
+        host=settings.host,
         port=port,
         log_config=None,
         access_log=False,
         server_header=False,
         # Forwarded addresses are believed from nobody: public addresses are settings.
         proxy_headers=False,
-        timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
         backlog=2048,
     )
