@@ -10,34 +10,24 @@ worker run meanwhile. Loopback only; ends by itself within 90 seconds.
 
 import argparse
 import asyncio
-import contextlib
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
-import httpx
-import psutil  # type: ignore[import-untyped]
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.house import Stores, answering, cpu, front_door, process, stores
 from benchmarks.load import Tally, fire
 from support.hubspot import Connection, change, signed
 
 from milepost_devstack.ports import next_free
-from milepost_devstack.schemas import SCHEMAS
-from milepost_devstack.stores import EmbeddedPostgres, EmbeddedValkey
-from milepost_runtime.keys import insert_key, new_key
-from milepost_runtime.migrations import upgrade_all
 
 LIMIT_S = 90.0
 
@@ -46,94 +36,22 @@ async def main() -> None:
     arguments = _arguments()
     async with asyncio.timeout(LIMIT_S):
         with tempfile.TemporaryDirectory(prefix="milepost-bench-") as folder:
-            async with _stores(Path(folder)) as stores:
-                await _measure(arguments, Path(folder), stores)
+            async with stores(Path(folder)) as where:
+                await _measure(arguments, Path(folder), where)
 
 
-@dataclass(frozen=True)
-class Stores:
-    """Where the stores are, and the process whose children do PostgreSQL's work."""
-
-    database_url: str
-    redis_url: str
-    postmaster: int
-
-
-@contextlib.asynccontextmanager
-async def _stores(folder: Path) -> AsyncIterator[Stores]:
-    postgres, valkey = EmbeddedPostgres(folder / "postgres"), EmbeddedValkey(folder / "valkey")
-    await postgres.start()
-    try:
-        await valkey.start()
-        await upgrade_all(postgres.url(), SCHEMAS)
-        assert postgres.child is not None
-        yield Stores(postgres.url(), valkey.url, postgres.child.pid)
-    finally:
-        await valkey.stop()
-        await postgres.stop()
-
-
-async def _measure(arguments: argparse.Namespace, folder: Path, stores: Stores) -> None:
-    port, other = next_free(18_101), next_free(18_201)
-    environ = os.environ | {
-        "MILEPOST_ENVIRONMENT": "development",
-        "MILEPOST_DATABASE_URL": stores.database_url,
-        "MILEPOST_REDIS_URL": stores.redis_url,
-        "MILEPOST_INGEST_PORT": str(port),
-        "MILEPOST_INGEST_WORKER_PORT": str(next_free(18_301)),
-        "MILEPOST_LOG_FORMAT": "json",
-    }
-    with contextlib.ExitStack() as stack:
-        web = stack.enter_context(_process(folder, environ, "-m", "ingest_webhooks.app"))
-        empty = stack.enter_context(
-            _process(folder, environ, str(Path(__file__).parent / "empty_route.py"), str(other))
-        )
-        if arguments.worker:
-            stack.enter_context(_process(folder, environ, "-m", "ingest_webhooks.worker"))
-        connection = await _connect(port, stores.database_url)
-        await _answering(other)
-        sides = {"front door": (port, [web.pid, stores.postmaster]), "empty route": (other, [empty.pid])}
-        results = await _rounds(arguments, sides, connection)
-        await _check(stores.database_url, sum(tally.statuses.get(200, 0) for tally, _ in results["front door"]))
+async def _measure(arguments: argparse.Namespace, folder: Path, where: Stores) -> None:
+    other = next_free(18_201)
+    script = str(Path(__file__).parent / "empty_route.py")
+    async with front_door(folder, where, worker=arguments.worker) as door:
+        with process(folder, dict(os.environ), script, str(other)) as empty:
+            made = await door.connect(source="hubspot", name="benchmark")
+            connection = Connection(made["webhook_url"], made["secret"])
+            await answering(other)
+            sides = {"front door": (door.port, [door.web, where.postmaster]), "empty route": (other, [empty.pid])}
+            results = await _rounds(arguments, sides, connection)
+            await _check(where.database_url, sum(tally.statuses.get(200, 0) for tally, _ in results["front door"]))
     _report(arguments, results)
-
-
-@contextlib.contextmanager
-def _process(folder: Path, environ: dict[str, str], *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-    with (folder / "processes.log").open("ab") as log:
-        process = subprocess.Popen([sys.executable, *arguments], env=environ, stdout=log, stderr=log)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(timeout=15)
-
-
-async def _answering(port: int) -> None:
-    until = time.monotonic() + 20
-    while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            await asyncio.sleep(0.05)
-        else:
-            writer.close()
-            return
-
-
-async def _connect(port: int, database_url: str) -> Connection:
-    key = new_key()
-    database = await asyncpg.connect(database_url)
-    await insert_key(database, "ingest", key, name="benchmark", scopes=["admin"], days=None)
-    await database.close()
-    await _answering(port)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
-        headers = {"Authorization": f"Bearer {key.text}"}
-        answer = await client.post("/connections", json={"source": "hubspot", "name": "benchmark"}, headers=headers)
-        made = answer.raise_for_status().json()
-    return Connection(made["webhook_url"], made["secret"])
 
 
 Results = dict[str, list[tuple[Tally, list[float]]]]
@@ -149,9 +67,9 @@ async def _rounds(
             port, pids = sides[name]
             path = "/empty" if name == "empty route" else connection.webhook_url.partition(f":{port}")[2]
             requests = [_request(connection, path, port) for _ in range(arguments.requests)]
-            before = [_cpu(pid) for pid in pids]
+            before = [cpu(pid) for pid in pids]
             tally = await fire(port, requests, arguments.connections)
-            results[name].append((tally, [_cpu(pid) - was for pid, was in zip(pids, before, strict=True)]))
+            results[name].append((tally, [cpu(pid) - was for pid, was in zip(pids, before, strict=True)]))
     return results
 
 
@@ -161,13 +79,6 @@ def _request(connection: Connection, path: str, port: int) -> bytes:
     headers = signed(connection, body) | {"Host": f"127.0.0.1:{port}", "Content-Length": str(len(body))}
     head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return head.encode() + b"\r\n" + body
-
-
-def _cpu(pid: int) -> float:
-    """Seconds of a process and its children so far (PostgreSQL works in children)."""
-    process = psutil.Process(pid)
-    times = [one.cpu_times() for one in (process, *process.children())]
-    return float(sum(one.user + one.system for one in times))
 
 
 async def _check(database_url: str, acknowledged: int) -> None:

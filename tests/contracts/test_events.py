@@ -25,6 +25,14 @@ STORED = {
 }
 
 
+CORRECTION = STORED | {"id": 9, "event_id": "0a1b", "type": "ticket.escalated", "supersedes": STORED["event_id"]}
+
+
+def test_a_stored_correction_names_the_row_in_whose_place_it_counts() -> None:
+    assert EventRow.model_validate(CORRECTION).supersedes == STORED["event_id"]
+    assert EventRow.model_validate(STORED).supersedes is None
+
+
 def test_a_stored_row_of_the_first_version_is_read() -> None:
     row = EventRow.model_validate(STORED)
     assert (row.item, row.properties, row.correlation_id) == (

@@ -20,6 +20,8 @@ FILLED_IN = {
     "MILEPOST_DEMO": "auto",
     "MILEPOST_POSTGRES_BIN": "",
     "MILEPOST_VALKEY_BIN": "",
+    "MILEPOST_INGEST_URL": "",
+    "MILEPOST_API_KEY": "",
 }
 
 

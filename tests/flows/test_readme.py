@@ -40,6 +40,6 @@ async def test_the_first_webhook_ends_as_the_first_explained_score(
 
     assert done.returncode == 0, done.stderr
     assert "HTTP/1.1 200" in done.stdout
-    assert '{"accepted":1,"duplicates":0}' in done.stdout
+    assert '{"accepted":1,"duplicates":0,"conflicts":0}' in done.stdout
     assert "of the plan that is due is reached" in done.stdout
     assert "urgent tickets open: 1" in done.stdout

@@ -1,4 +1,8 @@
-"""Claims about the books: they balance whatever was delivered, and notice what was lost."""
+"""Claims about the books: they balance whatever was delivered, at every moment, and notice what was lost."""
+
+import asyncio
+import itertools
+from typing import Any
 
 from .conftest import Bench, batch, change, linked
 
@@ -51,3 +55,58 @@ async def test_the_books_notice_an_event_that_is_a_row_nowhere(bench: Bench) -> 
     assert (whole["balanced"], next(one["events"]["missing"] for one in whole["sources"])) == (True, 0)
     assert short["balanced"] is False
     assert {one["source"]: one["events"]["missing"] for one in short["sources"]}["hubspot"] == 2
+
+
+async def test_the_books_notice_a_delivery_that_was_accepted_and_is_gone(bench: Bench) -> None:
+    await bench.deliver(batch(change("company.creation", 83, 1), change("company.creation", 83, 2)))
+    await bench.relay()
+    whole = await _hubspot(bench)
+    newest = await bench.pool.fetchval("select id from ingest.delivery order by id desc limit 1")
+    row = await bench.pool.fetchrow("delete from ingest.delivery where id = $1 returning *", newest)
+    short = await _hubspot(bench)
+    # So that the books of the claims after this one are whole again.
+    names = ", ".join(row.keys())
+    marks = ", ".join(f"${place}" for place in range(1, len(row) + 1))
+    await bench.pool.execute(f"insert into ingest.delivery ({names}) values ({marks})", *row.values())
+
+    assert (whole["balanced"], whole["missing"]) == (True, 0)
+    assert (short["balanced"], short["missing"], short["events"]["balanced"]) == (False, 1, False)
+    assert short["accepted"] == whole["accepted"]
+    assert (await _hubspot(bench))["balanced"]
+
+
+async def test_the_books_balance_at_every_moment_of_a_busy_time(bench: Bench) -> None:
+    over = asyncio.Event()
+    numbers = itertools.count()
+
+    async def load() -> None:
+        while not over.is_set():
+            portal = 8_400 + next(numbers) % 40
+            elements = [change("company.creation", portal, 1), change("ticket.creation", portal, 2), {"broken": True}]
+            await bench.deliver(batch(*elements[: 1 + portal % 3]))
+            event = {"id": str(next(numbers)), "type": "x.y", "account": f"external:{portal}"}
+            await bench.client.post("/events", json=event | {"occurred_at": "2026-01-01T00:00:00Z"})
+
+    async def work() -> None:
+        while not over.is_set():
+            await bench.relay()
+            await asyncio.sleep(0)
+
+    busy = [asyncio.create_task(one) for one in (load(), load(), load(), work(), work())]
+    asked: list[dict[str, Any]] = []
+    for _ in range(200):
+        asked.append((await bench.client.get("/books")).raise_for_status().json())
+    over.set()
+    await asyncio.gather(*busy)
+    unbalanced = [one for one in asked if not one["balanced"]]
+    totals = [sum(source["accepted"] for source in one["sources"]) for one in asked]
+
+    assert unbalanced == []
+    assert totals == sorted(totals)
+    assert totals[-1] > totals[0]
+    assert any(source["waiting"] for one in asked for source in one["sources"])
+
+
+async def _hubspot(bench: Bench) -> dict[str, Any]:
+    books = (await bench.client.get("/books")).json()
+    return {str(one["source"]): one for one in books["sources"]}["hubspot"]

@@ -1,6 +1,6 @@
 """Claims about connections: secrets are shown once, rotate with overlap, and settings must make sense."""
 
-from .conftest import Bench, batch, change
+from .conftest import Bench, batch, change, linked, prop
 
 
 async def test_a_made_up_secret_is_shown_once_and_works(bench: Bench) -> None:
@@ -45,24 +45,12 @@ async def test_during_a_rotation_both_secrets_pass_and_afterwards_only_the_new_o
 
 
 async def test_settings_that_the_source_does_not_know_are_422_with_a_pointer(bench: Bench) -> None:
-    body = {"source": "hubspot", "name": "x", "settings": {"allow_v2": True, "properties": {"company.a": {}}}}
+    body = {"source": "hubspot", "name": "x", "settings": {"allow_v2": True, "closed_stages": 4}}
     answer = await bench.client.post("/connections", json=body)
     pointers = {error["pointer"] for error in answer.json()["errors"]}
 
     assert answer.status_code == 422
-    assert pointers == {"/settings/allow_v2", "/settings/properties/company.a"}
-
-
-async def test_a_rule_for_what_only_milepost_tells_is_422_with_a_pointer(bench: Bench) -> None:
-    made = await bench.connect()
-    settings = {"properties": {"company.a": {"type": "account.merged", "value": "{value}"}}}
-    answers = (
-        await bench.client.post("/connections", json={"source": "hubspot", "name": "x", "settings": settings}),
-        await bench.client.patch(f"/connections/{made['id']}", json={"settings": settings}),
-    )
-    for answer in answers:
-        pointers = [error["pointer"] for error in answer.json()["errors"]]
-        assert (answer.status_code, pointers) == (422, ["/settings/properties/company.a/type"])
+    assert pointers == {"/settings/allow_v2", "/settings/closed_stages"}
 
 
 async def test_an_unknown_source_is_422(bench: Bench) -> None:
@@ -73,13 +61,11 @@ async def test_an_unknown_source_is_422(bench: Bench) -> None:
 async def test_changed_settings_count_for_the_next_delivery(bench: Bench) -> None:
     made = await bench.connect()
     own = Bench(bench.app, bench.client, bench.pool, bench.service, made)
-    rules = {"properties": {"company.tier": {"attribute": "segment"}}}
-    await bench.client.patch(f"/connections/{made['id']}", json={"settings": rules})
-    element = change("company.propertyChange", 54, 1, propertyName="tier", propertyValue="smb")
-    await own.deliver(batch(element))
+    await bench.client.patch(f"/connections/{made['id']}", json={"settings": {"closed_stages": ["done"]}})
+    await own.deliver(batch(linked("ticket", 54, 2, 1), prop("ticket", 54, 2, "hs_pipeline_stage", "done")))
     await bench.relay()
 
-    assert [row["properties"] for row in await bench.events("hubspot:54:1")] == [{"segment": "smb"}]
+    assert [row["type"] for row in await bench.events("hubspot:54:1")] == ["ticket.resolved"]
 
 
 async def test_only_administrators_touch_connections(bench: Bench) -> None:

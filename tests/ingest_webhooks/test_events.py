@@ -27,10 +27,10 @@ async def post(bench: Bench, body: Any) -> tuple[int, dict[str, Any]]:
 
 
 async def test_one_event_or_many_are_accepted_and_repetition_is_counted(bench: Bench) -> None:
-    assert await post(bench, event(1)) == (202, {"accepted": 1, "duplicates": 0})
-    assert await post(bench, [event(1), event(2), event(2), event(3)]) == (202, {"accepted": 2, "duplicates": 2})
-    assert await post(bench, [event(1), event(2), event(3)]) == (202, {"accepted": 0, "duplicates": 3})
-    assert await post(bench, []) == (202, {"accepted": 0, "duplicates": 0})
+    assert await post(bench, event(1)) == (202, {"accepted": 1, "duplicates": 0, "conflicts": 0})
+    assert await post(bench, [event(1), event(2), event(2), event(3)]) == (202, {"accepted": 2, "duplicates": 2, "conflicts": 0})
+    assert await post(bench, [event(1), event(2), event(3)]) == (202, {"accepted": 0, "duplicates": 3, "conflicts": 0})
+    assert await post(bench, []) == (202, {"accepted": 0, "duplicates": 0, "conflicts": 0})
     await bench.relay()
     assert len(await bench.events("external:acme")) == 3
 
@@ -109,7 +109,7 @@ async def test_a_body_that_is_no_event_is_refused(bench: Bench, body: bytes, sta
 async def test_a_thousand_events_pass_and_one_more_does_not(bench: Bench) -> None:
     body = [event(1_000 + number, "external:many") for number in range(1_001)]
     assert (await post(bench, body))[0] == 422
-    assert await post(bench, body[:1_000]) == (202, {"accepted": 1_000, "duplicates": 0})
+    assert await post(bench, body[:1_000]) == (202, {"accepted": 1_000, "duplicates": 0, "conflicts": 0})
 
 
 async def test_events_need_the_scope_ingest(bench: Bench, ingest_pool: Pool) -> None:
@@ -164,7 +164,7 @@ async def test_keys_of_one_name_share_one_space_of_ids_and_the_reference_says_so
         answers.append((await bench.client.post("/events", json=event(240), headers=header)).json())
     document = (await bench.client.get("/openapi.json")).json()
 
-    assert answers == [{"accepted": 1, "duplicates": 0}, {"accepted": 0, "duplicates": 1}]
+    assert answers == [{"accepted": 1, "duplicates": 0, "conflicts": 0}, {"accepted": 0, "duplicates": 1, "conflicts": 0}]
     described = " ".join(document["paths"]["/events"]["post"]["description"].split())
     assert "Keys of one name are one sender and share one space of ids" in described
 
@@ -190,7 +190,7 @@ async def test_two_senders_may_use_the_same_id(bench: Bench, ingest_pool: Pool) 
     await post(bench, event(400, "external:both"))
     header = {"authorization": f"Bearer {key.text}"}
     answer = await bench.client.post("/events", json=event(400, "external:both"), headers=header)
-    assert answer.json() == {"accepted": 1, "duplicates": 0}
+    assert answer.json() == {"accepted": 1, "duplicates": 0, "conflicts": 0}
 
 
 async def test_an_event_from_the_future_is_drawn_back_to_five_minutes_and_keeps_its_own_word(bench: Bench) -> None:

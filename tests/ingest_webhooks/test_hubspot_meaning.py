@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
-from ingest_webhooks.shapes import Context, Link, Merge, NormalEvent, Normalised
-from ingest_webhooks.sources.hubspot import Hubspot
-from ingest_webhooks.sources.hubspot_rules import HubspotSettings
+from ingest_webhooks.rules import MappingDocument
+from ingest_webhooks.shapes import Context, NormalEvent, Normalised
+from ingest_webhooks.sources.hubspot import Hubspot, HubspotSettings
 
 SAMPLES = Path(__file__).parent / "samples/hubspot"
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -22,9 +21,14 @@ def change(subscription: str, number: int = 7, **more: Any) -> dict[str, Any]:
     return base | {"subscriptionType": subscription, "attemptNumber": 0, "subscriptionId": 5} | more
 
 
-def said(*elements: Any, **settings: Any) -> Normalised:
-    body = json.dumps(list(elements)).encode()
-    return Hubspot().normalise(body, Context(NOW, HubspotSettings.model_validate(settings)))
+def said(*elements: Any, mapping: dict[str, Any] | None = None, **settings: Any) -> Normalised:
+    return of_body(json.dumps(list(elements)).encode(), mapping, **settings)
+
+
+def of_body(body: bytes, mapping: dict[str, Any] | None = None, **settings: Any) -> Normalised:
+    rules = MappingDocument.model_validate({"rules": mapping or {}}).rules
+    context = Context(NOW, HubspotSettings.model_validate(settings), mapping=rules)
+    return Hubspot().normalise(body, context)
 
 
 def only(*elements: Any, **settings: Any) -> NormalEvent:
@@ -111,43 +115,10 @@ def test_people_join_leave_and_change_their_role() -> None:
     assert (role.type, role.actor, role.role) == ("stakeholder.role_changed", "hubspot:33:contact:7", "admin")
 
 
-@pytest.mark.parametrize(
-    "element",
-    [
-        change("ticket.associationChange", associationType="TICKET_TO_COMPANY", fromObjectId=7, toObjectId=9),
-        change("company.associationChange", 9, associationType="COMPANY_TO_TICKET", fromObjectId=9, toObjectId=7),
-        change(
-            "object.associationChange",
-            objectTypeId="0-5",
-            fromObjectTypeId="0-5",
-            toObjectTypeId="0-2",
-            fromObjectId=7,
-            toObjectId=9,
-        ),
-    ],
-)
-def test_an_association_means_the_same_link_from_either_side(element: dict[str, Any]) -> None:
-    found = said(element)
-    assert found.links == [Link("hubspot:33:ticket:7", "hubspot:33:9", AT)]
-    assert (found.linked, found.ignored, found.events) == (1, 0, [])
-
-
 def test_generic_object_subscriptions_mean_the_same_as_the_classic_ones() -> None:
     generic = only(change("object.creation", objectTypeId="0-2"))
     assert (generic.type, generic.reference) == ("account.updated", "hubspot:33:7")
     assert said(change("object.creation", objectTypeId="2-771")).ignored == 1
-
-
-def test_a_merge_names_every_company_that_is_gone() -> None:
-    found = said(change("company.merge", 5, primaryObjectId=5, mergedObjectIds=[6, 7], newObjectId=None))
-    assert found.merges == [Merge("hubspot:33:5", ("hubspot:33:6", "hubspot:33:7"), AT)]
-    renewed = said(change("company.merge", 5, primaryObjectId=5, mergedObjectIds=[6], newObjectId=8))
-    assert renewed.merges == [Merge("hubspot:33:8", ("hubspot:33:5", "hubspot:33:6"), AT)]
-
-
-def test_a_domain_becomes_a_name_of_the_account_unless_half_the_world_shares_it() -> None:
-    assert said(prop("company", "domain", "www.Acme.com")).links == [Link("domain:acme.com", "hubspot:33:7", AT)]
-    assert said(prop("company", "domain", "gmail.com")).links == []
 
 
 def test_the_echo_of_our_own_writes_is_left_alone() -> None:
@@ -156,16 +127,16 @@ def test_the_echo_of_our_own_writes_is_left_alone() -> None:
     assert said(echo, app_id=23).events != []
 
 
-def test_settings_give_a_property_another_meaning() -> None:
+def test_a_mapping_gives_a_property_another_meaning() -> None:
     rules = {
         "company.tier": {"attribute": "segment", "translate": {"t1": "enterprise"}},
         "deal.dealstage": {"when": {"closedlost": {"type": "churned"}, "*": {"ignore": True}}},
         "company.nps": {"type": "survey.answered", "reads": "number", "value": "{value}", "item": "{property}"},
     }
-    assert only(prop("company", "tier", "T1"), properties=rules).properties == {"segment": "enterprise"}
-    assert only(prop("deal", "dealstage", "closedlost"), properties=rules).type == "churned"
-    assert said(prop("deal", "dealstage", "qualified"), properties=rules).ignored == 1
-    survey = only(prop("company", "nps", "9"), properties=rules)
+    assert only(prop("company", "tier", "T1"), mapping=rules).properties == {"segment": "enterprise"}
+    assert only(prop("deal", "dealstage", "closedlost"), mapping=rules).type == "churned"
+    assert said(prop("deal", "dealstage", "qualified"), mapping=rules).ignored == 1
+    survey = only(prop("company", "nps", "9"), mapping=rules)
     assert (survey.type, survey.value, survey.item) == ("survey.answered", 9.0, "nps")
 
 
@@ -178,32 +149,11 @@ def test_a_name_of_255_characters_is_one_and_a_template_may_not_fill_to_more() -
         "company.d": {"type": "a.b", "value": "{value}", "properties": {"p": "{value}"}},
     }
     assert only(prop("company", "n" * 255, "x")).properties == {"n" * 255: "x"}
-    assert only(prop("company", "n" * 251, "x"), properties=rules).properties == {f"crm_{'n' * 251}": "x"}
-    assert only(prop("company", "d", "v" * 9_000), properties=rules).value_text == "v" * 4096
+    assert only(prop("company", "n" * 251, "x"), mapping=rules).properties == {f"crm_{'n' * 251}": "x"}
+    assert only(prop("company", "d", "v" * 9_000), mapping=rules).value_text == "v" * 4096
     for name, value in (("n" * 252, "x"), ("a", "v" * 254), ("b", "v" * 254), ("c", "v" * 254)):
-        found = said(prop("company", name, value), properties=rules)
+        found = said(prop("company", name, value), mapping=rules)
         assert (found.events, [fault.position for fault in found.faults]) == ([], [0])
-
-
-@pytest.mark.parametrize(
-    "rules",
-    [
-        {"company.x": {"type": "account.linked", "value": "{value}"}},
-        {"company.x": {"when": {"*": {"type": "account.merged", "value": "{value}"}}}},
-    ],
-)
-def test_no_rule_may_tell_what_only_milepost_tells(rules: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match="told by Milepost alone"):
-        HubspotSettings.model_validate({"properties": rules})
-
-
-@pytest.mark.parametrize(
-    "rules",
-    [{"company.x": {}}, {"company.x": {"attribute": "a", "type": "b"}}, {"invoice.x": {"attribute": "a"}}, {"x": {}}],
-)
-def test_settings_that_say_nothing_or_two_things_are_refused(rules: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        HubspotSettings.model_validate({"properties": rules})
 
 
 def test_an_event_from_the_future_is_drawn_back_and_says_so() -> None:
@@ -286,3 +236,25 @@ def test_every_captured_batch_is_understood(name: str, types: list[str], ignored
     found = Hubspot().normalise((SAMPLES / f"{name}.json").read_bytes(), Context(NOW))
     assert [event.type for event in found.events] == types
     assert (found.ignored, found.faults) == (ignored, [])
+
+
+def test_an_element_without_an_id_of_its_own_is_a_fault() -> None:
+    for odd in (None, "", {"a": 1}, True, "x" * 256):
+        assert [fault.position for fault in said(change("company.creation", eventId=odd)).faults] == [0]
+    assert only(change("company.creation", eventId="as-text")).type == "account.updated"
+
+
+def test_what_happens_to_an_object_is_of_interest_by_name_only() -> None:
+    unknown = change("company.frobnication")
+    assert (said(unknown).events, said(unknown).ignored) == ([], 1)
+    mapped = {"company.frobnication": {"type": "scope.concern_raised"}}
+    assert only(unknown, mapping=mapped).type == "scope.concern_raised"
+    property_of_that_name = prop("company", "creation", "2026")
+    assert only(property_of_that_name).properties == {"propertyChange.creation": "2026"}
+
+
+def test_custom_objects_mean_what_a_mapping_says() -> None:
+    element = change("object.propertyChange", objectTypeId="2-771", propertyName="stage", propertyValue="live")
+    assert said(element).ignored == 1
+    event = only(element, mapping={"2-771.stage": {"type": "milestone.completed", "item": "{value}"}})
+    assert (event.item, event.reference) == ("live", "hubspot:33:2-771:7")

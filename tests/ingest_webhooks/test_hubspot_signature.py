@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from ingest_webhooks.shapes import AmbiguousHeader, Received, Refused
-from ingest_webhooks.sources.hubspot_signature import decode_uri, signature_v1, signature_v3, verify
+from ingest_webhooks.shapes import AmbiguousHeader, NotHere, Received, Refused
+from ingest_webhooks.sources.hubspot import Hubspot, HubspotSettings
+from ingest_webhooks.sources.hubspot_signature import decode_uri, signature_v1, signature_v2, signature_v3, verify
+from ingest_webhooks.sources.source import address_token
 
 VECTORS = json.loads((Path(__file__).parent / "samples/hubspot/signature-vectors.json").read_text())
 SECRET = VECTORS["client_secret"].encode()
@@ -43,6 +45,54 @@ def test_the_published_vector_of_version_3_passes() -> None:
 @pytest.mark.parametrize("vector", [one for one in VECTORS["vectors"] if one["version"] == "v1"])
 def test_the_published_vectors_of_version_1_hold(vector: dict[str, str]) -> None:
     assert signature_v1(SECRET, vector["body"].encode()).decode() == vector["expected"]
+
+
+@pytest.mark.parametrize("vector", [one for one in VECTORS["vectors"] if one["version"] == "v2"])
+def test_the_published_vectors_of_version_2_hold(vector: dict[str, str]) -> None:
+    body = vector["body"].encode()
+    assert signature_v2(SECRET, vector["method"], vector["uri"], body).decode() == vector["expected"]
+    request = older("v2", vector["expected"].encode(), method=vector["method"], uri=vector["uri"], body=body)
+    verify(request, [b"the newer one", SECRET], allow_v1=False, now=NOW)
+
+
+def older(version: str, signature: bytes, **more: Any) -> Received:
+    """A request that carries an older signature only."""
+    headers: dict[bytes, bytes | None] = {
+        b"x-hubspot-signature-v3": None,
+        b"x-hubspot-signature": signature,
+        b"x-hubspot-signature-version": version.encode(),
+    }
+    return received(headers=headers, **more)
+
+
+@pytest.mark.parametrize("more", [{"body": b"{}"}, {"method": "PUT"}, {"uri": V3["uri"] + "?a"}])
+def test_version_2_covers_method_address_and_body(more: dict[str, Any]) -> None:
+    right = signature_v2(SECRET, "POST", V3["uri"], V3["body"].encode())
+    verify(older("v2", right), [SECRET], allow_v1=False, now=NOW)
+    assert code_of(older("v2", right, **more)) == "signature_invalid"
+    assert code_of(older("v1", right), allow_v1=True) == "signature_invalid"
+
+
+def test_without_a_signature_only_the_secret_address_of_a_live_secret_passes() -> None:
+    none: dict[bytes, bytes | None] = {b"x-hubspot-signature-v3": None}
+    token = address_token(SECRET).encode()
+    verify(received(headers=none, token=token), [b"the newer one", SECRET], allow_v1=False, now=NOW)
+    with pytest.raises(NotHere):
+        verify(received(headers=none, token=token), [b"the newer one"], allow_v1=False, now=NOW)
+
+
+@pytest.mark.parametrize("header", [b"x-hubspot-signature-v3", b"x-hubspot-signature"])
+def test_the_secret_address_excuses_no_wrong_signature(header: bytes) -> None:
+    wrong: dict[bytes, bytes | None] = {b"x-hubspot-signature-v3": None, header: b"wrong"}
+    token = address_token(SECRET).encode()
+    assert code_of(received(headers=wrong, token=token)) == "signature_invalid"
+
+
+def test_a_test_delivery_of_ours_is_signed_as_hubspot_signs() -> None:
+    request = received(headers={b"x-hubspot-signature-v3": None, b"x-hubspot-request-timestamp": None})
+    signed = {name.lower().encode(): value.encode() for name, value in Hubspot().sign(request, SECRET, NOW).items()}
+    assert signed[b"x-hubspot-signature-v3"].decode() == V3["expected"]
+    Hubspot().verify(received(headers=signed), [SECRET], HubspotSettings(), NOW)
 
 
 def test_either_of_two_live_secrets_passes() -> None:

@@ -96,6 +96,27 @@ async def test_each_delivery_leaves_one_log_line_with_its_ids_and_without_its_bo
     assert "Hidden" not in text
 
 
+async def test_a_secret_segment_is_in_no_log_line_and_no_figure(over_socket: Bench, process: Running) -> None:
+    secret_path = over_socket.connection["secret_webhook_url"].partition("://")[2].partition("/")[2]
+    token = secret_path.rpartition("/")[2]
+    wrong = "w" * 32
+    headers = {"content-type": "application/json"}
+    body = batch(change("company.creation", 97, 1))
+    answers = [
+        await over_socket.client.post(f"/{secret_path}", content=body, headers=headers),
+        await over_socket.client.post(f"{over_socket.path}/{wrong}", content=body, headers=headers),
+        await over_socket.client.post(f"/{secret_path}", content=b"no json", headers=headers),
+        await over_socket.client.options(f"/{secret_path}"),
+        await over_socket.client.get(f"/{secret_path}"),
+    ]
+    said = process.log.read_text() + (await over_socket.client.get("/metrics")).text
+
+    assert [answer.status_code for answer in answers] == [200, 404, 400, 405, 405]
+    assert token not in said
+    assert wrong not in said
+    assert "/webhooks/{source}/{connection}/{token}" in said
+
+
 async def test_two_requests_in_one_packet_are_both_answered(over_socket: Bench, process: Running) -> None:
     raw = b""
     for number in range(2):

@@ -21,8 +21,10 @@ async def test_every_captured_body_is_answered_200_and_the_same_again_changes_no
     again = await bench.deliver(body)
     await bench.relay()
 
-    assert (first.status_code, first.content) == (200, b"")
-    assert (again.status_code, again.content) == (200, b"")
+    # The call of a custom action waits for a word; anything else gets an empty answer.
+    expected = b'{"outputFields":{"hs_execution_state":"SUCCESS"}}' if "action" in name else b""
+    assert (first.status_code, first.content) == (200, expected)
+    assert (again.status_code, again.content) == (200, expected)
     assert await bench.counts() == before
 
 

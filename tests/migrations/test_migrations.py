@@ -14,7 +14,7 @@ from support.stores import Databases
 
 from milepost_devstack.schemas import SCHEMAS
 from milepost_runtime.database import Schema, SchemaTooOld, head_revision, open_pool, require_schema
-from milepost_runtime.migrations import configuration, engine, upgrade_all
+from milepost_runtime.migrations import configuration, engine, names_of, upgrade_all
 
 ROOMS = [pytest.param(schema, id=schema.name) for schema in SCHEMAS]
 
@@ -26,7 +26,7 @@ async def test_migrating_from_nothing_to_head_equals_the_tables(database_url: st
     def compare(connection: sa.Connection) -> list[Any]:
         options = {
             "include_schemas": True,
-            "include_name": lambda name, kind, _parents: name == schema.name if kind == "schema" else True,
+            "include_name": names_of(connection, schema),
             "include_object": lambda _object, name, _kind, _reflected, _to: name != "alembic_version",
             "compare_type": True,
             "compare_server_default": True,
@@ -102,3 +102,25 @@ async def test_a_process_refuses_to_start_on_an_old_schema(databases: Databases)
         await pool.execute("update alembic_version set version_num = '0000'")
         with pytest.raises(SchemaTooOld, match="run `milepost migrate`"):
             await require_schema(pool, schema)
+
+
+async def test_a_connection_waits_for_its_commits_whatever_the_database_says(databases: Databases) -> None:
+    url = await databases.clone()
+    schema = SCHEMAS[0]
+    async with await open_pool(url, schema, process="test") as pool:
+        name = await pool.fetchval("select current_database()")
+    owner = await asyncpg.connect(url)
+    await owner.execute(f'alter database "{name}" set synchronous_commit = off')
+    await owner.close()
+
+    async with await open_pool(url, schema, process="test") as pool:
+        await require_schema(pool, schema)
+        assert await pool.fetchval("show synchronous_commit") == "on"
+
+
+async def test_a_process_refuses_connections_that_do_not_wait_for_their_commits(databases: Databases) -> None:
+    url = await databases.clone()
+    # As through a pooler that forgets what a connection asks for when it begins.
+    async with asyncpg.create_pool(url, min_size=1, server_settings={"synchronous_commit": "off"}) as pool:
+        with pytest.raises(SchemaTooOld, match="synchronous_commit=off"):
+            await require_schema(pool, SCHEMAS[0])

@@ -33,8 +33,10 @@ types = st.sampled_from(
 
 
 @st.composite
-def told_events(draw: st.DrawFn) -> dict[str, Any]:
+def told_events(draw: st.DrawFn, told_after: int | None = None) -> dict[str, Any]:
     at, delay = draw(steps), draw(delays)
+    if told_after is not None:
+        delay = told_after
     event: dict[str, Any] = {"t": at, "type": draw(types)}
     if delay is not None:
         event["recorded_at"] = at + timedelta(hours=delay)
@@ -48,6 +50,23 @@ def told_events(draw: st.DrawFn) -> dict[str, Any]:
     if code % 3:
         event["properties"] = {"plan": ["pro", 3, True, 0.5, None][code % 5]}
     return event
+
+
+@st.composite
+def told_versions(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """An event, and perhaps what was told later in its place: another event, or that it was none."""
+    versions, delay = [draw(told_events(told_after=0))], 0
+    for _ in range(draw(st.integers(0, 2))):
+        delay += draw(st.sampled_from([6, 24, 90]))
+        versions.append(draw(told_events(told_after=delay)))
+        if draw(st.integers(0, 3)) == 0:
+            versions[-1] = {"t": versions[0]["t"], "type": "event.retracted"}
+            versions[-1]["recorded_at"] = versions[0]["t"] + timedelta(hours=delay)
+    # A word that was told in the place of another was told after it, whenever it says that something happened.
+    versions.sort(key=lambda one: one.get("recorded_at", one["t"]))
+    moments = {one.get("recorded_at", one["t"]) for one in versions}
+    key = draw(st.uuids()).hex
+    return [one | {"key": key} for one in versions] if len(moments) == len(versions) else versions[:1]
 
 
 @st.composite
@@ -94,7 +113,11 @@ def told_milestones(draw: st.DrawFn) -> list[dict[str, Any]]:
 histories = st.fixed_dictionaries(
     {
         "start_at": st.just(START),
-        "events": st.lists(told_events(), max_size=14),
+        "events": st.builds(
+            lambda plain, versions: plain + [one for versions_of in versions for one in versions_of],
+            st.lists(told_events(), max_size=10),
+            st.lists(told_versions(), max_size=4),
+        ),
         "items": st.lists(told_items(), max_size=5),
         "milestones": told_milestones(),
     },

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -36,6 +36,7 @@ class Told:
     event_id: str = ""
     correlation_id: str = ""
     source: str = ""
+    supersedes: str | None = None
 
 
 async def tell(owner: asyncpg.Connection, events: Sequence[Told]) -> None:
@@ -57,13 +58,14 @@ async def tell(owner: asyncpg.Connection, events: Sequence[Told]) -> None:
             json.dumps(dict(one.properties)),
             one.correlation_id,
             one.source or (OWN_SOURCE if one.type in BOOK_KEEPING else "test"),
+            one.supersedes,
         )
         for one in events
     ]
     await owner.executemany(
         "insert into ingest.event (event_id, account_id, type, occurred_at, recorded_at, actor, role, item, value,"
-        " value_text, properties, source, correlation_id)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $13, $12) on conflict do nothing",
+        " value_text, properties, source, correlation_id, supersedes)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $13, $12, $14) on conflict do nothing",
         rows,
     )
 
@@ -77,7 +79,7 @@ def events_of(account: Mapping[str, Any], account_id: UUID) -> list[Told]:
     # What is known of an account at all is known from long before its start.
     told = [Told(account_id, "account.started", start)]
     told.append(Told(account_id, "account.updated", start - timedelta(days=1000), properties=attributes))
-    told += [_event(one, account_id) for one in account.get("events") or []]
+    told += _events(account.get("events") or [], account_id)
     for item in account.get("items") or []:
         told += _item(item, account_id)
     for milestone in account.get("milestones") or []:
@@ -86,6 +88,19 @@ def events_of(account: Mapping[str, Any], account_id: UUID) -> list[Told]:
             recorded = instant(milestone.get("recorded_at")) or done
             told.append(Told(account_id, "milestone.completed", done, recorded, item=milestone["id"]))
     return told
+
+
+def _events(events: Sequence[Mapping[str, Any]], account_id: UUID) -> Iterator[Told]:
+    """Events as they were told; of those with one key, each takes the place of the one that was recorded before it."""
+    newest: dict[str, str] = {}
+    for one in sorted(
+        events, key=lambda one: instant(one.get("recorded_at") or one["t"]) or datetime.max.replace(tzinfo=UTC)
+    ):
+        event, key = _event(one, account_id), one.get("key")
+        if key is not None:
+            event_id = f"{account_id}:{key}:{next(_numbers)}"
+            event, newest[key] = replace(event, event_id=event_id, supersedes=newest.get(key)), event_id
+        yield event
 
 
 def _event(one: Mapping[str, Any], account_id: UUID) -> Told:

@@ -26,6 +26,7 @@ from support.records import (
     recorded_at,
 )
 
+from milepost_contracts.events import EVENT_RETRACTED
 from milepost_core.events import OUTCOME_TYPES
 from milepost_core.model import ScoreModel, Where, sources
 from milepost_core.readings import Readings, Status
@@ -69,7 +70,7 @@ class Reader:
         self.events = [
             event
             for event in newest_versions(account.get("events") or [], as_of, at="t", key=event_key)
-            if event_at(event) <= as_of and event["type"] not in OUTCOME_TYPES
+            if event_at(event) <= as_of and event["type"] not in (*OUTCOME_TYPES, EVENT_RETRACTED)
         ]
         self.items = open_items(account.get("items") or [], as_of)
 

@@ -13,6 +13,7 @@ import typer
 
 from milepost_devstack import environment, spawning
 from milepost_devstack.house import MILEPOST
+from milepost_devstack.importing.command import bring_in
 from milepost_devstack.state import StateFolder, database_url, home_from
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(help="API keys: make, list, revoke.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+app.command("import")(bring_in)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 

@@ -10,7 +10,7 @@ from milepost_devstack.environment import PREFIX
 from milepost_runtime.settings import not_a_setting
 
 # What only the supervisor and the command read.
-SUPERVISOR = frozenset({"HOME", "DEMO", "POSTGRES_BIN", "VALKEY_BIN"})
+SUPERVISOR = frozenset({"HOME", "DEMO", "POSTGRES_BIN", "VALKEY_BIN", "INGEST_URL", "API_KEY"})
 MODULES = (
     "milepost_runtime.settings",
     "scoring_api.settings",

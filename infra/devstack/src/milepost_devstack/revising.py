@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from milepost_devstack.house import MILEPOST
 from milepost_devstack.refusal import Refusal
 from milepost_runtime.database import Schema, head_revision
-from milepost_runtime.migrations import engine
+from milepost_runtime.migrations import engine, names_of
 from milepost_runtime.settings import normalise_postgres_url
 
 _FRAME = '''"""{message}."""
@@ -82,7 +82,7 @@ def _difference(connection: Connection, schema: Schema) -> tuple[str, str]:
         connection,
         opts={
             "include_schemas": True,
-            "include_name": lambda name, kind, _parents: name == schema.name if kind == "schema" else True,
+            "include_name": names_of(connection, schema),
             "version_table_schema": schema.name,
             "target_metadata": metadata,
         },

@@ -6,15 +6,28 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI
 
 from ingest_webhooks.problems import PROBLEMS
-from ingest_webhooks.routers import accounts, connections, deliveries, events, webhooks
+from ingest_webhooks.routers import (
+    accounts,
+    analytics,
+    books,
+    connections,
+    deliveries,
+    events,
+    imports,
+    mappings,
+    replays,
+    webhooks,
+)
 from ingest_webhooks.service import build
 from ingest_webhooks.settings import SCHEMA, IngestSettings
 from milepost_runtime.database import open_pool, require_schema
 from milepost_runtime.entry import refusals_in_one_line
 from milepost_runtime.health import Readiness
 from milepost_runtime.hot import Answer, Application, HotRoute, HotRoutes, Receive, Scope
+from milepost_runtime.idempotency import Idempotency
 from milepost_runtime.keys import KeyRing
 from milepost_runtime.queue import Hints
+from milepost_runtime.secrets import Vault
 from milepost_runtime.settings import load
 from milepost_runtime.web import RequestContext, add_operations, announced, new_app, serve
 
@@ -24,10 +37,17 @@ An answer comes after the commit, so what was accepted is kept; telling the same
 TAGS = {
     "webhooks": "Where providers deliver; the address of a connection is its `webhook_url`.",
     "events": "What happened, in our own plain words, from anywhere.",
+    "analytics": "What people do in the product, from the analytics library that it has: only the host changes.",
     "connections": "A provider's account with its secret, which signs what it delivers.",
-    "deliveries": "The inbox: what came, what became of it, and whether all of it is accounted for.",
+    "deliveries": "The inbox: what came and what became of it.",
+    "books": "Whether all that was accepted is accounted for, and how fresh, late, much and whole each source is.",
+    "imports": "History from a file, line by line, as fast as the database takes it.",
     "identity": "Which customer a reference means, and what waits until somebody says so.",
 }
+
+
+# Where bodies may last as long as their lines keep coming.
+STREAMS = ((b"/imports/", b"/lines"),)
 
 
 def create(settings: IngestSettings) -> Application:
@@ -41,19 +61,21 @@ def create(settings: IngestSettings) -> Application:
             stack.push_async_callback(pool.close)
             await require_schema(pool, SCHEMA)
             service = build(settings, pool, hints)
-            for part in (hints, service.doors, service.intake):
+            await service.housekeeping.ready()
+            for part in (hints, service.doors, service.intake, service.measuring):
                 await part.start()
                 stack.push_async_callback(part.close)
             await service.doors.refresh()
             app.state.service = service
             app.state.webhooks = webhooks.Webhooks(service)
             app.state.keys = KeyRing(pool, SCHEMA)
+            app.state.idempotency = Idempotency(pool, Vault(settings.secret_key.get_secret_value()))
             app.state.readiness = Readiness(pool, hints, SCHEMA, settings.run_id)
             await stack.enter_async_context(announced(NAME))
             yield
 
     app = new_app("Milepost ingest API", DESCRIPTION, lifespan, PROBLEMS, tags=TAGS)
-    for part in (webhooks, events, connections, deliveries, accounts):
+    for part in (webhooks, events, analytics, connections, mappings, deliveries, replays, books, accounts, imports):
         app.include_router(part.router)
     add_operations(app)
 
@@ -69,7 +91,7 @@ def main() -> None:
     """Serve until told to stop."""
     with refusals_in_one_line(NAME, "web"):
         settings = load(IngestSettings)
-        serve(NAME, settings, create(settings), settings.ingest_port)
+        serve(NAME, settings, create(settings), settings.ingest_port, streams=STREAMS)
 
 
 if __name__ == "__main__":

@@ -1,124 +1,61 @@
-"""Makes, changes and rotates connections, and keeps them at hand for the front door; it never shows a secret twice."""
+"""Makes, changes and rotates connections; it never shows a secret twice."""
 
-import asyncio
-import contextlib
 import secrets
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import structlog
 from asyncpg import Record
-from pydantic import BaseModel
 
+from ingest_webhooks.doors import ConnectionUnknown, Doors
 from ingest_webhooks.queries import connections
 from ingest_webhooks.sources import CONNECTABLE, SOURCES
-from ingest_webhooks.sources.source import Source
-from milepost_runtime.database import STORE_TROUBLE, Pool
+from ingest_webhooks.sources.source import address_token
+from milepost_runtime.database import Pool
 from milepost_runtime.ids import new_id
-from milepost_runtime.secrets import SealBroken, Vault
-
-log = structlog.get_logger()
-REFRESH_S = 2.0
-# How soon an unknown name may send us to the database again: rubbish must not become load.
-LOOK_AGAIN_S = 0.25
-
-
-class ConnectionUnknown(Exception):
-    """There is no such connection, or it takes no deliveries; which of the two is nobody's business."""
+from milepost_runtime.secrets import Vault
 
 
 class SourceUnknown(Exception):
     """No connection can be made for this source."""
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
-    """A connection as the front door needs it: who delivers here, and the secrets that are live."""
+class SecretUnfit(Exception):
+    """This text can be no secret of the source's provider; the message says why."""
 
-    id: UUID
-    source: Source
-    settings: BaseModel
-    secrets: tuple[bytes, ...]
+
+@dataclass(frozen=True)
+class NewConnection:
+    """A connection to make; `secret` None: one is made up. `rate_per_second` None: as fast as the provider likes."""
+
+    source: str
+    name: str
+    secret: str | None
+    settings: dict[str, Any]
+    rate_per_second: float | None
 
 
 @dataclass(frozen=True)
 class ConnectionView:
-    """A connection as its owner sees it; `secret` only in the answer that made it up."""
+    """A connection as its owner sees it.
+
+    `token`, the secret segment of its address, is there only in the answer that made a secret live; `secret` only in
+    the answer that made it up.
+    """
 
     id: UUID
     source: str
     name: str
     settings: dict[str, Any]
     enabled: bool
+    rate_per_second: float | None
+    mapping_version: int
     created_at: datetime
     older_secret_until: datetime | None
+    token: str | None = None
     secret: str | None = None
-
-
-class Doors:
-    """All enabled connections in memory, read again every two seconds and when an unknown one is asked for."""
-
-    def __init__(self, pool: Pool, vault: Vault) -> None:
-        self._pool = pool
-        self._vault = vault
-        self._doors: dict[tuple[str, str], Door] = {}
-        self._read_at = float("-inf")
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin to keep up with changes made elsewhere."""
-        self._task = asyncio.create_task(self._refresh_for_ever(), name="doors")
-
-    async def close(self) -> None:
-        """Stop keeping up."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    def at_hand(self, source: str, connection: str) -> Door | None:
-        """Return the door of a connection that is in memory."""
-        return self._doors.get((source, connection))
-
-    async def find(self, source: str, connection: str) -> Door:
-        """Return the door of a connection; raises ConnectionUnknown."""
-        door = self._doors.get((source, connection))
-        if door is None and time.monotonic() - self._read_at > LOOK_AGAIN_S:
-            await self.refresh()
-            door = self._doors.get((source, connection))
-        if door is None:
-            raise ConnectionUnknown(connection)
-        return door
-
-    async def refresh(self) -> None:
-        """Read all connections again."""
-        self._read_at = time.monotonic()
-        async with self._pool.acquire() as connection:
-            rows = await connections.every(connection)
-        self._doors = {(row["source"], str(row["id"])): door for row in rows if (door := self._door(row)) is not None}
-
-    def _door(self, row: Record) -> Door | None:
-        source = SOURCES.get(row["source"])
-        if source is None or not row["enabled"]:
-            return None
-        try:
-            opened = tuple(self._vault.open(sealed) for sealed in row["sealed"])
-            return Door(row["id"], source, source.settings.model_validate(row["settings"]), opened)
-        except (SealBroken, ValueError) as error:
-            log.error("connection_unusable", connection_id=str(row["id"]), error=type(error).__name__)
-            return None
-
-    async def _refresh_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(REFRESH_S)
-            try:
-                await self.refresh()
-            except STORE_TROUBLE as error:
-                log.warning("doors_not_refreshed", error=repr(error)[:200])
 
 
 class Connecting:
@@ -130,58 +67,55 @@ class Connecting:
         self._doors = doors
         self._make_secret = make_secret or (lambda: secrets.token_urlsafe(32))
 
-    async def create(self, source: str, name: str, secret: str | None, settings: dict[str, Any]) -> ConnectionView:
+    async def create(self, wanted: NewConnection) -> ConnectionView:
         """Make a connection; without a secret one is made up and returned this once.
 
-        Raises SourceUnknown, and pydantic's ValidationError for settings that the source does not know.
+        Raises SourceUnknown, SecretUnfit, and pydantic's ValidationError for settings that the source does not know.
         """
-        if source not in CONNECTABLE:
-            raise SourceUnknown(source)
-        SOURCES[source].settings.model_validate(settings)
-        made = secret or self._make_secret()
+        if wanted.source not in CONNECTABLE:
+            raise SourceUnknown(wanted.source)
+        SOURCES[wanted.source].settings.model_validate(wanted.settings)
+        secret = self._secret(wanted.source, wanted.secret)
         connection_id = new_id()
         async with self._pool.acquire() as connection, connection.transaction():
-            await connections.insert(connection, connection_id, source, name, settings)
-            await connections.add_secret(connection, new_id(), connection_id, self._vault.seal(made.encode()))
-            row = await connections.one(connection, connection_id)
+            await connections.insert(
+                connection, connection_id, wanted.source, wanted.name, wanted.settings, wanted.rate_per_second
+            )
+            await connections.add_secret(connection, new_id(), connection_id, self._vault.seal(secret.encode()))
+            row = _known(await connections.one(connection, connection_id))
         await self._doors.refresh()
-        assert row is not None
-        return _view(row, secret=None if secret else made)
+        return _view(row, secret, made_up=wanted.secret is None)
 
     async def every(self) -> list[ConnectionView]:
         """Return all connections."""
         async with self._pool.acquire() as connection:
             return [_view(row) for row in await connections.every(connection)]
 
-    async def change(
-        self, connection_id: UUID, name: str | None, settings: dict[str, Any] | None, enabled: bool | None
-    ) -> ConnectionView:
-        """Change what is given; raises ConnectionUnknown, ValidationError."""
+    async def change(self, connection_id: UUID, wanted: Mapping[str, Any]) -> ConnectionView:
+        """Change the columns that are given; raises ConnectionUnknown, ValidationError."""
         async with self._pool.acquire() as connection, connection.transaction():
             row = _known(await connections.one(connection, connection_id, lock=True))
-            if settings is not None:
-                SOURCES[row["source"]].settings.model_validate(settings)
-            await connections.change(
-                connection,
-                connection_id,
-                row["name"] if name is None else name,
-                row["settings"] if settings is None else settings,
-                row["enabled"] if enabled is None else enabled,
-            )
+            if "settings" in wanted:
+                SOURCES[row["source"]].settings.model_validate(wanted["settings"])
+            values = {name: wanted.get(name, row[name]) for name in connections.CHANGEABLE}
+            await connections.change(connection, connection_id, values)
             changed = _known(await connections.one(connection, connection_id))
         await self._doors.refresh()
         return _view(changed)
 
     async def rotate(self, connection_id: UUID, secret: str | None, overlap_s: float) -> ConnectionView:
-        """Make a new secret current; the present one stays live for `overlap_s`. Raises ConnectionUnknown."""
-        made = secret or self._make_secret()
+        """Make a new secret current; the present one stays live for `overlap_s`.
+
+        Raises ConnectionUnknown, SecretUnfit.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
-            _known(await connections.one(connection, connection_id, lock=True))
+            source = _known(await connections.one(connection, connection_id, lock=True))["source"]
+            made = self._secret(source, secret)
             await connections.retire_secrets(connection, connection_id, overlap_s)
             await connections.add_secret(connection, new_id(), connection_id, self._vault.seal(made.encode()))
             row = _known(await connections.one(connection, connection_id))
         await self._doors.refresh()
-        return _view(row, secret=None if secret else made)
+        return _view(row, made, made_up=secret is None)
 
     async def delete(self, connection_id: UUID) -> None:
         """Forget a connection; what it delivered stays. Raises ConnectionUnknown."""
@@ -190,6 +124,15 @@ class Connecting:
                 raise ConnectionUnknown(str(connection_id))
         await self._doors.refresh()
 
+    def _secret(self, source: str, given: str | None) -> str:
+        """Return the secret that was given, else one made up in the provider's form; raises SecretUnfit."""
+        if given is None:
+            return SOURCES[source].dress_secret(self._make_secret())
+        reason = SOURCES[source].check_secret(given)
+        if reason is not None:
+            raise SecretUnfit(reason)
+        return given
+
 
 def _known(row: Record | None) -> Record:
     if row is None:
@@ -197,14 +140,17 @@ def _known(row: Record | None) -> Record:
     return row
 
 
-def _view(row: Record, secret: str | None = None) -> ConnectionView:
+def _view(row: Record, secret: str | None = None, *, made_up: bool = False) -> ConnectionView:
     return ConnectionView(
         id=row["id"],
         source=row["source"],
         name=row["name"],
         settings=row["settings"],
         enabled=row["enabled"],
+        rate_per_second=row["rate_per_second"],
+        mapping_version=row["mapping_version"],
         created_at=row["created_at"],
         older_secret_until=row["older_secret_until"],
-        secret=secret,
+        token=None if secret is None else address_token(secret.encode()),
+        secret=secret if made_up else None,
     )

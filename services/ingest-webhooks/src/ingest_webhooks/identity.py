@@ -1,124 +1,282 @@
-"""Decides which account a reference leads to, in memory and for one batch; it never talks to a store."""
+"""Says where a reference leads, and where it led at any time, from the words told about it; it never talks to a store.
 
-from collections.abc import Callable, Iterable, Mapping
+A name of an account (a company, an id of the customer's own) leads to one account, whatever the time. A thing (a
+contact, a ticket, a domain) leads where its words lead: which words there are decides, never the order of telling.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
-from ingest_webhooks.shapes import Link, Merge, Standing, names_an_account
+from ingest_webhooks.shapes import EPOCH, Link, Merge, follows, may_open
+
+NOW = datetime.max.replace(tzinfo=UTC)
+EVER = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A name of an account that is new or leads elsewhere now; readers of the feed are told."""
+class Kind(StrEnum):
+    """What a word says of a reference and its target.
+
+    LINK and PRIMARY: it belongs there from then on; REMOVED takes both back. SAME: two names of one thing. HINT: it
+    came beside that name, which counts while nothing better is known. HAND: somebody said so, which outranks
+    providers; UNHAND takes everything back.
+    """
+
+    LINK = "link"
+    PRIMARY = "primary"
+    REMOVED = "removed"
+    SAME = "same"
+    HINT = "hint"
+    HAND = "hand"
+    UNHAND = "unhand"
+
+
+_ADDING = (Kind.LINK, Kind.PRIMARY, Kind.HAND)
+
+
+class Word(NamedTuple):
+    """What was told once: from `at` on, `reference` and `target` have to do with each other as `kind` says."""
 
     reference: str
+    target: str
+    at: datetime
+    kind: Kind
+
+
+class Step(NamedTuple):
+    """A target that words lead to, and since when."""
+
+    target: str
+    since: datetime
+    by_hand: bool
+
+
+class Lead(NamedTuple):
+    """The account that a reference leads to, and the account's name at the end of the way."""
+
     account_id: UUID
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """An account that lives on in another one since `at`."""
-
-    survivor: UUID
-    at: datetime
+    name: str
 
 
 @dataclass
-class Ledger:
-    """References as they stand, and what a batch changes in them.
+class Book:
+    """The words that a batch needs, and which accounts names have of their own.
 
-    Load `known` with every reference that the batch speaks of (and all names of accounts that it merges) first.
+    `own` is what a name of an account leads to by itself, `roots` are those names that opened it themselves; `names`
+    are the ones that it was opened for.
     """
 
-    known: dict[str, Standing]
-    new_account: Callable[[], UUID]
-    changed: dict[str, Standing] = field(default_factory=dict)
-    opened: list[UUID] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
-    merged: dict[UUID, Gone] = field(default_factory=dict)
+    names: Set[str] = frozenset()
+    words: dict[str, set[Word]] = field(default_factory=dict)
+    own: dict[str, UUID] = field(default_factory=dict)
+    roots: set[str] = field(default_factory=set)
+    ties: dict[str, set[str]] = field(default_factory=dict)
 
-    def account_of(self, reference: str) -> UUID | None:
+    def copy(self) -> "Book":
+        """Return a book that changes of this one do not reach."""
+        words = {name: set(said) for name, said in self.words.items()}
+        ties = {name: set(tied) for name, tied in self.ties.items()}
+        return Book(self.names, words, dict(self.own), set(self.roots), ties)
+
+    def add(self, word: Word) -> bool:
+        """Write a word down; False when it was there."""
+        said = self.words.setdefault(word.reference, set())
+        if word in said:
+            return False
+        said.add(word)
+        if word.kind is Kind.SAME and follows(word.reference) and follows(word.target):
+            self.ties.setdefault(word.reference, set()).add(word.target)
+            self.ties.setdefault(word.target, set()).add(word.reference)
+        return True
+
+    def thin(self, name: str) -> list[Word]:
+        """Drop the words that repeat the one before and are repeated by the one after; return them."""
+        told = sorted(self.words[name], key=lambda word: (word.at, word.target, word.kind))
+        inner = zip(told, told[1:], told[2:], strict=False)
+        idle = [here for before, here, after in inner if before[1::2] == here[1::2] == after[1::2]]
+        self.words[name] -= set(idle)
+        return idle
+
+    def now(self, name: str) -> UUID | None:
         """Return the account that a reference leads to by now."""
-        standing = self.known.get(reference)
-        return None if standing is None else standing.account_id
+        return self.at(name, NOW)
 
-    def open(self, reference: str, at: datetime) -> UUID:
-        """Return the account behind a reference, a new one if there is none."""
-        account_id = self.account_of(reference)
-        if account_id is None:
-            account_id = self.new_account()
-            self.opened.append(account_id)
-            self._set(reference, Standing(account_id, at, primary=True))
-        return account_id
+    def at(self, name: str, moment: datetime) -> UUID | None:
+        """Return the account that a reference led to at a moment, else the next one that it came to lead to."""
+        lead = self.lead(name, moment, frozenset())
+        return None if lead is None else lead.account_id
 
-    def link(self, link: Link) -> None:
-        """Let a reference lead to an account, or take that away; a late word about an earlier time changes nothing."""
-        current = self.known.get(link.reference)
-        if link.removed:
-            self._unlink(link, current)
-            return
-        account_id = self.open(link.account, link.at)
-        if current is not None and current.account_id == account_id:
-            at, primary = max(current.linked_at, link.at), current.primary or link.primary
-            self._set(link.reference, Standing(account_id, at, primary))
-        elif self._outranks(link, current):
-            self._set(link.reference, Standing(account_id, link.at, link.primary))
+    def of_item(self, name: str) -> UUID | None:
+        """Return the account that all of a thing's own story belongs to: the last one that it was given to."""
+        group = self.group(name)
+        for step in self._active(group, NOW):
+            lead = self.lead(step.target, step.since, group)
+            if lead is not None:
+                return lead.account_id
+        return None
 
-    def point(self, reference: str, account_id: UUID, at: datetime) -> None:
-        """Let a reference lead to an account because somebody said so; that outranks what a provider says."""
-        if self.account_of(reference) != account_id:
-            self._set(reference, Standing(account_id, at, primary=True))
+    def place(self, names: Sequence[str], item: str | None, moment: datetime) -> UUID | None:
+        """Return the account of an event with these names: that of the first that leads to one."""
+        for name in names:
+            if name in self.own and name not in self.words:
+                return self.own[name]
+            found = self.of_item(name) if name == item and follows(name) else self.at(name, moment)
+            if found is not None:
+                return found
+        return None
 
-    def merge(self, merge: Merge) -> None:
-        """Let every name of the merged accounts lead to the survivor."""
-        survivor = self.open(merge.survivor, merge.at)
-        for reference in merge.merged:
-            gone = self.account_of(reference)
-            if gone is None:
-                self._set(reference, Standing(survivor, merge.at, primary=True))
-            elif gone != survivor:
-                self._merge_account(gone, survivor, merge.at)
+    def lead(self, name: str, moment: datetime, path: Set[str]) -> Lead | None:
+        """Follow a name at a moment without coming back to a name of `path`."""
+        if not follows(name):
+            return self._lead_of_account(name, path)
+        group = self.group(name)
+        return self._first([*self._active(group, moment), *self._later(group, moment)], moment, path | group)
 
-    def _merge_account(self, gone: UUID, survivor: UUID, at: datetime) -> None:
-        # What lived on in the one that goes now lives on in its survivor.
-        for earlier, one in self.merged.items():
-            if one.survivor == gone:
-                self.merged[earlier] = Gone(survivor, one.at)
-        self.merged[gone] = Gone(survivor, at)
-        for name, standing in list(self.known.items()):
-            if standing.account_id == gone:
-                self._set(name, Standing(survivor, max(standing.linked_at, at), standing.primary))
+    def steps(self, name: str) -> list[Step]:
+        """Return where words lead from a name now, best first, whether or not any account is there."""
+        return self._active(self.group(name), NOW)
 
-    def _unlink(self, link: Link, current: Standing | None) -> None:
-        ours = (None, self.account_of(link.account))
-        if current is None or (current.account_id in ours and link.at >= current.linked_at):
-            self._set(link.reference, Standing(None, link.at))
+    def hand_leads(self, name: str) -> bool:
+        """Tell whether it is a word by hand that a name follows now."""
+        return any(step.by_hand for step in self._active({name}, NOW)[:1])
 
-    @staticmethod
-    def _outranks(link: Link, current: Standing | None) -> bool:
-        """Another account's primary link beats others and an earlier primary one; among equals the first stays."""
-        if current is None:
-            return True
-        if current.account_id is None:
-            return link.at > current.linked_at
-        return link.primary and (not current.primary or link.at > current.linked_at)
+    def group(self, name: str) -> frozenset[str]:
+        """Return all names of the same thing."""
+        found, waiting = {name}, [name]
+        while waiting:
+            new = self.ties.get(waiting.pop(), set()) - found
+            found |= new
+            waiting += new
+        return frozenset(found)
 
-    def _set(self, reference: str, standing: Standing) -> None:
-        before = self.account_of(reference)
-        self.known[reference] = self.changed[reference] = standing
-        if standing.account_id is not None and standing.account_id != before and names_an_account(reference):
-            self.told.append(Told(reference, standing.account_id, standing.linked_at))
+    def mentioned(self) -> set[str]:
+        """Return every name that a word mentions."""
+        return {name for said in self.words.values() for word in said for name in (word.reference, word.target)}
+
+    def leading_over(self, names: Iterable[str]) -> set[str]:
+        """Return these names, and all that lead over them or are the same thing."""
+        over: dict[str, set[str]] = {}
+        for said in self.words.values():
+            for word in said:
+                over.setdefault(word.target, set()).add(word.reference)
+        found, waiting = set(names), list(names)
+        while waiting:
+            name = waiting.pop()
+            new = (over.get(name, set()) | self.ties.get(name, set())) - found
+            found |= new
+            waiting += new
+        return found
+
+    def moments(self, names: Iterable[str]) -> set[datetime]:
+        """Return the moments at which names, or what they lead over, may have changed."""
+        seen: set[str] = set()
+        waiting = list(names)
+        found: set[datetime] = {EVER}
+        while waiting:
+            name = waiting.pop()
+            if name not in seen:
+                seen.add(name)
+                words = self.words.get(name, set())
+                found.update(word.at for word in words)
+                waiting += [*self.ties.get(name, ()), *(word.target for word in words)]
+        return found
+
+    def _lead_of_account(self, name: str, path: Set[str]) -> Lead | None:
+        found = self._first(self._active({name}, NOW), NOW, path | {name})
+        own = self.own.get(name)
+        if found is None and (own is None or name in self.roots):
+            found = self._hinted(name, path)
+        if found is not None:
+            return found
+        return None if own is None else Lead(own, name)
+
+    def _hinted(self, name: str, path: Set[str]) -> Lead | None:
+        """A domain in common never makes one account of two companies of one system: that is told as a merge."""
+        words = self.words.get(name, set())
+        undone = {word.target for word in words if word.kind is Kind.UNHAND}
+        hints = sorted({word.target for word in words if word.kind is Kind.HINT} - undone, key=_hint_order)
+        for target in hints:
+            lead = self._first([Step(target, NOW, False)], NOW, path | {name})
+            if lead is not None and not (follows(target) and system_of(lead.name) == system_of(name)):
+                return lead
+        return None
+
+    def _first(self, steps: Iterable[Step], moment: datetime, path: Set[str]) -> Lead | None:
+        for step in steps:
+            if step.target not in path:
+                lead = self.lead(step.target, moment, path)
+                if lead is not None:
+                    return lead
+        return None
+
+    def _active(self, group: Set[str], moment: datetime) -> list[Step]:
+        """Return where words lead at a moment, best first: by hand, then primary, the newest; then the oldest link."""
+        ranked = []
+        for (target, by_hand), added in self._added(group, moment).items():
+            times = [word.at for word in added if word.at <= moment]
+            strong = [word.at for word in added if word.at <= moment and word.kind is not Kind.LINK]
+            if strong:
+                ranked.append((0 if by_hand else 1, EPOCH - max(strong), Step(target, min(times), by_hand)))
+            elif times:
+                ranked.append((2, min(times) - EPOCH, Step(target, min(times), by_hand)))
+        return [step for *_, step in sorted(ranked)]
+
+    def _later(self, group: Set[str], moment: datetime) -> list[Step]:
+        """Return where words lead after a moment, the next first: what came too early belongs there."""
+        steps = []
+        for (target, by_hand), added in self._added(group, moment).items():
+            later = [word.at for word in added if word.at > moment]
+            if later:
+                steps.append((min(later), not by_hand, Step(target, min(later), by_hand)))
+        return [step for *_, step in sorted(steps)]
+
+    def _added(self, group: Set[str], moment: datetime) -> Mapping[tuple[str, bool], list[Word]]:
+        """Return, per target and whether by hand, the words that belong there and were not undone by `moment`."""
+        told = {word for name in group for word in self.words.get(name, ())}
+        undoing = [word for word in told if word.kind in (Kind.REMOVED, Kind.UNHAND) and word.at <= moment]
+        found: dict[tuple[str, bool], list[Word]] = {}
+        for word in told:
+            if word.kind in _ADDING and not (undoing and self._is_undone(word, undoing)):
+                found.setdefault((word.target, word.kind is Kind.HAND), []).append(word)
+        return found
+
+    def _is_undone(self, added: Word, undoing: Iterable[Word]) -> bool:
+        """What a merged name took over is taken back under the name of its heir, from the merge on."""
+        heirs = self._heirs(added.target)
+        return any(
+            word.at >= max(added.at, heirs.get(word.target, NOW))
+            and (word.kind is Kind.UNHAND or added.kind is not Kind.HAND)
+            for word in undoing
+        )
+
+    def _heirs(self, name: str) -> dict[str, datetime]:
+        """Return the names that a name of an account goes by, itself first, each from when on."""
+        found, waiting = {name: EVER}, [name]
+        while waiting:
+            heir = waiting.pop()
+            for word in self.words.get(heir, ()):
+                if word.kind is Kind.SAME and word.target not in found:
+                    found[word.target] = max(word.at, found[heir])
+                    waiting.append(word.target)
+        return found
 
 
-def ledger_of(rows: Iterable[Mapping[str, object]], new_account: Callable[[], UUID]) -> Ledger:
-    """Return a ledger over rows of the table `reference`."""
-    known = {
-        str(row["reference"]): Standing(row["account_id"], row["linked_at"], bool(row["primary_link"]))  # type: ignore[arg-type]
-        for row in rows
-    }
-    return Ledger(known, new_account)
+def system_of(name: str) -> str:
+    """Return which system, and which customer of ours in it, gave a name."""
+    return "external" if name.startswith("external:") else name.rpartition(":")[0]
+
+
+def _hint_order(target: str) -> tuple[int, str]:
+    return (0 if may_open(target) else 2 if target.startswith("domain:") else 1, target)
+
+
+def word_of(link: Link) -> Word:
+    """Return a provider's link as a word."""
+    kind = Kind.REMOVED if link.removed else Kind.PRIMARY if link.primary else Kind.LINK
+    return Word(link.reference, link.account, link.at, kind)
 
 
 def unchained(merges: Iterable[Merge]) -> list[Merge]:
@@ -139,19 +297,5 @@ def unchained(merges: Iterable[Merge]) -> list[Merge]:
         for name in merge.merged:
             if last(name) != survivor:
                 leads[last(name)] = survivor
-    return [replace(merge, survivor=last(merge.survivor)) for merge in ordered]
-
-
-def wanted(links: Iterable[Link], merges: Iterable[Merge], references: Iterable[str]) -> set[str]:
-    """Return every reference that a batch speaks of."""
-    names = set(references)
-    for link in links:
-        names.update((link.reference, link.account))
-    for merge in merges:
-        names.update((merge.survivor, *merge.merged))
-    return names
-
-
-def own_ids(references: Iterable[str]) -> dict[UUID, str]:
-    """Return the references that are ids of ours, by id."""
-    return {UUID(name): name for name in references if ":" not in name}
+    ends = [(merge, last(merge.survivor)) for merge in ordered]
+    return [replace(merge, survivor=end, merged=(*merge.merged, *{merge.survivor} - {end})) for merge, end in ends]

@@ -1,26 +1,23 @@
-"""Shows the inbox, replays from it, keeps its books, and names what waits for an account; it never shows a text.
+"""Shows the inbox and replays from it; it never shows a text.
 
 What people and companies wrote stays hidden: of a body only its shape, numbers, names of types and times are shown.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from asyncpg import Record
 
-from ingest_webhooks.attaching import link_by_hand
 from ingest_webhooks.intake import RELAY_LANE
-from ingest_webhooks.queries import deliveries, events, identity
-from ingest_webhooks.queries.events import Origin
-from ingest_webhooks.relaying import READER_LANE
-from milepost_contracts.events import FEED, OWN_SOURCE
-from milepost_runtime.database import Connection, Pool
-from milepost_runtime.feeds import publish_lock
+from ingest_webhooks.queries import books, deliveries
+from ingest_webhooks.queries.deliveries import Wanted
+from milepost_runtime.database import Pool
+from milepost_runtime.paging import Cursors
 from milepost_runtime.queue import Hints
+from milepost_runtime.secrets import Vault
 
 # Texts under these keys are words of an interface, not of a person.
 _SHOWN = frozenset(
@@ -34,43 +31,21 @@ class DeliveryUnknown(Exception):
     """There is no such delivery."""
 
 
-class AccountUnknown(Exception):
-    """There is no such account."""
-
-
-class ReferenceTaken(Exception):
-    """The reference leads to another account already."""
-
-
-@dataclass(frozen=True)
-class Filter:
-    """Which deliveries to list: `before` is the id that the page before ended with."""
-
-    state: str | None = None
-    source: str | None = None
-    connection_id: UUID | None = None
-    before: UUID | None = None
-    limit: int = 50
-
-
 class Inspecting:
     """What people look at when a delivery did not become what they expected."""
 
-    def __init__(self, pool: Pool, hints: Hints) -> None:
+    def __init__(self, pool: Pool, hints: Hints, vault: Vault) -> None:
         self._pool = pool
         self._hints = hints
+        self._cursors = Cursors(vault, "deliveries")
 
-    async def page(self, wanted: Filter) -> list[Record]:
-        """Return deliveries, newest first."""
+    async def page(self, wanted: Wanted, cursor: str | None, limit: int) -> tuple[list[Record], str | None]:
+        """Return deliveries, newest first, and the cursor of the next page. Raises CursorBroken."""
+        before = UUID(self._cursors.place(wanted, cursor)) if cursor else None
         async with self._pool.acquire() as connection:
-            return await deliveries.page(
-                connection,
-                state=wanted.state,
-                source=wanted.source,
-                connection_id=wanted.connection_id,
-                before=wanted.before,
-                limit=wanted.limit,
-            )
+            rows = await deliveries.page(connection, replace(wanted, before=before), limit + 1)
+        more = self._cursors.make(wanted, str(rows[limit - 1]["id"])) if len(rows) > limit else None
+        return rows[:limit], more
 
     async def one(self, delivery_id: UUID) -> tuple[Record, Any]:
         """Return a delivery and its body with every text hidden; raises DeliveryUnknown."""
@@ -82,43 +57,11 @@ class Inspecting:
 
     async def replay(self, delivery_id: UUID) -> None:
         """Relay a delivery once more; facts that are known stay as they are. Raises DeliveryUnknown."""
-        async with self._pool.acquire() as connection:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await books.reopen(connection, delivery_id, delivery_id)
             if not await deliveries.replay(connection, delivery_id):
                 raise DeliveryUnknown(str(delivery_id))
         self._hints.nudge(RELAY_LANE)
-
-    async def books(self) -> list[Record]:
-        """Return per source what was accepted and where it is."""
-        async with self._pool.acquire() as connection:
-            return await deliveries.books(connection)
-
-    async def unmapped(self, after: str, limit: int) -> list[Record]:
-        """Return references that events wait for."""
-        async with self._pool.acquire() as connection:
-            return await events.unmapped(connection, after=after, limit=limit)
-
-    async def add_reference(self, account_id: UUID, reference: str, *, move: bool, correlation_id: str) -> UUID:
-        """Let a reference lead to an account (its survivor after a merge), and bring over what waited for it.
-
-        Returns the account. Raises AccountUnknown, and ReferenceTaken unless `move`.
-        """
-        async with self._pool.acquire() as connection, connection.transaction():
-            await publish_lock(connection, FEED)
-            living = await identity.living_accounts(connection, [account_id])
-            if not living:
-                raise AccountUnknown(str(account_id))
-            target: UUID = living[0]["account_id"]
-            await _check_free(connection, reference, target, move=move)
-            at = datetime.now(UTC)
-            await link_by_hand(connection, reference, target, at, Origin(OWN_SOURCE, None, None, correlation_id))
-        self._hints.nudge(READER_LANE)
-        return target
-
-
-async def _check_free(connection: Connection, reference: str, target: UUID, *, move: bool) -> None:
-    for row in await identity.references(connection, [reference]):
-        if row["account_id"] not in (None, target) and not move:
-            raise ReferenceTaken(reference)
 
 
 def _hidden_body(body: bytes) -> Any:

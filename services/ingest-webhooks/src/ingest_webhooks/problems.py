@@ -1,17 +1,34 @@
 """What each refusal of this service looks like from outside; it decides nothing."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
+from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from ingest_webhooks.connecting import ConnectionUnknown, SourceUnknown
-from ingest_webhooks.inspecting import AccountUnknown, DeliveryUnknown, ReferenceTaken
+from ingest_webhooks.connecting import SecretUnfit, SourceUnknown
+from ingest_webhooks.doors import ConnectionUnknown
+from ingest_webhooks.importing import ImportIncomplete, ImportUnknown, TooManyStreams
+from ingest_webhooks.inspecting import DeliveryUnknown
 from ingest_webhooks.intake import NotKept
-from ingest_webhooks.shapes import AmbiguousHeader, Refused
+from ingest_webhooks.loading import ImportClosed, ImportMoved
+from ingest_webhooks.naming import (
+    AccountUnknown,
+    MergedAlready,
+    MergedIntoItself,
+    ReferenceTaken,
+    ReferenceUnknown,
+)
+from ingest_webhooks.pacing import TooFast
+from ingest_webhooks.replaying import ReplayOver, ReplayUnknown
+from ingest_webhooks.shapes import AmbiguousHeader, MediaUnsupported, NotHere, Refused, WrongOrganisation
 from ingest_webhooks.sources import CONNECTABLE
 from ingest_webhooks.sources.reading import BadBody
+from ingest_webhooks.translating import MappingChanged, MappingInvalid, VersionUnknown
 from milepost_runtime.database import STORE_TROUBLE
+from milepost_runtime.paging import CursorBroken, bad_cursor
 from milepost_runtime.problems import Problem, Translate, from_validation
 
 _COME_AGAIN = {"Retry-After": "5"}
@@ -34,8 +51,50 @@ def _invalid(error: Exception) -> Problem:
     return from_validation([{**item, "loc": ("body", "settings", *item["loc"])} for item in items])
 
 
+def _invalid_request(error: Exception) -> Problem:
+    assert isinstance(error, RequestValidationError)
+    problem = from_validation(error.errors())
+    in_query = all(item["loc"][0] == "query" for item in error.errors())
+    return replace(problem, type="bad_parameter") if in_query else problem
+
+
+def _mapping_invalid(error: Exception) -> Problem:
+    assert isinstance(error, MappingInvalid)
+    entries = []
+    for one in error.remarks:
+        near = {} if one.nearest is None else {"nearest": one.nearest}
+        entries.append({"pointer": one.pointer, "detail": one.message, "code": one.code, **near})
+    return Problem(422, "mapping_invalid", f"{len(entries)} part(s) of the mapping are not valid.", errors=entries)
+
+
 def _unavailable(_error: Exception) -> Problem:
     return Problem(503, "temporarily_unavailable", "Nothing was kept. Send it again soon.", headers=_COME_AGAIN)
+
+
+def _too_fast(error: Exception) -> Problem:
+    assert isinstance(error, TooFast)
+    seconds = str(max(1, math.ceil(error.seconds)))
+    detail = "This connection takes fewer requests a second; nothing was kept."
+    return Problem(429, "rate_limited", detail, headers={"Retry-After": seconds})
+
+
+def _secret_unfit(error: Exception) -> Problem:
+    entry = {"pointer": "/secret", "detail": str(error), "code": "secret_unfit"}
+    return Problem(422, "not_valid", "This can be no secret of that provider.", errors=[entry])
+
+
+def _import_moved(error: Exception) -> Problem:
+    assert isinstance(error, ImportMoved)
+    entry = {"pointer": "query:from", "detail": f"{error.position} lines are settled", "code": "import_moved"}
+    return Problem(409, "import_moved", "The import stands at another line; ask for it and go on there.", [entry])
+
+
+def _account_unknown(error: Exception) -> Problem:
+    assert isinstance(error, AccountUnknown)
+    if not error.pointer:
+        return Problem(404, "not_found", "There is no such account.")
+    entry = {"pointer": error.pointer, "detail": "there is no such account", "code": "account_unknown"}
+    return Problem(422, "not_valid", "An account that was named does not exist.", errors=[entry])
 
 
 def _not_found(what: str) -> Translate:
@@ -49,18 +108,52 @@ PROBLEMS: Mapping[type[Exception], Translate] = MappingProxyType(
         BadBody: _bad_body,
         NotKept: _unavailable,
         ConnectionUnknown: _not_found("connection"),
+        # Who lacks the secret segment of an address learns nothing, not even that the rest of it is right.
+        NotHere: _not_found("connection"),
+        TooFast: _too_fast,
+        MediaUnsupported: lambda error: Problem(
+            415, "media_type_unsupported", f"{str(error)[:1].upper()}{str(error)[1:]}."
+        ),
+        WrongOrganisation: lambda _: Problem(
+            403, "wrong_organisation", "This connection was made for another organisation."
+        ),
         DeliveryUnknown: _not_found("delivery"),
-        AccountUnknown: _not_found("account"),
+        AccountUnknown: _account_unknown,
+        ReferenceUnknown: _not_found("reference"),
+        MergedIntoItself: lambda _: Problem(
+            422,
+            "not_valid",
+            "An account cannot be merged into itself.",
+            errors=[{"pointer": "/into", "detail": "this is the account itself", "code": "merged_into_itself"}],
+        ),
+        MergedAlready: lambda error: Problem(
+            409, "merged_already", f"This account lives on in {error} since it was merged; merge that one."
+        ),
+        ImportUnknown: _not_found("import"),
+        ImportMoved: _import_moved,
+        ImportClosed: lambda error: Problem(409, "import_closed", f"The import is {error} already."),
+        ImportIncomplete: lambda error: Problem(409, "import_incomplete", f"Only {error}."),
+        TooManyStreams: lambda _: Problem(
+            429, "too_many_streams", "Other imports are being read; come again.", headers=_COME_AGAIN
+        ),
         SourceUnknown: lambda _: Problem(
             422,
             "not_valid",
             "No connection can be made for this source.",
             errors=[{"pointer": "/source", "detail": f"one of {', '.join(CONNECTABLE)}", "code": "source_unknown"}],
         ),
+        SecretUnfit: _secret_unfit,
+        MappingInvalid: _mapping_invalid,
+        MappingChanged: lambda error: Problem(412, "version_conflict", f"Somebody changed it meanwhile: {error}."),
+        VersionUnknown: _not_found("version"),
+        ReplayUnknown: _not_found("replay"),
+        ReplayOver: lambda error: Problem(409, "replay_over", f"The replay is {error} already."),
         ReferenceTaken: lambda _: Problem(
             409, "reference_taken", "This reference leads to another account; send `move: true` to move it."
         ),
         ValidationError: _invalid,
+        RequestValidationError: _invalid_request,
+        CursorBroken: bad_cursor,
         **dict.fromkeys(STORE_TROUBLE, _unavailable),
     }
 )

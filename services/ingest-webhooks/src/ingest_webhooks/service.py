@@ -3,11 +3,21 @@
 from dataclasses import dataclass
 
 from ingest_webhooks.accepting import Accepting
-from ingest_webhooks.connecting import Connecting, Doors
+from ingest_webhooks.collecting import Collecting
+from ingest_webhooks.connecting import Connecting
+from ingest_webhooks.doors import Doors
+from ingest_webhooks.hearing import Hearing
+from ingest_webhooks.housekeeping import Housekeeping, Retention
+from ingest_webhooks.importing import Importing
 from ingest_webhooks.inspecting import Inspecting
 from ingest_webhooks.intake import Intake
+from ingest_webhooks.measuring import Measuring
+from ingest_webhooks.naming import Naming
 from ingest_webhooks.relaying import Relaying
+from ingest_webhooks.replaying import Replaying
 from ingest_webhooks.settings import IngestSettings
+from ingest_webhooks.translating import Translating
+from ingest_webhooks.trying import Trying
 from milepost_runtime.database import Pool
 from milepost_runtime.queue import Hints
 from milepost_runtime.secrets import Vault
@@ -21,9 +31,17 @@ class Service:
     doors: Doors
     intake: Intake
     accepting: Accepting
+    collecting: Collecting
     connecting: Connecting
     relaying: Relaying
+    replaying: Replaying
+    translating: Translating
+    trying: Trying
     inspecting: Inspecting
+    naming: Naming
+    importing: Importing
+    housekeeping: Housekeeping
+    measuring: Measuring
 
 
 def build(settings: IngestSettings, pool: Pool, hints: Hints) -> Service:
@@ -31,12 +49,23 @@ def build(settings: IngestSettings, pool: Pool, hints: Hints) -> Service:
     vault = Vault(settings.secret_key.get_secret_value())
     doors = Doors(pool, vault)
     intake = Intake(pool, hints)
+    hearing = Hearing()
     return Service(
         settings=settings,
         doors=doors,
         intake=intake,
         accepting=Accepting(pool, hints, doors, intake),
+        collecting=Collecting(doors, intake),
         connecting=Connecting(pool, vault, doors),
-        relaying=Relaying(pool, hints),
-        inspecting=Inspecting(pool, hints),
+        relaying=Relaying(pool, hints, hearing, settings.ingest_lease_s),
+        replaying=Replaying(pool, hints, hearing, vault),
+        translating=Translating(pool),
+        trying=Trying(pool, hearing),
+        importing=Importing(pool, hints),
+        inspecting=Inspecting(pool, hints, vault),
+        naming=Naming(pool, hints, vault),
+        measuring=Measuring(pool, hearing),
+        housekeeping=Housekeeping(
+            pool, Retention(settings.retention_deliveries_days, settings.retention_keys_days)
+        ),
     )

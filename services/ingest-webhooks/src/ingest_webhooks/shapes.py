@@ -1,9 +1,10 @@
 """What a source reads and what it says: a received request in, normalised events out; no source's own word."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +17,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A sender's clock may run ahead by this much; later instants are drawn back.
 AHEAD = timedelta(minutes=5)
 
-# What names an account itself; `hubspot:<portal>:ticket:<id>` names a thing that belongs to one.
-_ACCOUNT_PARTS = {"hubspot": 3, "salesforce": 3, "domain": 2}
+# What names an account itself has two or three parts; `hubspot:<portal>:ticket:<id>` names a thing that belongs to one.
+_ACCOUNT_PARTS: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {"hubspot": (3,), "salesforce": (3,), "domain": (2,)}
+    | dict.fromkeys(("segment", "calendly", "typeform", "email", "user", "contact"), ())
+)
 
 
 class Refused(Exception):
@@ -38,6 +42,10 @@ class NotHere(Exception):
 
 class WrongOrganisation(Exception):
     """The request speaks for another organisation than the connection was made for."""
+
+
+class MediaUnsupported(Exception):
+    """The body is in a form that the source does not read."""
 
 
 class Broken(Exception):
@@ -68,13 +76,19 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a source may know about a delivery beside its body; `headers` are the kept ones, in lower case."""
+    """What a source may know about a delivery beside its body; `headers` are the kept ones, in lower case.
+
+    `connection` is the id of the connection that it came by: what a provider's ids are unique within. `notes`, if
+    somebody wants them, gather by which rule each fact was understood.
+    """
 
     received_at: datetime
     settings: BaseModel | None = None
     sender: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     mapping: Mapping[str, Rule] = field(default_factory=dict)
+    connection: str = ""
+    notes: "list[Note] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +118,8 @@ class NormalEvent:
     """One event in our words, not yet on an account: `reference` says where it belongs, else one of `fallbacks` does.
 
     `opens` allows an unknown reference to become a new account. `key` is 32 bytes that are equal for equal facts,
-    `content` a digest of what the sender said about it (empty: not watched).
+    `content` a digest of what the sender said about it (empty: not watched). `supersedes` is the id of the event in
+    whose place this one counts from now on.
     """
 
     key: bytes
@@ -120,18 +135,31 @@ class NormalEvent:
     properties: dict[str, Any] = field(default_factory=dict)
     fallbacks: tuple[str, ...] = ()
     content: bytes = b""
+    supersedes: str | None = None
 
     @property
     def event_id(self) -> str:
-        """The public id: the same for the same fact, however often it comes."""
-        return self.key[:16].hex()
+        """The public id: the same for the same fact, however often it comes; of a correction, one of its own."""
+        return self.key[:16].hex() if self.supersedes is None else successor_id(self.supersedes)
+
+
+@dataclass(slots=True)
+class Note:
+    """How a fact was understood: by the rule under `pattern` (empty: none), of the connection's own or a default."""
+
+    topic: str
+    pattern: str = ""
+    own: bool = False
+    events: list[NormalEvent] = field(default_factory=list)
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
     """From `at` on, `reference` (a contact, a ticket, a domain) belongs to the account behind `account`.
 
-    A `primary` link outranks others; `removed` takes the link away again.
+    A `primary` link outranks others; `removed` takes the link away again. Without `opens` it waits for an account to be
+    known under that name.
     """
 
     reference: str
@@ -139,6 +167,7 @@ class Link:
     at: datetime
     primary: bool = False
     removed: bool = False
+    opens: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,20 +180,12 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a reference leads since `linked_at`; nowhere (None) when the link was taken away."""
-
-    account_id: UUID | None
-    linked_at: datetime
-    primary: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Fault:
-    """Why one element (by position; None: the whole body) could not be understood."""
+    """Why one element (by position; None: the whole body) could not be understood; `code` where machines ask."""
 
     position: int | None
     reason: str
+    code: str = ""
 
 
 @dataclass(slots=True)
@@ -177,6 +198,8 @@ class Normalised:
     faults: list[Fault] = field(default_factory=list)
     ignored: int = 0
     linked: int = 0
+    # Topics of facts that no rule takes, for those who look for what they miss.
+    unheard: list[str] = field(default_factory=list)
 
 
 def fact_key(*parts: str | int | None) -> bytes:
@@ -189,9 +212,32 @@ def fact_key(*parts: str | int | None) -> bytes:
     return digest.digest()
 
 
-def delivery_key(source: str, connection_id: UUID | str, body: bytes) -> bytes:
-    """Return the identity of a delivery: the same bytes at the same door are the same delivery."""
+def keys_under(*parts: str) -> Callable[[str], bytes]:
+    """Return what makes `fact_key(*parts, last)` of a last part, for many facts that differ only in it."""
+    digest = hashlib.sha256(b"ev1")
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(4, "big") + raw)
+
+    def key(last: str) -> bytes:
+        raw = last.encode("utf-8", "surrogatepass")
+        one = digest.copy()
+        one.update(len(raw).to_bytes(4, "big") + raw)
+        return one.digest()
+
+    return key
+
+
+def successor_id(event_id: str) -> str:
+    """Return the id of what takes an event's place: at most one row does, however often that is told."""
+    return fact_key("supersedes", event_id)[:16].hex()
+
+
+def delivery_key(source: str, connection_id: UUID | str, body: bytes, identity: bytes = b"") -> bytes:
+    """Return the identity of a delivery: the same bytes under the same name at the same door are the same delivery."""
     head = f"dl1 {source} {connection_id} ".encode()
+    if identity:
+        head += b"%d:%s " % (len(identity), identity)
     return hashlib.sha256(head + body).digest()
 
 
@@ -226,4 +272,28 @@ def short_name(text: str, what: str) -> str:
 def names_an_account(reference: str) -> bool:
     """Tell whether a reference is a name of an account, not of a contact or a ticket of one."""
     parts = reference.split(":")
-    return len(parts) == _ACCOUNT_PARTS.get(parts[0], len(parts)) and len(parts) > 1
+    if parts[0] == "external":
+        return len(parts) > 1
+    return len(parts) in _ACCOUNT_PARTS.get(parts[0], (2, 3))
+
+
+def may_open(reference: str) -> bool:
+    """Tell whether a reference alone is enough for a new account; a domain only hints at one that is known."""
+    return names_an_account(reference) and not reference.startswith("domain:")
+
+
+def follows(name: str) -> bool:
+    """Tell whether a name leads only where words about it lead: a thing or a domain, no account and no id of ours."""
+    return ":" in name and not may_open(name)
+
+
+def names_of(item: str | None, reference: str, fallbacks: Iterable[str]) -> list[str]:
+    """Return the names by which an event finds its account, best first: a thing that it is about leads."""
+    first = [item] if item is not None and ":" in item and not names_an_account(item) else []
+    return list(dict.fromkeys([*first, reference, *fallbacks]))
+
+
+def other_names(event: NormalEvent) -> list[str] | None:
+    """Return the names beside its reference by which an event finds its account; None: it can never move."""
+    others = [name for name in names_of(event.item, event.reference, event.fallbacks) if name != event.reference]
+    return others if others or follows(event.reference) else None

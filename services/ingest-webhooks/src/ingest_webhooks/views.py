@@ -1,13 +1,14 @@
 """What the API of this service takes and answers beside events; it holds no rule."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from milepost_contracts.events import AccountReference, Name
 
+Rate = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
 State = Literal["new", "done", "ignored", "quarantined"]
 
 
@@ -18,20 +19,28 @@ class Wire(BaseModel):
 
 
 class NewConnection(Wire):
-    """A connection to make; without a secret one is made up."""
+    """A connection to make; without a secret one is made up, without a rate it is as fast as the provider likes."""
 
     source: str = Field(max_length=50)
     name: Name
     secret: SecretStr | None = Field(default=None, min_length=8, max_length=500)
     settings: dict[str, Any] = Field(default_factory=dict)
+    rate_per_second: Rate | None = None
 
 
 class ConnectionChange(Wire):
-    """What to change; what is left out stays."""
+    """What to change; what is left out stays. `rate_per_second: null` lifts the limit."""
 
     name: Name | None = None
     settings: dict[str, Any] | None = None
     enabled: bool | None = None
+    rate_per_second: Rate | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What was given; a null changes nothing where nothing is no value."""
+        given = self.model_dump(exclude_unset=True)
+        return {name: value for name, value in given.items() if value is not None or name == "rate_per_second"}
 
 
 class Rotation(Wire):
@@ -42,16 +51,24 @@ class Rotation(Wire):
 
 
 class ConnectionAnswer(Wire):
-    """A connection; `secret` is there only in the answer that made it up."""
+    """A connection; `secret` is there only in the answer that made it up.
+
+    `webhook_url` is where the provider delivers. Where nothing is signed it ends with a secret segment, which is shown
+    only in the answer that made a secret live. `secret_webhook_url`, there as well, is the address with that segment
+    for any source: it lets in what the provider does not sign.
+    """
 
     id: UUID
     source: str
     name: str
     settings: dict[str, Any]
     enabled: bool
+    rate_per_second: float | None
+    mapping_version: int
     created_at: datetime
     older_secret_until: datetime | None
     webhook_url: str
+    secret_webhook_url: str | None = None
     secret: str | None = None
 
 
@@ -102,50 +119,24 @@ class Replaying(Wire):
     state: State
 
 
-class EventBooks(Wire):
-    """Where the accepted events are: accepted = done + ignored + quarantined + waiting.
+class Candidate(Wire):
+    """An account that an unknown reference may mean: the known reference that suggests it, and why."""
 
-    `missing` are events that the deliveries count as done but no row holds any more; with any, nothing is balanced.
-    """
-
-    accepted: int
-    done: int
-    duplicates: int
-    ignored: int
-    quarantined: int
-    waiting: int
-    missing: int
-    balanced: bool
-
-
-class SourceBooks(Wire):
-    """Where the accepted deliveries of a source are: accepted = done + ignored + quarantined + waiting."""
-
-    source: str
-    accepted: int
-    done: int
-    ignored: int
-    quarantined: int
-    waiting: int
-    balanced: bool
-    events: EventBooks
-
-
-class Books(Wire):
-    """The books of every source."""
-
-    sources: list[SourceBooks]
-    balanced: bool
+    account_id: UUID
+    reference: str
+    because: str
 
 
 class UnmappedReference(Wire):
-    """A reference that events wait for."""
+    """A reference that events wait for; `names` came along with it."""
 
     reference: str
     events: int
     since: datetime
     newest: datetime
     types: list[str]
+    names: list[str]
+    candidates: list[Candidate]
 
 
 class Unmapped(Wire):
@@ -155,11 +146,29 @@ class Unmapped(Wire):
     next_cursor: str | None
 
 
+Reason = Annotated[str, Field(max_length=500)]
+
+
+class NewAccount(Wire):
+    """An account to make by hand, and the references that shall lead to it."""
+
+    references: list[AccountReference] = Field(min_length=1, max_length=50)
+    reason: Reason = ""
+
+
+class AccountAnswer(Wire):
+    """An account, and the references that lead to it."""
+
+    account_id: UUID
+    references: list[str]
+
+
 class NewReference(Wire):
     """A reference that shall lead to an account; `move` takes it from another one."""
 
     reference: AccountReference
     move: bool = False
+    reason: Reason = ""
 
 
 class ReferenceAnswer(Wire):
@@ -167,3 +176,124 @@ class ReferenceAnswer(Wire):
 
     reference: str
     account_id: UUID
+
+
+class Span(Wire):
+    """The account that a reference led to, since when (null: from the beginning) and until when (null: it does)."""
+
+    account_id: UUID
+    since: datetime | None
+    until: datetime | None
+
+
+class SaidWord(Wire):
+    """What was told once of a reference: by a delivery, or by a person, who is named with the reason."""
+
+    reference: str
+    target: str
+    kind: Literal["link", "primary", "removed", "same", "hint", "hand", "unhand"]
+    at: datetime
+    told_at: datetime
+    delivery_id: UUID | None
+    author: str
+    reason: str
+
+
+class KnownReference(Wire):
+    """A reference of an account, where it leads by now, and how that came about."""
+
+    reference: str
+    account_id: UUID | None
+    since: datetime | None
+    history: list[Span]
+    words: list[SaidWord]
+
+
+class References(Wire):
+    """A page of the references that lead to an account or did, in the order of their names."""
+
+    data: list[KnownReference]
+    next_cursor: str | None
+
+
+class MergeRequest(Wire):
+    """The account that another one shall live on in, and why."""
+
+    into: UUID
+    reason: Reason = ""
+
+
+class MergeAnswer(Wire):
+    """An account, and the one that it lives on in."""
+
+    account_id: UUID
+    merged_into: UUID
+
+
+class Success(Wire):
+    """What analytics libraries want to hear."""
+
+    success: Literal[True] = True
+
+
+class NewImport(Wire):
+    """An import to make, or to go on with when one of the same fingerprint is there.
+
+    `fingerprint` is whatever tells the same file again, such as its SHA-256. Events are known by their `id` and by the
+    `sender`, as those of `POST /events` are; left out, the sender is the name of the key.
+    """
+
+    name: Name
+    fingerprint: str | None = Field(default=None, min_length=8, max_length=200)
+    sender: Name | None = None
+    total_lines: int | None = Field(default=None, ge=0, le=2**53)
+    dry_run: bool = False
+    format: Literal["ndjson"] = "ndjson"
+
+
+class ImportAnswer(Wire):
+    """How an import stands: position = accepted + duplicates + unmapped + rejected + blank, all in lines.
+
+    `rate` is in lines a second since the newest stream of lines began. A dry run counts what would become of the lines.
+    """
+
+    id: UUID
+    name: str
+    sender: str
+    fingerprint: str | None
+    dry_run: bool
+    state: Literal["open", "finished", "cancelled"]
+    total_lines: int | None
+    position: int
+    bytes: int
+    accepted: int
+    duplicates: int
+    unmapped: int
+    rejected: int
+    blank: int
+    rate: float | None
+    seconds_left: float | None
+    started_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+
+class Imports(Wire):
+    """A page of imports, newest first."""
+
+    data: list[ImportAnswer]
+    next_cursor: str | None
+
+
+class RejectedLine(Wire):
+    """Why a line was refused: for each fault where (JSON pointer into the line), what, and a code."""
+
+    line: int
+    errors: list[dict[str, str]]
+
+
+class RejectedLines(Wire):
+    """A page of refused lines in their order; the first 10,000 of an import are kept."""
+
+    data: list[RejectedLine]
+    next_cursor: str | None

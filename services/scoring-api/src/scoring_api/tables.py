@@ -59,7 +59,10 @@ class MergedAccount(SQLModel, table=True):
 
 
 class Attribute(SQLModel, table=True):
-    """The history of an account's attributes; at T the newest visible row of a name is its value."""
+    """The history of an account's attributes; at T the newest visible row of a name is its value.
+
+    `superseded_at` is when another word took the event's place.
+    """
 
     metadata: ClassVar[sa.MetaData] = METADATA
     account_id: UUID = primary(sa.Uuid)
@@ -68,10 +71,14 @@ class Attribute(SQLModel, table=True):
     value: Any = may(JSONB)
     occurred_at: datetime = must(STAMP)
     recorded_at: datetime = must(STAMP)
+    superseded_at: datetime | None = may(STAMP)
 
 
 class Record(SQLModel, table=True):
-    """One event of an account, kept as it came: the set of these rows is all that a score is made of."""
+    """One event of an account, kept as it came: the set of these rows is all that a score is made of.
+
+    From `superseded_at` on another row, or nothing, counts in its place.
+    """
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __table_args__ = (
@@ -79,6 +86,7 @@ class Record(SQLModel, table=True):
         sa.Index(None, "account_id", "type", "occurred_at"),
         sa.Index(None, "account_id", "due_at", postgresql_where=sa.text("due_at is not null")),
         sa.Index(None, "account_id", postgresql_where=sa.text("properties ? 'open'")),
+        sa.Index("ix_record_superseded", "account_id", postgresql_where=sa.text("superseded_at is not null")),
     )
     account_id: UUID = primary(sa.Uuid)
     event_id: str = primary(sa.Text)
@@ -93,6 +101,7 @@ class Record(SQLModel, table=True):
     due_at: datetime | None = may(STAMP)
     properties: dict[str, Any] = must(JSONB, "'{}'")
     source: str = must(sa.Text, "''")
+    superseded_at: datetime | None = may(STAMP)
 
 
 class Milestone(SQLModel, table=True):

@@ -4,8 +4,9 @@ It never carries a provider's raw body, and it never says what an event is worth
 """
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
+from unicodedata import category
 from uuid import UUID
 
 from pydantic import (
@@ -19,14 +20,18 @@ from pydantic import (
     PlainValidator,
     StringConstraints,
 )
+from pydantic_core import PydanticCustomError
 
 FEED = "ingest.event"
 
 # Types that speak about the book-keeping of accounts; they are no behaviour of a customer. Only Milepost tells them:
 # in the feed they carry the source OWN_SOURCE, which no sender has, and readers believe no other.
 ACCOUNT_LINKED = "account.linked"
+ACCOUNT_UNLINKED = "account.unlinked"
 ACCOUNT_MERGED = "account.merged"
-BOOK_KEEPING = (ACCOUNT_LINKED, ACCOUNT_MERGED)
+EVENT_RETRACTED = "event.retracted"
+PERSON_ERASED = "person.erased"
+BOOK_KEEPING = (ACCOUNT_LINKED, ACCOUNT_UNLINKED, ACCOUNT_MERGED, EVENT_RETRACTED, PERSON_ERASED)
 OWN_SOURCE = "milepost"
 
 # What names a thing is short, so that every index downstream can hold it.
@@ -55,11 +60,22 @@ def _as_compared(reference: str) -> str:
 def _is_rfc_3339(value: Any) -> Any:
     """A number could be seconds or milliseconds, so only text says when something happened."""
     if not isinstance(value, str) or _RFC_3339.fullmatch(value) is None:
-        raise ValueError("a text as RFC 3339 writes it, such as 2026-03-02T09:30:00Z")
+        raise PydanticCustomError("bad_time", "expected a text as RFC 3339 writes it, such as 2026-03-02T09:30:00Z")
     return value
 
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LENGTH)]
+def _readable(name: str) -> str:
+    """A name is something that a person can see and a database can hold."""
+    if name.isascii() and name.isprintable() and not name.isspace():
+        return name
+    if "\0" in name or any(category(letter) == "Cs" for letter in name):
+        raise PydanticCustomError("bad_string", "expected a text without U+0000 and without half characters")
+    if all(category(letter)[0] in "CZ" for letter in name):
+        raise PydanticCustomError("bad_string", "expected a text that can be seen")
+    return name
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LENGTH), AfterValidator(_readable)]
 # The type of an event that somebody else than Milepost may tell.
 EventType = Annotated[
     str,
@@ -72,18 +88,31 @@ AccountReference = Annotated[
         pattern=r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[a-z][a-z0-9_]{0,31}:\S(.*\S)?)$",
         max_length=NAME_LENGTH,
     ),
+    AfterValidator(_readable),
     AfterValidator(_as_compared),
 ]
-Moment = Annotated[AwareDatetime, BeforeValidator(_is_rfc_3339)]
+def _within_the_calendar(moment: datetime) -> datetime:
+    """The first and the last hours of the calendar have no instant in UTC."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("bad_time", "expected an instant between the years 1 and 9999 in UTC") from None
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_is_rfc_3339), AfterValidator(_within_the_calendar)]
 
 
 def _read_value(value: Any) -> float | str | None:
     """A number or a text of up to 4096 characters; a truth value is neither."""
     if value is None or (isinstance(value, str) and len(value) <= 4096):
         return value
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:
-        return float(value)
-    raise ValueError("a finite number, or a text of up to 4096 characters")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if abs(value) < 1e300:
+            return float(value) + 0.0  # there is one nought
+        raise PydanticCustomError("out_of_range", "expected a number between -1e300 and 1e300")
+    if isinstance(value, str):
+        raise PydanticCustomError("bad_string", "expected a text of up to 4096 characters")
+    raise PydanticCustomError("wrong_type", "expected a finite number, or a text of up to 4096 characters")
 
 
 Value = Annotated[float | str | None, PlainValidator(_read_value, json_schema_input_type=float | str | None)]
@@ -95,8 +124,15 @@ class EventRow(BaseModel):
     `occurred_at` is when it happened (never later than five minutes after it was received; where that changed the
     sender's word, `properties.original_occurred_at` keeps it), `recorded_at` when Milepost knew it. `event_id` is
     stable over repetitions of the same fact. `account.linked` says in `value_text` that a reference leads to the
-    account from now on; `account.merged` on an account that is gone names its survivor there. Both count only with
-    the source `milepost`.
+    account from now on, `account.unlinked` that it no longer does; `account.merged` on an account that is gone names
+    its survivor there. All of them count only with the source `milepost`.
+
+    `supersedes` is the `event_id` of a row of the same account (or of one that was merged into it) in whose place
+    this one counts from its `recorded_at` on; `event.retracted`, from `milepost` too, takes that row back and says
+    nothing itself. Each row is superseded at most once.
+
+    `person.erased` says that somebody asked to be forgotten: nobody may know any more who acted, or whom it was about,
+    in the account's events that `properties.event_ids` names.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
@@ -117,12 +153,13 @@ class EventRow(BaseModel):
     connection_id: UUID | None = None
     delivery_id: UUID | None = None
     correlation_id: str = ""
+    supersedes: str | None = None
 
 
 # The columns of the published table in the order of EventRow, for readers that select by name.
 COLUMNS = (
     "id, event_id, account_id, type, occurred_at, recorded_at, actor, role, item, value, value_text, "
-    "properties, source, connection_id, delivery_id, correlation_id"
+    "properties, source, connection_id, delivery_id, correlation_id, supersedes"
 )
 
 
@@ -148,9 +185,13 @@ class PlainEvent(BaseModel):
 
 
 class EventsAccepted(BaseModel):
-    """How many of the posted events were new, and how many were known already."""
+    """How many of the posted events were new, and how many were known already.
+
+    `conflicts` came under a known id and said something else: they are kept aside, the first word stays.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     accepted: int
     duplicates: int
+    conflicts: int = 0

@@ -83,3 +83,12 @@ class ApiKeyColumns(SQLModel):
     expires_at: datetime | None = instant(nullable=True)
     revoked_at: datetime | None = instant(nullable=True)
     last_used_at: datetime | None = instant(nullable=True)
+
+
+class IdempotencyColumns(SQLModel):
+    """A request that its caller has named: digests of the name and of what was asked, and the sealed answer."""
+
+    key: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    content: bytes = Field(sa_type=LargeBinary)
+    answer: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    created_at: datetime = instant(default="clock_timestamp()")

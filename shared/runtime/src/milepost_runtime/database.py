@@ -125,6 +125,7 @@ async def require_schema(pool: Pool, schema: Schema) -> None:
     async with pool.acquire() as connection:
         current = await current_revision(connection, schema)
         durable = await connection.fetchval("select current_setting('fsync') || current_setting('full_page_writes')")
+        waits = await connection.fetchval("select current_setting('synchronous_commit')")
     head = head_revision(schema)
     if current != head:
         raise SchemaTooOld(
@@ -132,6 +133,12 @@ async def require_schema(pool: Pool, schema: Schema) -> None:
         )
     if durable != "onon":
         await _allow_only_tests(pool)
+    # We ask for it with each connection; something between us and the server may have forgotten that.
+    if waits not in ("on", "remote_apply"):
+        raise SchemaTooOld(
+            f"connections commit with synchronous_commit={waits}: accepted events could be lost; let a pooler in"
+            " between pass startup parameters on, or set it to on for the database"
+        )
 
 
 async def _allow_only_tests(pool: Pool) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 import time
 import uuid
+from datetime import datetime
 
 _SAFE = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 
@@ -16,6 +17,11 @@ def new_id() -> uuid.UUID:
     value |= 0x7 << 76 | ((random >> 62) & 0xFFF) << 64
     value |= 0b10 << 62 | (random & 0x3FFFFFFFFFFFFFFF)
     return uuid.UUID(int=value)
+
+
+def first_id(at: datetime) -> uuid.UUID:
+    """Return the id below all that `new_id` makes from an instant on: where a range of time begins among ids."""
+    return uuid.UUID(int=(int(at.timestamp() * 1000) & 0xFFFFFFFFFFFF) << 80)
 
 
 def new_correlation_id() -> str:

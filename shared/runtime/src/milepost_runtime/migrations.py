@@ -1,7 +1,7 @@
 """Alembic for one schema per service, under one lock; it never runs inside a service's process."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -78,12 +78,29 @@ def run_env(metadata: sa.MetaData, schema: Schema) -> None:
         target_metadata=metadata,
         version_table_schema=schema.name,
         include_schemas=True,
-        include_name=lambda name, kind, _parents: name == schema.name if kind == "schema" else True,
+        include_name=names_of(connection, schema),
         compare_server_default=False,
         transaction_per_migration=True,
     )
     with context.begin_transaction():
         context.run_migrations()
+
+
+def names_of(connection: sa.Connection, schema: Schema) -> Callable[[str | None, str, Any], bool]:
+    """Return which names of the database Alembic compares with the tables: the schema's own, but no partition's.
+
+    Partitions come and go while a service runs; only what they are parts of is written in its tables.
+    """
+    rows = connection.execute(
+        sa.text("select relname from pg_class where relispartition and relnamespace = to_regnamespace(:schema)"),
+        {"schema": schema.name},
+    )
+    partitions = {row.relname for row in rows}
+
+    def include(name: str | None, kind: str, _parents: Any) -> bool:
+        return name == schema.name if kind == "schema" else kind != "table" or name not in partitions
+
+    return include
 
 
 def _upgrade_one(connection: sa.Connection, schema: Schema) -> None:

@@ -94,7 +94,8 @@ def install(app: FastAPI, table: Mapping[type[Exception], Translate]) -> None:
         return _respond(request, from_validation(error.errors()))
 
     async def on_unforeseen(request: Request, error: Exception) -> Response:
-        return _respond(request, unforeseen(error, request.url.path))
+        # By its template: a path may hold a secret segment or a person's address.
+        return _respond(request, unforeseen(error, getattr(request.scope.get("route"), "path", "unmatched")))
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(HTTPException, on_http)
@@ -119,12 +120,43 @@ def unforeseen(error: Exception, where: str) -> Problem:
 def from_validation(items: Sequence[Any]) -> Problem:
     """Return 422 with an entry per fault: where (JSON pointer into the body or `query:name`), what, and a code.
 
-    A body that is not JSON at all is 400 `bad_json`. The input itself is never echoed.
+    The problem's own type is the code that all faults share, else `not_valid`. A body that is not JSON at all is 400
+    `bad_json`. The input itself is never echoed.
     """
     if any(item["type"] == "json_invalid" for item in items):
         return Problem(400, "bad_json", "The body is not valid JSON.")
-    errors = [{"pointer": _pointer(item["loc"]), "detail": item["msg"], "code": item["type"]} for item in items]
-    return Problem(422, "not_valid", f"{len(errors)} part(s) of the request are not valid.", errors=errors)
+    errors = [{"pointer": _pointer(item["loc"]), "detail": item["msg"], "code": _code(item)} for item in items]
+    codes = {error["code"] for error in errors}
+    kind = codes.pop() if len(codes) == 1 else "not_valid"
+    return Problem(422, kind, f"{len(errors)} part(s) of the request are not valid.", errors=errors)
+
+
+# One word for what is wrong, whatever the validator calls it; matched from the first to the last.
+_CODES = (
+    ("extra_forbidden", "unknown_field"),
+    ("missing", "wrong_type"),
+    ("too_long", "too_many"),
+    ("string_", "bad_string"),
+    ("datetime", "bad_time"),
+    ("date", "bad_time"),
+    ("timezone", "bad_time"),
+    ("greater_than", "out_of_range"),
+    ("less_than", "out_of_range"),
+    ("finite_number", "out_of_range"),
+    ("int_parsing_size", "out_of_range"),
+)
+
+
+def _code(item: Any) -> str:
+    kind = str(item["type"])
+    if item["loc"][0] != "body":
+        return "bad_parameter"
+    if kind.endswith(("_type", "_parsing", "_from_float")):
+        return "bad_time" if kind.startswith(("date", "time")) else "wrong_type"
+    for beginning, code in _CODES:
+        if kind.startswith(beginning):
+            return code
+    return "not_valid" if kind in ("value_error", "assertion_error", "literal_error", "enum") else kind
 
 
 def _pointer(location: Sequence[Any]) -> str:

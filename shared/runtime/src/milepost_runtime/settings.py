@@ -15,8 +15,12 @@ DEVELOPMENT_SECRET = "milepost-development-secret-never-in-production"  # noqa: 
 SECRET_LENGTH = 32
 # The first word of the names that belong to one service: a service stays silent about its neighbours' names.
 FAMILIES = ("INGEST", "SCORING", "RUNNER", "MAILBOX")
-# Names of somebody else's that their first word does not tell: the supervisor's, and those by which the runner asks.
-READ_ELSEWHERE = frozenset({"HOME", "DEMO", "POSTGRES_BIN", "VALKEY_BIN", "SMTP_URL", "SCORING_URL", "SCORING_API_KEY"})
+# Names of somebody else's that their first word does not tell: the supervisor's, those by which the runner asks, and
+# how long the front door keeps things.
+READ_ELSEWHERE = frozenset(
+    {"HOME", "DEMO", "POSTGRES_BIN", "VALKEY_BIN", "SMTP_URL", "SCORING_URL", "SCORING_API_KEY"}
+    | {"RETENTION_DELIVERIES_DAYS", "RETENTION_KEYS_DAYS"}
+)
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 # Below this likeness (of 1) a known name is no help; the prefix, which all share, is not compared.
 _LIKE_ENOUGH = 0.75

@@ -1,5 +1,6 @@
 """Decides by a mapping what a provider's fact means in our words; pure, it reads no clock and no store."""
 
-from ingest_webhooks.mapping.applying import find_rule, take
+from ingest_webhooks.mapping.applying import Found, find_rule, locate, take
+from ingest_webhooks.mapping.linting import Remark, lint
 
-__all__ = ["find_rule", "take"]
+__all__ = ["Found", "Remark", "find_rule", "lint", "locate", "take"]

@@ -3,38 +3,83 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
 from ingest_webhooks.mapping.templates import TEXT_LENGTH, Filling, Scalar, look_up
 from ingest_webhooks.mapping.values import instant_of, number_of, read_value
 from ingest_webhooks.rules import Rule
-from ingest_webhooks.shapes import Broken, Context, Fact, NormalEvent, Normalised, fact_key, short_name, usable_instant
+from ingest_webhooks.shapes import (
+    Broken,
+    Context,
+    Fact,
+    NormalEvent,
+    Normalised,
+    Note,
+    fact_key,
+    short_name,
+    usable_instant,
+)
 from milepost_contracts.events import AccountReference
 
 _REFERENCE: TypeAdapter[str] = TypeAdapter(AccountReference)
 
 
-def find_rule(topic: str, own: Mapping[str, Rule], defaults: Mapping[str, Rule]) -> Rule | None:
+class Found(NamedTuple):
+    """The rule for a topic: the pattern under which it stands, and whether the connection's own mapping says so."""
+
+    rule: Rule
+    pattern: str
+    own: bool
+
+
+def locate(topic: str, own: Mapping[str, Rule], defaults: Mapping[str, Rule]) -> Found | None:
     """Return the rule for a topic: the own one, else the default, else those for many topics, longest first."""
-    found = own.get(topic) or defaults.get(topic)
-    if found is None:
-        for pattern in _patterns(topic):
-            found = own.get(pattern) or defaults.get(pattern)
-            if found is not None:
-                break
-    return found
+    for pattern in (topic, *_patterns(topic)):
+        for rules in (own, defaults):
+            rule = rules.get(pattern)
+            if rule is not None:
+                return Found(rule, pattern, rules is own)
+    return None
+
+
+def find_rule(topic: str, own: Mapping[str, Rule], defaults: Mapping[str, Rule]) -> Rule | None:
+    """Return the rule for a topic, by the order of `locate`."""
+    found = locate(topic, own, defaults)
+    return None if found is None else found.rule
 
 
 def take(fact: Fact, context: Context, defaults: Mapping[str, Rule], said: Normalised) -> None:
     """Add to `said` what a fact means; a fact of no interest is counted as ignored. Raises Broken."""
-    rule = find_rule(fact.topic, context.mapping, defaults)
-    events = [] if rule is None else list(_events(rule, fact, context))
-    for place, event in enumerate(events):
-        said.events.append(replace(event, key=fact_key("also", event.key.hex(), place)) if place else event)
+    found = locate(fact.topic, context.mapping, defaults)
+    note = _note(fact, found, context)
+    try:
+        events = [] if found is None else _events_of(found.rule, fact, context)
+    except Broken as error:
+        note.fault = str(error)
+        raise
+    note.events += events
+    said.events += events
     if not events:
         said.ignored += 1
+        said.unheard.append(fact.topic)
+
+
+def _note(fact: Fact, found: Found | None, context: Context) -> Note:
+    note = Note(fact.topic) if found is None else Note(fact.topic, found.pattern, found.own)
+    if context.notes is not None:
+        context.notes.append(note)
+    return note
+
+
+def _events_of(rule: Rule, fact: Fact, context: Context) -> list[NormalEvent]:
+    events = list(_events(rule, fact, context))
+    # Further events of one fact are known by their place.
+    events[1:] = [
+        replace(event, key=fact_key("also", event.key.hex(), place)) for place, event in enumerate(events[1:], start=1)
+    ]
+    return events
 
 
 def _patterns(topic: str) -> Iterator[str]:

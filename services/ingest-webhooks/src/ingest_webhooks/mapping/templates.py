@@ -1,10 +1,11 @@
 """Fills the templates of a rule from a fact; it decides nothing."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from ingest_webhooks.shapes import Fact, clean
+from ingest_webhooks.shapes import Broken, Fact, clean
 
 _FIELD = re.compile(r"\{([^{}]+)\}")
 TEXT_LENGTH = 4096
@@ -67,6 +68,8 @@ class Filling:
                 found = look_up(self._fact.fields, name)
         if isinstance(found, str):
             return clean(found)[:TEXT_LENGTH] or None
+        if isinstance(found, float) and not math.isfinite(found):
+            raise Broken(f"{name} is no finite number")
         return found if isinstance(found, int | float | bool) else None
 
 

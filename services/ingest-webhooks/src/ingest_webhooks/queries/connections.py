@@ -1,5 +1,6 @@
 """Statements about connections and their sealed secrets."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -7,7 +8,8 @@ from asyncpg import Record
 
 from milepost_runtime.database import Connection
 
-_COLUMNS = "c.id, c.source, c.name, c.settings, c.enabled, c.created_at"
+CHANGEABLE = ("name", "settings", "enabled", "rate_per_second")
+_COLUMNS = "c.id, c.source, c.name, c.settings, c.enabled, c.rate_per_second, c.mapping_version, c.created_at"
 _SECRETS = """
     coalesce((select array_agg(s.sealed order by s.created_at desc) from ingest.connection_secret s
         where s.connection_id = c.id and (s.until is null or s.until > clock_timestamp())), '{}') as sealed,
@@ -16,14 +18,22 @@ _SECRETS = """
 """
 
 
-async def insert(connection: Connection, connection_id: UUID, source: str, name: str, settings: dict[str, Any]) -> None:
+async def insert(
+    connection: Connection,
+    connection_id: UUID,
+    source: str,
+    name: str,
+    settings: Mapping[str, Any],
+    rate_per_second: float | None,
+) -> None:
     """Create a connection."""
     await connection.execute(
-        "insert into ingest.connection (id, source, name, settings) values ($1, $2, $3, $4)",
+        "insert into ingest.connection (id, source, name, settings, rate_per_second) values ($1, $2, $3, $4, $5)",
         connection_id,
         source,
         name,
         settings,
+        rate_per_second,
     )
 
 
@@ -67,16 +77,14 @@ async def one(connection: Connection, connection_id: UUID, *, lock: bool = False
     )
 
 
-async def change(
-    connection: Connection, connection_id: UUID, name: str, settings: dict[str, Any], enabled: bool
-) -> None:
-    """Write a connection's name, settings and whether it takes deliveries."""
+async def change(connection: Connection, connection_id: UUID, values: Mapping[str, Any]) -> None:
+    """Write everything about a connection that its owner may change."""
     await connection.execute(
-        "update ingest.connection set name = $2, settings = $3, enabled = $4 where id = $1",
+        """
+        update ingest.connection set name = $2, settings = $3, enabled = $4, rate_per_second = $5 where id = $1
+        """,
         connection_id,
-        name,
-        settings,
-        enabled,
+        *(values[name] for name in CHANGEABLE),
     )
 
 

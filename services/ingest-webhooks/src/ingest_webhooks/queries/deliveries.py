@@ -1,13 +1,15 @@
-"""Statements about deliveries: keeping, relaying, looking, replaying, counting."""
+"""Statements about deliveries: keeping, relaying, looking, replaying; they count nothing but what they keep."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from asyncpg import Record
 
-from milepost_contracts.events import BOOK_KEEPING
 from milepost_runtime.database import Connection
+from milepost_runtime.ids import first_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +39,38 @@ class Settled:
     ignored: int
     quarantined: int
     faults: str
+    further: int = 0
 
 
+# What is new is counted in the same statement, in a row that no other session writes: the books' second witness.
 KEEP = """
-    insert into ingest.delivery
-        (id, source, connection_id, sender, key, body, size, headers, correlation_id, elements, next_at)
-    select id, source, connection_id, sender, key, body, octet_length(body), headers::jsonb, correlation_id, elements,
-        clock_timestamp()
-    from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bytea[], $6::bytea[], $7::text[], $8::text[],
-        $9::int[]) as g(id, source, connection_id, sender, key, body, headers, correlation_id, elements)
-    on conflict (key) do nothing
-    returning id
+    with kept as (
+        insert into ingest.delivery
+            (id, source, connection_id, sender, key, body, size, headers, correlation_id, elements, next_at)
+        select id, source, connection_id, sender, key, body, octet_length(body), headers::jsonb, correlation_id,
+            elements, clock_timestamp()
+        from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bytea[], $6::bytea[], $7::text[], $8::text[],
+            $9::int[]) as g(id, source, connection_id, sender, key, body, headers, correlation_id, elements)
+        on conflict do nothing
+        returning id, source, connection_id, elements
+    ), counted as (
+        insert into ingest.tally as t (day, source, connection_id, writer, deliveries, elements, newest)
+        select (now() at time zone 'UTC')::date, source,
+            coalesce(connection_id, '00000000-0000-0000-0000-000000000000'), pg_backend_pid(), count(*), sum(elements),
+            clock_timestamp()
+        from kept group by source, connection_id
+        on conflict (day, source, connection_id, writer) do update set deliveries = t.deliveries + excluded.deliveries,
+            elements = t.elements + excluded.elements, newest = excluded.newest
+    )
+    select id from kept
 """
 
 
 async def keep(connection: Connection, group: Sequence[Kept], *, seconds: float | None = None) -> set[UUID]:
-    """Insert the deliveries that are not known yet, in one statement; return the ids of the new ones."""
+    """Insert the deliveries that are not known yet, in one statement; return the ids of the new ones.
+
+    One that comes again in another week is kept again; that all of its facts are known shows when it is relayed.
+    """
     rows = await connection.fetch(
         KEEP,
         [one.id for one in group],
@@ -70,13 +88,12 @@ async def keep(connection: Connection, group: Sequence[Kept], *, seconds: float 
 
 
 async def bodies(connection: Connection, ids: Sequence[UUID]) -> list[Record]:
-    """Return what relaying needs of these deliveries, in the order in which they came."""
+    """Return what relaying needs of these deliveries, in the order in which they came; `seen`: was settled before."""
     rows: list[Record] = await connection.fetch(
         """
-        select d.id, d.source, d.connection_id, d.sender, d.received_at, d.body, d.correlation_id, d.elements,
-            coalesce(c.settings, '{}') as settings
-        from ingest.delivery d left join ingest.connection c on c.id = d.connection_id
-        where d.id = any($1::uuid[]) order by d.received_at, d.id
+        select id, source, connection_id, sender, received_at, body, headers, correlation_id, elements,
+            relayed + linked + duplicates + ignored + quarantined > 0 as seen
+        from ingest.delivery where id = any($1::uuid[]) order by received_at, id
         """,
         list(ids),
     )
@@ -88,9 +105,10 @@ async def settle(connection: Connection, outcomes: Sequence[Settled]) -> None:
     await connection.execute(
         """
         update ingest.delivery d set state = o.state, relayed = o.relayed, linked = o.linked,
-            duplicates = o.duplicates, ignored = o.ignored, quarantined = o.quarantined, faults = o.faults::jsonb
-        from unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::int[], $7::int[], $8::text[])
-            as o(id, state, relayed, linked, duplicates, ignored, quarantined, faults)
+            duplicates = o.duplicates, ignored = o.ignored, quarantined = o.quarantined, faults = o.faults::jsonb,
+            further = o.further
+        from unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::int[], $7::int[], $8::text[],
+            $9::int[]) as o(id, state, relayed, linked, duplicates, ignored, quarantined, faults, further)
         where d.id = o.id
         """,
         [one.id for one in outcomes],
@@ -101,6 +119,7 @@ async def settle(connection: Connection, outcomes: Sequence[Settled]) -> None:
         [one.ignored for one in outcomes],
         [one.quarantined for one in outcomes],
         [one.faults for one in outcomes],
+        [one.further for one in outcomes],
     )
 
 
@@ -109,7 +128,8 @@ async def quarantine(connection: Connection, delivery_id: UUID, fence: int, faul
     status = await connection.execute(
         """
         update ingest.delivery set state = 'quarantined', next_at = null, lease_until = null, crashes = 0,
-            relayed = 0, linked = 0, duplicates = 0, ignored = 0, quarantined = elements, faults = $3::text::jsonb
+            relayed = 0, linked = 0, duplicates = 0, ignored = 0, further = 0, quarantined = elements,
+            faults = $3::text::jsonb
         where id = $1 and fence = $2
         """,
         delivery_id,
@@ -125,28 +145,50 @@ _LISTED = """
 """
 
 
-async def page(
-    connection: Connection,
-    *,
-    state: str | None,
-    source: str | None,
-    connection_id: UUID | None,
-    before: UUID | None,
-    limit: int,
-) -> list[Record]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which deliveries to list; None: all. `since` and `until` bound when they came, `before` is an id."""
+
+    state: str | None = None
+    source: str | None = None
+    connection_id: UUID | None = None
+    correlation_id: str | None = None
+    fault: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    before: UUID | None = None
+
+
+# Only what is asked for is written into the statement: an index is of no use to "either is null or".
+_CONDITIONS = {
+    "state": "state = {}",
+    "source": "source = {}",
+    "connection_id": "connection_id = {}",
+    "correlation_id": "correlation_id = {}",
+    # Only quarantined deliveries have faults, and they have an index.
+    "fault": "state = 'quarantined' and strpos(lower(faults::text), lower({})) > 0",
+    "since": "received_at >= {}",
+    "until": "received_at < {}",
+    "before": "id < {}",
+    "lowest": "id >= {}",
+    "highest": "id < {}",
+}
+# The time within an id is the door's clock, `received_at` the store's: they may differ by this much.
+_CLOCKS = timedelta(minutes=10)
+
+
+async def page(connection: Connection, wanted: Wanted, limit: int) -> list[Record]:
     """Return deliveries, newest first; ids grow with time."""
+    values: dict[str, Any] = {name: getattr(wanted, name) for name in Wanted.__slots__}
+    if wanted.since is not None:
+        values["lowest"] = first_id(wanted.since - _CLOCKS)
+    if wanted.until is not None:
+        values["highest"] = first_id(wanted.until + _CLOCKS)
+    given = {name: value for name, value in values.items() if value is not None}
+    where = " and ".join(_CONDITIONS[name].format(f"${place}") for place, name in enumerate(given, start=1)) or "true"
     rows: list[Record] = await connection.fetch(
-        f"""
-        select {_LISTED} from ingest.delivery
-        where ($1::text is null or state = $1) and ($2::text is null or source = $2)
-            and ($3::uuid is null or connection_id = $3) and ($4::uuid is null or id < $4)
-        order by id desc limit $5
-        """,  # noqa: S608 - a constant of ours
-        state,
-        source,
-        connection_id,
-        before,
-        limit,
+        f"select {_LISTED} from ingest.delivery where {where} order by id desc limit {int(limit)}",  # noqa: S608 - constants of ours
+        *given.values(),
     )
     return rows
 
@@ -167,42 +209,9 @@ async def replay(connection: Connection, delivery_id: UUID) -> bool:
     return bool(status == "UPDATE 1")
 
 
-BOOKS = """
-    with d as (
-        select source, count(*) as accepted,
-            count(*) filter (where state = 'done') as done,
-            count(*) filter (where state = 'ignored') as ignored,
-            count(*) filter (where state = 'quarantined') as quarantined,
-            count(*) filter (where state = 'new') as waiting,
-            coalesce(sum(elements), 0) as events_accepted,
-            coalesce(sum(relayed + linked + duplicates) filter (where state <> 'new'), 0) as events_settled,
-            coalesce(sum(duplicates) filter (where state <> 'new'), 0) as events_duplicate,
-            coalesce(sum(d.ignored) filter (where state <> 'new'), 0) as events_ignored,
-            coalesce(sum(d.quarantined) filter (where state <> 'new'), 0) as events_quarantined,
-            coalesce(sum(elements) filter (where state = 'new'), 0) as events_unread
-        from ingest.delivery d group by source
-    ), w as (select source, count(*) as unmapped from ingest.waiting_event group by source
-    ), stored as (
-        select delivery_id, count(*) as facts from (
-            select delivery_id from ingest.event where type <> all($1::text[])
-            union all select delivery_id from ingest.waiting_event
-        ) rows group by delivery_id
-    ), lost as (
-        select d.source, sum(greatest(0, d.relayed - coalesce(s.facts, 0)))::bigint as missing
-        from ingest.delivery d left join stored s on s.delivery_id = d.id where d.state <> 'new' group by d.source
+async def settled(connection: Connection, ids: Sequence[UUID]) -> list[UUID]:
+    """Lock deliveries in the order of their ids; return those that were relayed before and wait for nothing."""
+    rows = await connection.fetch(
+        "select id, state from ingest.delivery where id = any($1::uuid[]) order by id for update", list(ids)
     )
-    select d.*, coalesce(w.unmapped, 0) as events_unmapped, coalesce(lost.missing, 0) as events_missing
-    from d left join w using (source) left join lost using (source) order by source
-"""
-
-
-async def books(connection: Connection) -> list[Record]:
-    """Return, per source, what was accepted and where all of it is, in deliveries and in events.
-
-    `events_missing` are facts that were relayed by the deliveries' own account, but are rows nowhere: a loss.
-    """
-    rows: list[Record] = await connection.fetch(
-        BOOKS,
-        list(BOOK_KEEPING),
-    )
-    return rows
+    return [row["id"] for row in rows if row["state"] != "new"]

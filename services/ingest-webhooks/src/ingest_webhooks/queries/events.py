@@ -1,13 +1,13 @@
-"""Statements about events: their keys, the feed, and the ones that wait for an account."""
+"""Statements about events: the feed, and the ones that wait for an account."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from asyncpg import Record
 
-from ingest_webhooks.shapes import NormalEvent
+from ingest_webhooks.shapes import NormalEvent, other_names
 from milepost_runtime.database import Connection
 
 
@@ -21,47 +21,25 @@ class Origin:
     correlation_id: str
 
 
-# Kept in one order by everybody, so that two transactions never wait for one another in a ring.
-async def reserve(connection: Connection, keys: Mapping[bytes, UUID]) -> set[bytes]:
-    """Note who told a fact first, unless somebody did before; return the facts that are new."""
-    names = sorted(keys)
-    rows = await connection.fetch(
-        """
-        insert into ingest.event_key (key, delivery_id)
-        select k, d from unnest($1::bytea[], $2::uuid[]) as n(k, d) on conflict (key) do nothing returning key
-        """,
-        names,
-        [keys[name] for name in names],
-    )
-    return {row["key"] for row in rows}
-
-
-async def owners(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, UUID]:
-    """Return which delivery told each fact first."""
-    rows = await connection.fetch(
-        "select key, delivery_id from ingest.event_key where key = any($1::bytea[])", list(keys)
-    )
-    return {row["key"]: row["delivery_id"] for row in rows}
-
-
 _COLUMNS = (
     "event_id, type, occurred_at, actor, role, item, value, value_text, properties, source, connection_id, "
-    "delivery_id, correlation_id"
+    "delivery_id, correlation_id, supersedes, reference, fallbacks"
 )
 _UNNESTED = """
     unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::text[],
-        $9::text[], $10::text[], $11::uuid[], $12::uuid[], $13::text[], $14::{place}[]) with ordinality
+        $9::text[], $10::text[], $11::uuid[], $12::uuid[], $13::text[], $14::text[], $15::text[],
+        $16::text[]{place}) with ordinality
     as e(event_id, type, occurred_at, actor, role, item, value, value_text, properties, source, connection_id,
-        delivery_id, correlation_id, place, position)
+        delivery_id, correlation_id, supersedes, reference, fallbacks{placed}, position)
 """
-_SELECTED = _COLUMNS.replace("properties", "properties::jsonb")
+_SELECTED = _COLUMNS.replace("properties", "properties::jsonb").replace("fallbacks", "fallbacks::text[]")
 PUBLISH = f"""
     insert into ingest.event (account_id, {_COLUMNS}) select place, {_SELECTED}
-    from {_UNNESTED.format(place="uuid")} order by position on conflict (event_id) do nothing
+    from {_UNNESTED.format(place=", $17::uuid[]", placed=", place")} order by position on conflict (event_id) do nothing
 """  # noqa: S608 - constants of ours
 WAIT = f"""
-    insert into ingest.waiting_event (reference, {_COLUMNS}) select place, {_SELECTED}
-    from {_UNNESTED.format(place="text")} order by position on conflict (event_id) do nothing
+    insert into ingest.waiting_event ({_COLUMNS}) select {_SELECTED}
+    from {_UNNESTED.format(place="", placed="")} order by position on conflict (event_id) do nothing
 """  # noqa: S608 - constants of ours
 
 
@@ -76,35 +54,40 @@ async def publish(connection: Connection, rows: Sequence[tuple[NormalEvent, Orig
 async def park(connection: Connection, rows: Sequence[tuple[NormalEvent, Origin]]) -> None:
     """Keep events aside until their reference leads to an account."""
     if rows:
-        await connection.execute(WAIT, *_columns(rows), [event.reference for event, _ in rows])
+        await connection.execute(WAIT, *_columns(rows))
 
 
-async def attach(connection: Connection, accounts: Mapping[str, UUID]) -> int:
-    """Move the waiting events of references that lead somewhere now into the feed; return how many."""
-    if not accounts:
-        return 0
-    status = await connection.execute(
-        f"""
-        with come as (
-            delete from ingest.waiting_event w using unnest($1::text[], $2::uuid[]) as a(name, account_id)
-            where w.reference = a.name returning a.account_id, w.*
-        )
-        insert into ingest.event (account_id, {_COLUMNS}) select account_id, {_COLUMNS} from come
-        order by occurred_at on conflict (event_id) do nothing
-        """,  # noqa: S608 - constants of ours
-        list(accounts),
-        list(accounts.values()),
-    )
-    return int(status.rpartition(" ")[2])
+async def forget_waiting(connection: Connection, ids: Sequence[str]) -> None:
+    """Let events that wait be gone: others take their place."""
+    if ids:
+        await connection.execute("delete from ingest.waiting_event where event_id = any($1::text[])", list(ids))
 
 
 async def unmapped(connection: Connection, *, after: str, limit: int) -> list[Record]:
-    """Return references that events wait for, with how many and since when, in the order of their names."""
+    """Return references that events wait for, in the order of their names.
+
+    Each with how many and since when, the other names that came along, and mail addresses of who acted.
+    """
     rows: list[Record] = await connection.fetch(
         """
-        select reference, count(*) as events, min(since) as since, max(occurred_at) as newest,
-            array_agg(distinct type order by type) as types
-        from ingest.waiting_event where reference > $1 group by reference order by reference limit $2
+        with page as materialized (
+            select reference, count(*) as events, min(since) as since, max(occurred_at) as newest,
+                array_agg(distinct type order by type) as types
+            from ingest.waiting_event where reference > $1 group by reference order by reference limit $2
+        )
+        select p.*, coalesce(n.names, '{}') as names, coalesce(a.addresses, '{}') as addresses
+        from page p left join lateral (
+            select array_agg(name order by name) as names from (
+                select distinct unnest(w.fallbacks) as name from ingest.waiting_event w
+                where w.reference = p.reference order by 1 limit 20
+            ) f
+        ) n on true left join lateral (
+            select array_agg(address) as addresses from (
+                select distinct w.actor as address from ingest.waiting_event w
+                where w.reference = p.reference and w.actor like '%_@_%' order by 1 limit 20
+            ) d
+        ) a on true
+        order by p.reference
         """,
         after,
         limit,
@@ -127,8 +110,18 @@ def _columns(rows: Sequence[tuple[NormalEvent, Origin]]) -> tuple[list[object], 
         [origin.connection_id for _, origin in rows],
         [origin.delivery_id for _, origin in rows],
         [origin.correlation_id for _, origin in rows],
+        [event.supersedes for event, _ in rows],
+        [event.reference or None for event, _ in rows],
+        [_array(other_names(event)) for event, _ in rows],
     )
 
 
 def _dump(properties: dict[str, object]) -> str:
     return json.dumps(properties, ensure_ascii=False, separators=(",", ":")) if properties else "{}"
+
+
+def _array(names: Sequence[str] | None) -> str | None:
+    """Return an array in PostgreSQL's own text: lists of unlike lengths make no array of arrays."""
+    if names is None:
+        return None
+    return "{" + ",".join('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in names) + "}"

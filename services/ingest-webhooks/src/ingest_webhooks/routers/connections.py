@@ -6,12 +6,15 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import SecretStr
 
+from ingest_webhooks import connecting
 from ingest_webhooks.connecting import ConnectionView
 from ingest_webhooks.dependencies import MayAdminister, TheService
 from ingest_webhooks.service import Service
+from ingest_webhooks.sources import SOURCES
 from ingest_webhooks.views import ConnectionAnswer, ConnectionChange, Connections, NewConnection, Rotation
+from milepost_runtime.idempotency import NamedRequests
 
-router = APIRouter(prefix="/connections", tags=["connections"])
+router = APIRouter(prefix="/connections", tags=["connections"], route_class=NamedRequests)
 
 
 @router.post("", status_code=201, summary="Make a connection")
@@ -19,7 +22,11 @@ async def create_connection(
     wanted: NewConnection, request: Request, _key: MayAdminister, service: TheService
 ) -> ConnectionAnswer:
     """Make a connection for a provider's account; its `webhook_url` goes into the provider's settings."""
-    made = await service.connecting.create(wanted.source, wanted.name, _plain(wanted.secret), wanted.settings)
+    made = await service.connecting.create(
+        connecting.NewConnection(
+            wanted.source, wanted.name, _plain(wanted.secret), wanted.settings, wanted.rate_per_second
+        )
+    )
     return _answer(made, request, service)
 
 
@@ -33,8 +40,8 @@ async def list_connections(request: Request, _key: MayAdminister, service: TheSe
 async def change_connection(
     connection_id: UUID, wanted: ConnectionChange, request: Request, _key: MayAdminister, service: TheService
 ) -> ConnectionAnswer:
-    """Change the name, the settings, or whether deliveries are taken."""
-    changed = await service.connecting.change(connection_id, wanted.name, wanted.settings, wanted.enabled)
+    """Change the name, the settings, how fast deliveries may come, or whether they are taken."""
+    changed = await service.connecting.change(connection_id, wanted.values)
     return _answer(changed, request, service)
 
 
@@ -59,4 +66,11 @@ def _plain(secret: SecretStr | None) -> str | None:
 
 def _answer(view: ConnectionView, request: Request, service: Service) -> ConnectionAnswer:
     base = service.settings.public_url_ingest or str(request.base_url)
-    return ConnectionAnswer(**asdict(view), webhook_url=f"{base.rstrip('/')}/webhooks/{view.source}/{view.id}")
+    address = f"{base.rstrip('/')}/webhooks/{view.source}/{view.id}"
+    secret_address = None if view.token is None else f"{address}/{view.token}"
+    shown = {name: value for name, value in asdict(view).items() if name != "token"}
+    return ConnectionAnswer(
+        **shown,
+        webhook_url=secret_address or address if SOURCES[view.source].secret_address else address,
+        secret_webhook_url=secret_address,
+    )

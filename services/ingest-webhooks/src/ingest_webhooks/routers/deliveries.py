@@ -1,40 +1,58 @@
-"""The inbox, seen and replayed, and its books."""
+"""The inbox, seen and replayed; it never shows what people wrote."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from asyncpg import Record
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
+from pydantic import StringConstraints
 
 from ingest_webhooks.dependencies import MayRead, MayWrite, TheService
-from ingest_webhooks.inspecting import Filter
-from ingest_webhooks.views import (
-    Books,
-    Deliveries,
-    DeliveryDetail,
-    DeliveryLine,
-    EventBooks,
-    Replaying,
-    SourceBooks,
-    State,
-)
+from ingest_webhooks.queries.deliveries import Wanted
+from ingest_webhooks.views import Deliveries, DeliveryDetail, DeliveryLine, Replaying, State
+from milepost_contracts.events import Moment
+from milepost_runtime.paging import ONCE, Cursor, Limit, bad_parameter
 
-router = APIRouter(tags=["deliveries"])
+router = APIRouter(tags=["deliveries"], dependencies=[ONCE])
+LONGEST_SPAN = timedelta(days=3_660)
+# What a store can look for: U+0000 is in no text of it.
+Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]+$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
+
+
+def _span(
+    begin: Annotated[Moment | None, Query(alias="from", description="Received then or later")] = None,
+    end: Annotated[Moment | None, Query(alias="to", description="Received before that")] = None,
+) -> tuple[datetime | None, datetime | None]:
+    if begin is not None and end is not None and begin > end:
+        raise bad_parameter("from", "is later than `to`")
+    if begin is not None and (end or datetime.now(UTC)) - begin > LONGEST_SPAN:
+        raise bad_parameter("from", f"more than {LONGEST_SPAN.days} days before `to`")
+    return begin, end
+
+
+def _wanted(
+    span: Annotated[tuple[datetime | None, datetime | None], Depends(_span)],
+    state: Annotated[State | None, Query(description="Only in this state")] = None,
+    source: Annotated[Word | None, Query(description="Only from this provider")] = None,
+    connection: Annotated[UUID | None, Query(description="Only through this connection")] = None,
+    correlation_id: Annotated[Word | None, Query(description="Only of this request")] = None,
+    fault: Annotated[Text | None, Query(description="Only quarantined ones with this in a fault's reason")] = None,
+) -> Wanted:
+    """Without a time, a rare correlation id is looked for as far back as bodies are kept: name one if you can."""
+    return Wanted(state, source, connection, correlation_id, fault, *span)
 
 
 @router.get("/deliveries", summary="List deliveries")
 async def list_deliveries(
     _key: MayRead,
     service: TheService,
-    state: Annotated[State | None, Query(description="Only in this state")] = None,
-    source: Annotated[str | None, Query(max_length=50, description="Only from this provider")] = None,
-    connection: Annotated[UUID | None, Query(description="Only through this connection")] = None,
-    cursor: Annotated[UUID | None, Query(description="`next_cursor` of the page before")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    wanted: Annotated[Wanted, Depends(_wanted)],
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> Deliveries:
     """Return deliveries, newest first, without their bodies."""
-    rows = await service.inspecting.page(Filter(state, source, connection, cursor, limit))
-    more = str(rows[-1]["id"]) if len(rows) == limit else None
+    rows, more = await service.inspecting.page(wanted, cursor, limit)
     return Deliveries(data=[DeliveryLine(**dict(row)) for row in rows], next_cursor=more)
 
 
@@ -51,29 +69,3 @@ async def replay_delivery(delivery_id: UUID, _key: MayWrite, service: TheService
     """Relay a delivery once more, by today's settings; facts that are known stay as they are."""
     await service.inspecting.replay(delivery_id)
     return Replaying(id=delivery_id, state="new")
-
-
-@router.get("/books", summary="The books of the inbox")
-async def get_books(_key: MayRead, service: TheService) -> Books:
-    """Return, per source, what was accepted and where all of it is."""
-    sources = [_books(row) for row in await service.inspecting.books()]
-    return Books(sources=sources, balanced=all(one.balanced and one.events.balanced for one in sources))
-
-
-def _books(row: Record) -> SourceBooks:
-    settled = row["events_settled"] - row["events_unmapped"]
-    waiting = row["events_unread"] + row["events_unmapped"]
-    parts = settled + row["events_ignored"] + row["events_quarantined"] + waiting
-    events = EventBooks(
-        accepted=row["events_accepted"],
-        done=settled,
-        duplicates=row["events_duplicate"],
-        ignored=row["events_ignored"],
-        quarantined=row["events_quarantined"],
-        waiting=waiting,
-        missing=row["events_missing"],
-        balanced=parts == row["events_accepted"] and row["events_missing"] == 0,
-    )
-    counts = {name: row[name] for name in ("accepted", "done", "ignored", "quarantined", "waiting")}
-    balanced = row["accepted"] == sum(counts.values()) - row["accepted"]
-    return SourceBooks(source=row["source"], **counts, balanced=balanced, events=events)

@@ -61,7 +61,7 @@ async def post_events(
 def _events_of(document: Any) -> list[PlainEvent]:
     many = isinstance(document, list)
     if many and len(document) > MANY:
-        raise Problem(422, "not_valid", f"Send at most {MANY} events at once.", errors=[_too_many(len(document))])
+        raise Problem(413, "body_too_large", f"Send at most {MANY} events at once.", errors=[_too_many(len(document))])
     try:
         return _LIST.validate_python(document if many else [document])
     except ValidationError as error:
@@ -72,4 +72,4 @@ def _events_of(document: Any) -> list[PlainEvent]:
 
 
 def _too_many(number: int) -> dict[str, str]:
-    return {"pointer": "/", "detail": f"{number} events", "code": "too_long"}
+    return {"pointer": "/", "detail": f"{number} events", "code": "too_many"}

@@ -3,13 +3,33 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from ingest_webhooks.sources.calendly import Calendly
+from ingest_webhooks.sources.cloudevents import CloudEvents
 from ingest_webhooks.sources.hubspot import Hubspot
+from ingest_webhooks.sources.intercom import Intercom
+from ingest_webhooks.sources.jira import Jira
 from ingest_webhooks.sources.plain import Plain
+from ingest_webhooks.sources.salesforce import Salesforce
+from ingest_webhooks.sources.segment import Segment
 from ingest_webhooks.sources.source import Source
+from ingest_webhooks.sources.standard import Standard
+from ingest_webhooks.sources.stripe import Stripe
+from ingest_webhooks.sources.typeform import Typeform
+from ingest_webhooks.sources.zendesk import Zendesk
 
 _ALL: tuple[type[Source], ...] = (
+    Calendly,
+    CloudEvents,
     Hubspot,
     Plain,
+    Salesforce,
+    Segment,
+    Standard,
+    Intercom,
+    Jira,
+    Stripe,
+    Typeform,
+    Zendesk,
 )
 
 SOURCES: Mapping[str, Source] = MappingProxyType({kind.name: kind() for kind in _ALL})

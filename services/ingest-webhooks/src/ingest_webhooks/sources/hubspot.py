@@ -1,37 +1,50 @@
-"""HubSpot's CRM webhooks: who sent them and what they say in our words; pure, it reads no clock and no store."""
+"""HubSpot's webhooks and workflows: who sent them and which facts they tell; pure, it reads no clock and no store."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
+from ingest_webhooks.domains import domain_reference
+from ingest_webhooks.mapping import take
 from ingest_webhooks.shapes import (
     Broken,
     Context,
+    Fact,
     Fault,
     Link,
     Merge,
-    NormalEvent,
     Normalised,
     Received,
-    short_name,
     usable_instant,
 )
-from ingest_webhooks.sources import hubspot_signature
+from ingest_webhooks.sources import hubspot_signature, hubspot_workflow
 from ingest_webhooks.sources.hubspot_change import Change, kind_of, number_of, read_change, text_of
-from ingest_webhooks.sources.hubspot_rules import HubspotSettings, Rule, instant_of, read_value, rule_for
+from ingest_webhooks.sources.hubspot_rules import DEFAULT_RULES
 from ingest_webhooks.sources.reading import BadBody, read_json
-from ingest_webhooks.sources.source import Source
+from ingest_webhooks.sources.source import ACCEPTED, Reply, Source
 
 HIDDEN_VALUE = "REDACTED"
-# A company's domain becomes a way to find the account, unless half the world shares it.
-SHARED_DOMAINS = frozenset(
-    (
-        *("gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com"),
-        *("proton.me", "protonmail.com", "aol.com", "gmx.de", "gmx.net", "web.de", "mail.ru", "qq.com", "163.com"),
-    )
-)
+# What happens to objects; a property that is named like one of these goes by a longer topic.
+_HAPPENINGS = frozenset(("creation", "deletion", "merge", "restore", "privacyDeletion", "associationChange"))
+_EXECUTED = Reply(200, hubspot_workflow.SUCCESS, b"application/json")
+
+
+class HubspotSettings(BaseModel):
+    """How a company uses its HubSpot.
+
+    `allow_v1` lets requests pass that carry the old signature only (no timestamp: they can be replayed). `app_id`
+    names our own app there, so that the echo of what we wrote is left alone. `closed_stages` are the ticket
+    pipeline stages that mean "resolved". `portal_id` is the account's id, for workflows whose bodies do not name it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    allow_v1: bool = False
+    app_id: int | None = None
+    closed_stages: tuple[str, ...] = ("4",)
+    portal_id: int | None = None
 
 
 class Hubspot(Source):
@@ -40,44 +53,106 @@ class Hubspot(Source):
     name = "hubspot"
     title = "HubSpot"
     settings = HubspotSettings
+    rules = DEFAULT_RULES
+    kept_headers = frozenset({"x-hubspot-signature-version"})
 
     def verify(self, received: Received, secrets: Sequence[bytes], settings: BaseModel, now: float) -> None:
-        """Check signature v3 (v1 where allowed) over the raw bytes; raises Refused."""
+        """Check the newest signature that is there over the raw bytes, else the secret address; raises Refused."""
         assert isinstance(settings, HubspotSettings)
         hubspot_signature.verify(received, secrets, allow_v1=settings.allow_v1, now=now)
 
+    def examine(self, received: Received, settings: BaseModel) -> int:
+        """Return the number of changes of a batch, or of properties of a workflow's object; raises BadBody."""
+        document = read_json(received.body)
+        if isinstance(document, list):
+            return len(document)
+        return hubspot_workflow.count(document) if isinstance(document, dict) else 1
+
     def normalise(self, body: bytes, context: Context) -> Normalised:
-        """Say what a batch means; a broken element is a fault of its own, the others count."""
+        """Say what a body means; a broken element is a fault of its own, the others count."""
         said = Normalised()
         try:
-            elements = read_json(body)
+            document = read_json(body)
+            if isinstance(document, dict):
+                _take_workflow(document, body, context, said)
+            elif isinstance(document, list):
+                _take_batch(document, context, said)
+            else:
+                raise Broken("a HubSpot batch is a JSON array")
         except BadBody as error:
             said.faults.append(Fault(None, f"{error.code}: {error}"))
-            return said
-        if not isinstance(elements, list):
-            said.faults.append(Fault(None, "a HubSpot batch is a JSON array"))
-            return said
-        for position, element in enumerate(elements):
-            try:
-                _take(read_change(element), context, said)
-            except Broken as error:
-                said.faults.append(Fault(position, str(error)))
+        except Broken as error:
+            said.faults.append(Fault(None, str(error)))
         return said
 
+    def reply(self, received: Received) -> Reply:
+        """Tell a custom action that it succeeded; anything else gets an empty answer."""
+        if received.body[:1] == b"[" or not hubspot_workflow.is_action(read_json(received.body)):
+            return ACCEPTED
+        return _EXECUTED
 
-def _take(change: Change, context: Context, said: Normalised) -> None:
-    settings = context.settings if isinstance(context.settings, HubspotSettings) else HubspotSettings()
-    meaning = _MEANINGS.get((change.kind, change.verb)) or _MEANINGS.get(("*", change.verb))
-    if meaning is None or _is_echo(change, settings):
-        said.ignored += 1
+    def sign(self, received: Received, secret: bytes, now: float) -> Mapping[str, str]:
+        """Return the headers of signature version 3."""
+        stamp = int(now * 1000)
+        signature = hubspot_signature.signature_v3(secret, received.method, received.uri, received.body, stamp)
+        return {"X-HubSpot-Request-Timestamp": str(stamp), "X-HubSpot-Signature-v3": signature.decode("ascii")}
+
+
+def _settings(context: Context) -> HubspotSettings:
+    return context.settings if isinstance(context.settings, HubspotSettings) else HubspotSettings()
+
+
+def _take_batch(elements: Sequence[Any], context: Context, said: Normalised) -> None:
+    for position, element in enumerate(elements):
+        try:
+            _take_change(read_change(element), context, said)
+        except Broken as error:
+            said.faults.append(Fault(position, str(error)))
+
+
+def _take_workflow(document: Mapping[str, Any], body: bytes, context: Context, said: Normalised) -> None:
+    if hubspot_workflow.is_action(document):
+        take(hubspot_workflow.action_of(document, context.received_at), context, DEFAULT_RULES, said)
         return
-    before = len(said.events), len(said.links) + len(said.merges)
-    meaning(change, settings, context, said)
-    if len(said.events) == before[0]:
-        if len(said.links) + len(said.merges) > before[1]:
-            said.linked += 1
-        else:
+    enrolled = hubspot_workflow.enrolled_of(document, body, _settings(context).portal_id)
+    facts = list(hubspot_workflow.property_facts(enrolled, context.received_at))
+    if not facts:
+        said.ignored += 1
+    for position, fact in enumerate(facts):
+        try:
+            if isinstance(fact, Broken):
+                raise fact
+            if fact.value == HIDDEN_VALUE or (enrolled.whole and not _has_own_rule(fact.topic, context)):
+                said.ignored += 1
+            else:
+                _take_property(fact, context, said)
+        except Broken as error:
+            said.faults.append(Fault(position, str(error)))
+
+
+def _take_change(change: Change, context: Context, said: Normalised) -> None:
+    if _is_echo(change, _settings(context)):
+        said.ignored += 1
+    elif change.verb == "propertyChange":
+        if change.property_value == HIDDEN_VALUE:
             said.ignored += 1
+        else:
+            _take_property(_fact(change, change.property_name, change.property_value), context, said)
+    elif change.verb == "associationChange":
+        _take_association(change, context, said)
+    elif (change.kind, change.verb) == ("company", "merge"):
+        said.merges.append(_merge(change, context))
+        said.linked += 1
+    elif _has_own_rule(f"{change.kind}.{change.verb}", context):
+        take(_fact(change), context, DEFAULT_RULES, said)
+    else:
+        said.ignored += 1
+        said.unheard.append(f"{change.kind}.{change.verb}")
+
+
+def _has_own_rule(topic: str, context: Context) -> bool:
+    """What happens to objects is of interest by name only: a rule for any property does not mean it."""
+    return topic in context.mapping or topic in DEFAULT_RULES
 
 
 def _is_echo(change: Change, settings: HubspotSettings) -> bool:
@@ -85,30 +160,36 @@ def _is_echo(change: Change, settings: HubspotSettings) -> bool:
     return settings.app_id is not None and str(change.raw.get("sourceId")) == str(settings.app_id)
 
 
-def _event(change: Change, context: Context, kind: str, **more: Any) -> NormalEvent:
-    claimed = more.pop("at", None) or change.occurred_at
-    used = usable_instant(claimed, context.received_at)
-    properties = dict(more.pop("properties", {}))
-    if used != claimed:
-        properties["original_occurred_at"] = claimed.isoformat()
-    return NormalEvent(
+def _fact(change: Change, name: str = "", value: str | None = None) -> Fact:
+    topic = f"{change.kind}.{name or change.verb}"
+    if name in _HAPPENINGS:
+        topic = f"{change.kind}.propertyChange.{name}"
+    return Fact(
         key=change.key,
-        reference=change.subject,
-        type=kind,
-        occurred_at=used,
+        topic=topic,
+        at=change.occurred_at,
+        accounts=(change.subject,),
+        subject=change.subject,
+        value=value,
+        fields=change.raw,
         opens=change.kind == "company" and change.verb != "deletion",
-        properties=properties,
-        **more,
     )
 
 
-def _company_known(change: Change, _settings: HubspotSettings, context: Context, said: Normalised) -> None:
-    state = {"creation": "active", "restore": "active", "deletion": "deleted"}[change.verb]
-    properties = {"crm": "hubspot", "crm_state": state}
-    said.events.append(_event(change, context, "account.updated", properties=properties))
+def _take_property(fact: Fact, context: Context, said: Normalised) -> None:
+    if fact.topic == "ticket.hs_pipeline_stage":
+        closed = fact.value in _settings(context).closed_stages
+        fact = replace(fact, fields={**fact.fields, "closed": closed, "open": not closed})
+    ignored = said.ignored
+    take(fact, context, DEFAULT_RULES, said)
+    domain = domain_reference(fact.value) if fact.topic == "company.domain" else None
+    if domain is not None:
+        said.links.append(Link(domain, fact.subject, usable_instant(fact.at, context.received_at)))
+        said.linked += said.ignored - ignored
+        said.ignored = ignored
 
 
-def _company_merged(change: Change, _settings: HubspotSettings, context: Context, said: Normalised) -> None:
+def _merge(change: Change, context: Context) -> Merge:
     survivor = number_of(change.raw, "newObjectId" if change.raw.get("newObjectId") else "primaryObjectId")
     ids = change.raw.get("mergedObjectIds")
     if not isinstance(ids, list) or not ids:
@@ -116,28 +197,19 @@ def _company_merged(change: Change, _settings: HubspotSettings, context: Context
     gone = {number_of({"mergedObjectIds": one}, "mergedObjectIds") for one in ids}
     gone |= {number_of(change.raw, "primaryObjectId")} if change.raw.get("primaryObjectId") else set()
     merged = tuple(change.reference("company", one) for one in sorted(gone - {survivor}))
-    at = usable_instant(change.occurred_at, context.received_at)
-    said.merges.append(Merge(change.reference("company", survivor), merged, at))
+    return Merge(change.reference("company", survivor), merged, usable_instant(change.occurred_at, context.received_at))
 
 
-def _contact_known(change: Change, _settings: HubspotSettings, context: Context, said: Normalised) -> None:
-    kind = "stakeholder.joined" if change.verb in ("creation", "restore") else "stakeholder.left"
-    said.events.append(_event(change, context, kind, actor=change.subject))
-
-
-def _ticket_known(change: Change, _settings: HubspotSettings, context: Context, said: Normalised) -> None:
-    kind = {"creation": "ticket.opened", "restore": "ticket.reopened", "deletion": "ticket.resolved"}[change.verb]
-    said.events.append(_event(change, context, kind, item=change.subject))
-
-
-def _associated(change: Change, _settings: HubspotSettings, context: Context, said: Normalised) -> None:
+def _take_association(change: Change, context: Context, said: Normalised) -> None:
     """Each change comes twice, once from either side; both say the same link."""
     ends = {}
     for side, kind in zip(("from", "to"), _kinds_of(change), strict=True):
         ends[kind] = change.reference(kind, number_of(change.raw, f"{side}ObjectId"))
     account = ends.pop("company", None)
     if account is None or len(ends) != 1:
+        said.ignored += 1
         return
+    said.linked += 1
     said.links.append(
         Link(
             reference=ends.popitem()[1],
@@ -156,90 +228,3 @@ def _kinds_of(change: Change) -> tuple[str, str]:
     if not joint:
         raise Broken("associationType is missing")
     return first, second
-
-
-def _property_changed(change: Change, settings: HubspotSettings, context: Context, said: Normalised) -> None:
-    if change.kind not in ("company", "contact", "deal", "ticket"):
-        return
-    name, value = change.property_name, change.property_value
-    if value == HIDDEN_VALUE:
-        return
-    if change.kind == "ticket" and name == "hs_pipeline_stage" and f"ticket.{name}" not in settings.properties:
-        said.events.append(_stage_event(change, settings, context, value))
-        return
-    rule = rule_for(settings, change.kind, name, value)
-    if not rule.ignore:
-        _apply(rule, change, context, said)
-    if change.kind == "company" and name == "domain":
-        _link_domain(change, context, said, value)
-
-
-def _stage_event(change: Change, settings: HubspotSettings, context: Context, stage: str) -> NormalEvent:
-    if stage in settings.closed_stages:
-        return _event(change, context, "ticket.resolved", item=change.subject, properties={"stage": stage})
-    # Whether that reopens the ticket depends on what came before it; `open` says all that this move can know.
-    properties = {"stage": stage, "open": True}
-    return _event(change, context, "ticket.updated", item=change.subject, properties=properties)
-
-
-def _apply(rule: Rule, change: Change, context: Context, said: Normalised) -> None:
-    value = read_value(rule, change.property_value)
-    if rule.attribute is not None:
-        attribute = short_name(rule.attribute.replace("{property}", change.property_name), "the attribute's name")
-        said.events.append(_event(change, context, "account.updated", properties={attribute: value}))
-        return
-    if value is None:
-        return
-    filled = {name: _fill(getattr(rule, name), value, change) for name in ("item", "role", "actor", "value")}
-    number = filled.pop("value")
-    said.events.append(
-        _event(
-            change,
-            context,
-            rule.type or "account.updated",
-            at=instant_of(change.property_value) if rule.at == "value" else None,
-            properties={name: _fill(text, value, change) for name, text in rule.properties.items()},
-            **{name: short_name(str(text), f"the {name}") for name, text in filled.items() if text is not None},
-            **_as_value(number),
-        )
-    )
-
-
-def _fill(template: str | None, value: Any, change: Change) -> Any:
-    if template is None or template == "{value}":
-        return None if template is None else value
-    filled = template.replace("{property}", change.property_name).replace("{object}", change.subject)
-    return filled.replace("{value}", str(value))
-
-
-def _as_value(value: Any) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if isinstance(value, int | float) and math.isfinite(value):
-        return {"value": float(value)}
-    return {"value_text": str(value)[:4096]}
-
-
-def _link_domain(change: Change, context: Context, said: Normalised, domain: str) -> None:
-    name = domain.strip().lower().removeprefix("www.")
-    if "." in name and name not in SHARED_DOMAINS and len(name) <= 200 and not any(c.isspace() for c in name):
-        at = usable_instant(change.occurred_at, context.received_at)
-        said.links.append(Link(f"domain:{name}", change.subject, at))
-
-
-_Meaning = Callable[[Change, HubspotSettings, Context, Normalised], None]
-_MEANINGS: dict[tuple[str, str], _Meaning] = {
-    ("company", "creation"): _company_known,
-    ("company", "restore"): _company_known,
-    ("company", "deletion"): _company_known,
-    ("company", "merge"): _company_merged,
-    ("contact", "creation"): _contact_known,
-    ("contact", "restore"): _contact_known,
-    ("contact", "deletion"): _contact_known,
-    ("contact", "privacyDeletion"): _contact_known,
-    ("ticket", "creation"): _ticket_known,
-    ("ticket", "restore"): _ticket_known,
-    ("ticket", "deletion"): _ticket_known,
-    ("*", "associationChange"): _associated,
-    ("*", "propertyChange"): _property_changed,
-}

@@ -1,11 +1,13 @@
 """One element of a HubSpot batch, read and checked; it says nothing about what the change means to us."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ingest_webhooks.shapes import Broken, clean, fact_key, instant_of_milliseconds, short_name
+from milepost_contracts.events import NAME_LENGTH
 
 # Project apps send `object.*` with a type id in place of the classic names.
 _OBJECT_TYPES = {"0-1": "contact", "0-2": "company", "0-3": "deal", "0-5": "ticket"}
@@ -25,10 +27,8 @@ class Change:
     raw: dict[str, Any]
 
     def reference(self, kind: str, object_id: int) -> str:
-        """Return our name of an object of this portal; a company's is the name of an account. Raises Broken."""
-        if kind == "company":
-            return f"hubspot:{self.portal}:{object_id}"
-        return short_name(f"hubspot:{self.portal}:{kind}:{object_id}", "the object's kind")
+        """Return our name of an object of this portal. Raises Broken."""
+        return reference_of(self.portal, kind, object_id)
 
     @property
     def subject(self) -> str:
@@ -49,6 +49,13 @@ class Change:
         return text_of(self.raw, "propertyValue")
 
 
+def reference_of(portal: int, kind: str, object_id: int) -> str:
+    """Return our name of an object; a company's is the name of an account. Raises Broken."""
+    if kind == "company":
+        return f"hubspot:{portal}:{object_id}"
+    return short_name(f"hubspot:{portal}:{kind}:{object_id}", "the object's kind")
+
+
 def read_change(raw: Any) -> Change:
     """Return the change that an element tells of; raises Broken."""
     if not isinstance(raw, dict):
@@ -60,6 +67,7 @@ def read_change(raw: Any) -> Change:
     kind, verb = name.split(".", 1)
     if kind == "object":
         kind = kind_of(raw, "objectTypeId")
+    _check_event_id(raw)
     portal = number_of(raw, "portalId")
     object_id = number_of(raw, "objectId") if "objectId" in raw else first_id_of(raw)
     milliseconds = number_of(raw, "occurredAt", low=-_MAX_ID)
@@ -91,6 +99,12 @@ def _key(name: str, portal: int, object_id: int, milliseconds: int, raw: dict[st
     )
 
 
+def _check_event_id(raw: dict[str, Any]) -> None:
+    found = raw.get("eventId")
+    if isinstance(found, bool) or not isinstance(found, int | str) or not 0 < len(str(found)) <= NAME_LENGTH:
+        raise Broken("eventId is missing or no id")
+
+
 def first_id_of(raw: dict[str, Any]) -> int:
     """Associations and merges may name no objectId: the object they start from stands in."""
     for name in ("fromObjectId", "primaryObjectId"):
@@ -99,7 +113,7 @@ def first_id_of(raw: dict[str, Any]) -> int:
     raise Broken("objectId is missing")
 
 
-def number_of(raw: dict[str, Any], name: str, low: int = 0) -> int:
+def number_of(raw: Mapping[str, Any], name: str, low: int = 0) -> int:
     """Return a whole number of up to 63 bits, also when it came as text; raises Broken."""
     value = raw.get(name)
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
@@ -121,9 +135,14 @@ def text_of(raw: dict[str, Any], name: str) -> str:
     return clean(value)
 
 
+def object_kind(word: str) -> str:
+    """Return our word for an object type's id or name (`0-2`, `COMPANY`). Raises Broken."""
+    return _OBJECT_TYPES.get(word) or short_name(clean(word).lower(), "the object's type")
+
+
 def kind_of(raw: dict[str, Any], name: str) -> str:
     """Return our word for an object type id; custom objects keep their id. Raises Broken."""
     value = raw.get(name)
     if not isinstance(value, str):
         raise Broken(f"{name} is missing")
-    return _OBJECT_TYPES.get(value) or short_name(clean(value), name)
+    return object_kind(value)

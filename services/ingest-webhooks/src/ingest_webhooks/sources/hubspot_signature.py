@@ -1,4 +1,4 @@
-"""Shows that a request comes from HubSpot (signature v3, and v1 where a connection allows it); never parses a body."""
+"""Shows that a request comes from HubSpot, by whichever signature it carries; it never parses a body."""
 
 import base64
 import hashlib
@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Sequence
 
 from ingest_webhooks.shapes import Received, Refused
+from ingest_webhooks.sources.source import require_address
 
 WINDOW_MS = 300_000
 # HubSpot signs the URI after undoing exactly these escapes; a general unquote gives another text.
@@ -26,22 +27,23 @@ _ESCAPES = (
 
 
 def verify(received: Received, secrets: Sequence[bytes], *, allow_v1: bool, now: float) -> None:
-    """Return if one of the secrets signed the request within five minutes of `now` (seconds); raises Refused.
+    """Return if one of the secrets vouches for the request; raises Refused, AmbiguousHeader, NotHere.
 
-    A v3 signature that is there and wrong is never excused by an older one.
+    The newest signature that is there decides, and a wrong one is never excused: version 3 within five minutes of
+    `now` (seconds), version 2 (of workflows, which covers the address), version 1 where it is allowed. A request
+    without any has to come to the secret address.
     """
     claimed = received.header(b"x-hubspot-signature-v3")
     if claimed is not None:
         _verify_v3(received, claimed, secrets, now)
         return
     older = received.header(b"x-hubspot-signature")
-    if older is None:
+    if older is not None:
+        _verify_older(received, older, secrets, allow_v1)
+    elif received.token:
+        require_address(received, secrets)
+    else:
         raise Refused("signature_missing", "the header X-HubSpot-Signature-v3 is missing")
-    version = received.header(b"x-hubspot-signature-version") or b"v1"
-    if not allow_v1 or version != b"v1":
-        raise Refused("signature_invalid", "this connection takes signatures of version 3")
-    if not any(hmac.compare_digest(signature_v1(secret, received.body), older) for secret in secrets):
-        raise Refused("signature_invalid", "the signature does not match")
 
 
 def _verify_v3(received: Received, claimed: bytes, secrets: Sequence[bytes], now: float) -> None:
@@ -59,9 +61,26 @@ def _verify_v3(received: Received, claimed: bytes, secrets: Sequence[bytes], now
         raise Refused("timestamp_out_of_window", "the timestamp is more than five minutes away from now")
 
 
+def _verify_older(received: Received, claimed: bytes, secrets: Sequence[bytes], allow_v1: bool) -> None:
+    version = received.header(b"x-hubspot-signature-version") or b"v1"
+    if version == b"v2":
+        expected = [signature_v2(secret, received.method, received.uri, received.body) for secret in secrets]
+    elif version == b"v1" and allow_v1:
+        expected = [signature_v1(secret, received.body) for secret in secrets]
+    else:
+        raise Refused("signature_invalid", "this connection takes signatures of version 3")
+    if not any(hmac.compare_digest(one, claimed) for one in expected):
+        raise Refused("signature_invalid", "the signature does not match")
+
+
 def signature_v1(secret: bytes, body: bytes) -> bytes:
-    """Return the old signature: hex SHA-256 of secret and body."""
+    """Return the oldest signature: hex SHA-256 of secret and body."""
     return hashlib.sha256(secret + body).hexdigest().encode("ascii")
+
+
+def signature_v2(secret: bytes, method: str, uri: str, body: bytes) -> bytes:
+    """Return the signature of workflows: hex SHA-256 of secret, method, URI as configured, and body."""
+    return hashlib.sha256(secret + method.encode("ascii") + uri.encode("utf-8") + body).hexdigest().encode("ascii")
 
 
 def signature_v3(secret: bytes, method: str, uri: str, body: bytes, timestamp_ms: int) -> bytes:

@@ -1,5 +1,6 @@
 """The plain events of `POST /events`, in our own words already; what is no plain event never gets this far."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -40,7 +41,7 @@ class Plain(Source):
         said = Normalised()
         for position, raw in enumerate(json.loads(body)):
             try:
-                said.events.append(_normal(raw, context))
+                said.events.append(normal_event(raw, context))
             except ValidationError as error:
                 names = {str(part) for item in error.errors(include_input=False) for part in item["loc"][:1]}
                 said.faults.append(Fault(position, f"not valid any more: {', '.join(sorted(names))}"))
@@ -52,13 +53,20 @@ def plain_key(sender: str, event: PlainEvent) -> bytes:
     return fact_key("plain", sender, event.id)
 
 
+def plain_content(event: PlainEvent) -> bytes:
+    """Return a digest of what was said, so that the same id with other words is noticed."""
+    said = event.model_dump(mode="json", exclude_defaults=True)
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode("ascii")).digest()
+
+
 def pack(events: Sequence[PlainEvent]) -> bytes:
     """Return the bytes to keep."""
     kept = [event.model_dump(mode="json", exclude_defaults=True) for event in events]
     return json.dumps(kept, ensure_ascii=True, separators=(",", ":")).encode("ascii")
 
 
-def _normal(raw: dict[str, Any], context: Context) -> NormalEvent:
+def normal_event(raw: Any, context: Context) -> NormalEvent:
+    """Return what one plain event says; raises ValidationError when it is none."""
     event = PlainEvent.model_validate(raw)
     reference = clean(event.account)
     used = usable_instant(event.occurred_at, context.received_at)
@@ -77,6 +85,7 @@ def _normal(raw: dict[str, Any], context: Context) -> NormalEvent:
         value=None if isinstance(event.value, str) else event.value,
         value_text=_text(event.value) if isinstance(event.value, str) else None,
         properties=properties,
+        content=plain_content(event),
     )
 
 

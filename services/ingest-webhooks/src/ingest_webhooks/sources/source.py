@@ -42,8 +42,11 @@ class Source(ABC):
     """A provider that we understand; every method is pure: it reads no clock and no store.
 
     `media` are the media types that it delivers (empty: any). `kept_headers` are headers, in lower case, that are kept
-    with a delivery because `normalise` reads them; never one that authenticates. `rules` are its default mapping.
+    with a delivery because `normalise` reads them; never one that authenticates; `kept_prefixes` are the beginnings of
+    further ones. `limit` is the size in bytes up to which a body is read. `rules` are its default mapping.
     `secret_address` says that the address ends with a secret segment (`address_token`), because nothing is signed.
+    `asks_first` says that senders ask whether they may deliver here, before they do (CloudEvents' OPTIONS request),
+    `looks_first` that they look whether the address is there (Intercom's HEAD request).
     """
 
     name: ClassVar[str]
@@ -52,7 +55,11 @@ class Source(ABC):
     rules: ClassVar[Mapping[str, Rule]] = NO_RULES
     media: ClassVar[frozenset[bytes]] = frozenset({b"application/json"})
     kept_headers: ClassVar[frozenset[str]] = frozenset()
+    kept_prefixes: ClassVar[tuple[str, ...]] = ()
+    limit: ClassVar[int] = 2**20
     secret_address: ClassVar[bool] = False
+    asks_first: ClassVar[bool] = False
+    looks_first: ClassVar[bool] = False
 
     @abstractmethod
     def verify(self, received: Received, secrets: Sequence[bytes], settings: BaseModel, now: float) -> None:
@@ -77,13 +84,25 @@ class Source(ABC):
         """Return what makes a delivery beside its body (a header that names it); equal for a repetition."""
         return b""
 
+    def redact(self, received: Received) -> bytes:
+        """Return the body as it is kept, without what must never be stored; called after `examine`."""
+        return received.body
+
     def reply(self, received: Received) -> Reply:
         """Return what the provider wants to hear when its delivery is kept."""
         return ACCEPTED
 
-    def refusal(self, status: int, detail: str) -> Reply | None:
-        """Return a refusal in the provider's own words; None: a problem document."""
+    def refusal(self, media: bytes, status: int, detail: str) -> Reply | None:
+        """Return a refusal of a body of this media type in the provider's own words; None: a problem document."""
         return None
+
+    def check_secret(self, secret: str) -> str | None:
+        """Return, for people, why a text can be no secret of this provider; None when it can."""
+        return None
+
+    def dress_secret(self, made: str) -> str:
+        """Return a secret that we made up in the form in which the provider's side takes it."""
+        return made
 
     def sign(self, received: Received, secret: bytes, now: float) -> Mapping[str, str]:
         """Return the headers under which the provider would send this, for a test delivery of our own."""

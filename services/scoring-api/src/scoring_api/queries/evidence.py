@@ -31,6 +31,7 @@ async def newest_records(store: Store, account: UUID, source: Source, as_of: dat
     rows: Rows = await store.fetch(
         "select event_id, type, occurred_at, recorded_at, actor, role, item, value, value_text, properties, source"  # noqa: S608
         " from record where account_id = $1 and occurred_at <= $2 and recorded_at <= $2"
+        " and (superseded_at is null or superseded_at > $2)"
         f" and ({condition}) order by occurred_at desc, recorded_at desc, event_id desc limit $3",
         *arguments,
     )

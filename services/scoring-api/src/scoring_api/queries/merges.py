@@ -5,6 +5,7 @@ from uuid import UUID
 
 from milepost_contracts.events import ACCOUNT_MERGED, OWN_SOURCE
 from milepost_runtime.database import Connection
+from scoring_api.queries.corrections import superseded
 from scoring_api.queries.marks import waiting
 from scoring_api.queries.records import Span, newer_start
 
@@ -12,12 +13,12 @@ _UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 _STEPS = (
     # Rows that the survivor has already stay as they are: an event is one event, whoever told it.
     "insert into scoring.record (account_id, event_id, type, occurred_at, recorded_at, actor, role, item, value,"
-    " value_text, due_at, properties, source) select $2::uuid, event_id, type, occurred_at, recorded_at, actor, role,"
-    " item, value, value_text, due_at, properties, source from scoring.record where account_id = $1"
-    " on conflict do nothing",
-    "insert into scoring.attribute (account_id, name, event_id, value, occurred_at, recorded_at)"
-    " select $2::uuid, name, event_id, value, occurred_at, recorded_at from scoring.attribute where account_id = $1"
-    " on conflict do nothing",
+    " value_text, due_at, properties, source, superseded_at) select $2::uuid, event_id, type, occurred_at,"
+    f" recorded_at, actor, role, item, value, value_text, due_at, properties, source, {superseded('r')}"
+    " from scoring.record r where account_id = $1 on conflict do nothing",  # noqa: S608 - names of ours
+    "insert into scoring.attribute (account_id, name, event_id, value, occurred_at, recorded_at, superseded_at)"  # noqa: S608 - as below
+    f" select $2::uuid, name, event_id, value, occurred_at, recorded_at, {superseded('a')}"
+    " from scoring.attribute a where account_id = $1 on conflict do nothing",
     f"update scoring.account s set {newer_start('s', 'g')}"  # noqa: S608 - names of ours
     " from scoring.account g where g.account_id = $1 and s.account_id = $2",
     "update scoring.account_reference set account_id = $2 where account_id = $1",

@@ -3,14 +3,22 @@
 Every statement is set-based and lands on the same rows whatever the order and however often; it never commits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from milepost_contracts.events import ACCOUNT_LINKED, ACCOUNT_MERGED, BOOK_KEEPING, NAME_LENGTH, OWN_SOURCE
+from milepost_contracts.events import (
+    ACCOUNT_LINKED,
+    ACCOUNT_MERGED,
+    BOOK_KEEPING,
+    EVENT_RETRACTED,
+    NAME_LENGTH,
+    OWN_SOURCE,
+)
 from milepost_core.model.document import Milestone
 from milepost_runtime.database import Connection
+from scoring_api.queries.corrections import superseded
 
 # Types whose properties are attributes of the account.
 ATTRIBUTE_TYPES = ("account.updated", "account.started", "subscription.changed")
@@ -65,16 +73,16 @@ async def insert_records(connection: Connection, span: Span) -> None:
     """
     await connection.execute(
         "insert into scoring.record (account_id, event_id, type, occurred_at, recorded_at, actor, role, item,"
-        " value, value_text, due_at, properties, source)"
+        " value, value_text, due_at, properties, source, superseded_at)"
         " select account_id, event_id, type, occurred_at, recorded_at, actor, role, item,"
         " case when abs(value) < $4 and type not in ('stakeholder.joined', 'stakeholder.left') then value end,"
         " case when type in ('stakeholder.joined', 'stakeholder.left')"
         " or (type like 'stakeholder.%' and value is null and value_text is null)"
         " then split_part(type, '.', 2) else value_text end,"
         " case when properties ? 'due_at' then scoring.instant_of(properties ->> 'due_at') end,"
-        " properties, source"
-        " from ingest.event where id > $1 and id <= $2 and not (type = any($3::text[]) and source = $5)"
-        " on conflict do nothing",
+        f" properties, source, {superseded('e')}"
+        " from ingest.event e where id > $1 and id <= $2 and not (type = any($3::text[]) and source = $5)"
+        " on conflict do nothing",  # noqa: S608 - names of ours
         *span,
         list(BOOK_KEEPING),
         LARGEST,
@@ -88,8 +96,9 @@ async def insert_attributes(connection: Connection, span: Span) -> list[UUID]:
     A name that is longer than any name of ours is none.
     """
     rows = await connection.fetch(
-        "with added as (insert into scoring.attribute (account_id, name, event_id, value, occurred_at, recorded_at)"
-        " select e.account_id, p.key, e.event_id, p.value, e.occurred_at, e.recorded_at"
+        "with added as (insert into scoring.attribute"  # noqa: S608 - names of ours
+        " (account_id, name, event_id, value, occurred_at, recorded_at, superseded_at)"
+        f" select e.account_id, p.key, e.event_id, p.value, e.occurred_at, e.recorded_at, {superseded('e')}"
         " from ingest.event e cross join lateral jsonb_each("
         " case when jsonb_typeof(e.properties) = 'object' then e.properties else '{}' end) as p"
         " where e.id > $1 and e.id <= $2 and e.type = any($3::text[]) and char_length(p.key) <= $4"
@@ -101,15 +110,18 @@ async def insert_attributes(connection: Connection, span: Span) -> list[UUID]:
     return [row["account_id"] for row in rows]
 
 
-async def fold_attributes(connection: Connection, accounts: Sequence[UUID]) -> None:
+async def fold_attributes(connection: Connection, accounts: Collection[UUID]) -> None:
     """Bring the accounts' own rows up to date with the newest value of each attribute."""
     if not accounts:
         return
     await connection.execute(
         "with newest as (select distinct on (account_id, name) account_id, name, value"
-        " from scoring.attribute where account_id = any($1::uuid[])"
+        " from scoring.attribute where account_id = any($1::uuid[]) and superseded_at is null"
         ' order by account_id, name, occurred_at desc, recorded_at desc, event_id collate "C" desc),'
-        " folded as (select account_id, jsonb_object_agg(name, value) as attributes from newest group by 1)"
+        # Of an account whose every word was taken back nothing is left.
+        " folded as (select u.account_id, coalesce(jsonb_object_agg(n.name, n.value)"
+        " filter (where n.name is not null), '{}') as attributes"
+        " from unnest($1::uuid[]) as u(account_id) left join newest n using (account_id) group by 1)"
         " update scoring.account a set attributes = f.attributes, name = coalesce(f.attributes ->> 'name', ''),"
         " segment = f.attributes ->> 'segment', owner = f.attributes ->> 'owner',"
         " updated_at = clock_timestamp()"
@@ -140,7 +152,7 @@ _ACCOUNTS = (
     f" first_seen_at, updated_at) select account_id, coalesce((array_agg(occurred_at {_NEWEST}, min(occurred_at)),"
     f" (array_agg(occurred_at {_NEWEST}, (array_agg(recorded_at {_NEWEST}, (array_agg(event_id {_NEWEST},"
     " min(occurred_at), clock_timestamp() from ingest.event"
-    " where id > $1 and id <= $2 and not (type = $3 and source = $4)"
+    " where id > $1 and id <= $2 and not (type = any($3::text[]) and source = $4)"
     " group by account_id order by account_id on conflict (account_id) do update set"
     f" {newer_start('a', 'excluded')}, updated_at = clock_timestamp()"
     f" where excluded.first_seen_at < a.first_seen_at or {later_word('a', 'excluded')} returning account_id"
@@ -152,7 +164,7 @@ async def upsert_accounts(connection: Connection, span: Span) -> list[UUID]:
 
     `account.started` wins over the first thing seen; of several the one that was told last counts.
     """
-    rows = await connection.fetch(_ACCOUNTS, *span, ACCOUNT_MERGED, OWN_SOURCE)
+    rows = await connection.fetch(_ACCOUNTS, *span, [ACCOUNT_MERGED, EVENT_RETRACTED], OWN_SOURCE)
     return [row["account_id"] for row in rows]
 
 
@@ -173,7 +185,7 @@ async def upsert_references(connection: Connection, span: Span) -> None:
     )
 
 
-async def upsert_plans(connection: Connection, accounts: Sequence[UUID], plan: Sequence[Milestone]) -> None:
+async def upsert_plans(connection: Connection, accounts: Collection[UUID], plan: Sequence[Milestone]) -> None:
     """Give the accounts the milestones of the plan, due so many days after each account's start."""
     if not accounts or not plan:
         return

@@ -23,8 +23,10 @@ select c.as_of, r.account_id, r.marked, r.cause, r.correlation_id,
   d.fresh_until,
   (select min(p.as_of) from scoring.snapshot p where p.account_id = a.account_id) as first_as_of,
   least(
-    (select min(occurred_at) from scoring.record e where e.account_id = a.account_id and e.occurred_at > c.as_of),
-    (select min(due_at) from scoring.record e where e.account_id = a.account_id and e.due_at > c.as_of),
+    (select min(occurred_at) from scoring.record e where e.account_id = a.account_id and e.occurred_at > c.as_of
+      and e.superseded_at is null),
+    (select min(due_at) from scoring.record e where e.account_id = a.account_id and e.due_at > c.as_of
+      and e.superseded_at is null),
     (select min(due_at) from scoring.milestone m where m.account_id = a.account_id and m.due_at > c.as_of)
   ) as turns_at
 from clock c
@@ -38,7 +40,8 @@ where r.account_id = any($1::uuid[])
 _MILESTONES = """
 select m.account_id, m.milestone_id, m.label, m.due_at,
   (select min(r.occurred_at) from scoring.record r where r.account_id = m.account_id
-   and r.type = 'milestone.completed' and r.item = m.milestone_id and r.occurred_at <= $2 and r.recorded_at <= $2)
+   and r.type = 'milestone.completed' and r.item = m.milestone_id and r.occurred_at <= $2 and r.recorded_at <= $2
+   and (r.superseded_at is null or r.superseded_at > $2))
   as done_at
 from scoring.milestone m where m.account_id = any($1::uuid[]) order by m.account_id, m.due_at, m.milestone_id
 """

@@ -56,6 +56,7 @@ TABLES = (
         value JSONB,
         occurred_at timestamptz NOT NULL,
         recorded_at timestamptz NOT NULL,
+        superseded_at timestamptz,
         CONSTRAINT pk_attribute PRIMARY KEY (account_id, name, event_id)
     )
     """,
@@ -74,6 +75,7 @@ TABLES = (
         due_at timestamptz,
         properties JSONB DEFAULT '{}' NOT NULL,
         source TEXT DEFAULT '' NOT NULL,
+        superseded_at timestamptz,
         CONSTRAINT pk_record PRIMARY KEY (account_id, event_id)
     )
     """,
@@ -88,6 +90,9 @@ TABLES = (
     """,
     """
     CREATE INDEX ix_record_account_id ON scoring.record (account_id) WHERE properties ? 'open'
+    """,
+    """
+    CREATE INDEX ix_record_superseded ON scoring.record (account_id) WHERE superseded_at is not null
     """,
     """
     CREATE TABLE scoring.milestone (

@@ -61,6 +61,14 @@ def age_of(moment: str) -> str:
     return days_between(moment, "b.as_of")
 
 
+def told_by(rows: str) -> str:
+    """Return the condition that a row had happened and counted at the moment asked for; restated (`$3`): counts now."""
+    return (
+        f"{rows}.occurred_at <= b.as_of and ($3 or {rows}.recorded_at <= b.as_of)"
+        f" and ({rows}.superseded_at is null or (not $3 and {rows}.superseded_at > b.as_of))"
+    )
+
+
 def days_between(earlier: str, later: str) -> str:
     """Return the expression for the days from one moment to another."""
     return f"extract(epoch from {later} - {earlier})::float8 / {DAY}"

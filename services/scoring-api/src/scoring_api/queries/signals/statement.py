@@ -15,10 +15,11 @@ from milepost_core.model.sources import Denominator
 from milepost_core.readings import Status
 from scoring_api.queries.signals import events, items, states
 from scoring_api.queries.signals.measured import Finisher, Measured, known
+from scoring_api.queries.signals.selecting import told_by
 from scoring_api.queries.signals.sheet import Area, Columns, Floats, Selection, Sheet
 
-# What a record must fulfil to be visible at T: it had happened and, unless restated, it had been recorded.
-VISIBLE = "r.account_id = b.account_id and r.occurred_at <= b.as_of and ($3 or r.recorded_at <= b.as_of)"
+# What a record must fulfil to be visible at T: it had happened, was told by then (restated: by now) and still counted.
+VISIBLE = f"r.account_id = b.account_id and {told_by('r')}"
 
 
 @dataclass(frozen=True)

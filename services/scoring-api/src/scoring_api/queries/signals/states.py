@@ -5,7 +5,7 @@ import numpy as np
 from milepost_core.model import sources
 from milepost_core.readings import Status
 from scoring_api.queries.signals.measured import Finisher, Measured, known
-from scoring_api.queries.signals.selecting import DAY
+from scoring_api.queries.signals.selecting import DAY, told_by
 from scoring_api.queries.signals.sheet import Columns, Sheet
 
 DONE = "milestone.completed"
@@ -44,7 +44,7 @@ def compile_attribute(sheet: Sheet, source: sources.Attribute) -> Finisher:
     name = sheet.bind(source.name, "text")
     newest = (
         "select a.value from scoring.attribute a where a.account_id = b.account_id"  # noqa: S608 - placeholders of ours
-        f" and a.name = {name} and a.occurred_at <= b.as_of and ($3 or a.recorded_at <= b.as_of)"
+        f" and a.name = {name} and {told_by('a')}"
         ' order by a.occurred_at desc, a.recorded_at desc, a.event_id collate "C" desc limit 1'
     )
     number = (

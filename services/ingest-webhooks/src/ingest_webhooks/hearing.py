@@ -1,0 +1,121 @@
+"""Says what kept deliveries mean, by their source, their connection's settings and its mapping; it writes nothing.
+
+Settings and mappings are read from text once and kept, so that a delivery costs no validation.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+from asyncpg import Record
+from pydantic import BaseModel
+
+from ingest_webhooks.queries import deliveries, mappings
+from ingest_webhooks.queries.events import Origin
+from ingest_webhooks.rules import MappingDocument, Rule
+from ingest_webhooks.shapes import Context, Fault, Normalised
+from ingest_webhooks.sources import SOURCES
+from ingest_webhooks.sources.source import Source
+from milepost_runtime.database import Connection
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A delivery and what it said; `seen`: it was relayed before."""
+
+    row: Record
+    said: Normalised
+    origin: Origin
+
+    @property
+    def id(self) -> UUID:
+        """The delivery's id."""
+        found: UUID = self.row["id"]
+        return found
+
+    @property
+    def seen(self) -> bool:
+        """Whether it was relayed before, so that what it told then may mean something else now."""
+        return bool(self.row["seen"])
+
+    @property
+    def understood(self) -> bool:
+        """Whether its body could be read at all."""
+        return all(fault.position is not None for fault in self.said.faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the deliveries of one connection are read; `fault` says why they cannot be."""
+
+    text: str
+    version: int
+    settings: BaseModel | None
+    mapping: Mapping[str, Rule]
+    fault: str = ""
+
+
+class Hearing:
+    """Reads deliveries; remembers each connection's settings and rules until they change."""
+
+    def __init__(self) -> None:
+        self._ways: dict[UUID, Way] = {}
+        self._bare = {name: _way(name, "{}", 0, {}) for name in SOURCES}
+
+    async def hear(self, connection: Connection, ids: Sequence[UUID]) -> list[Heard]:
+        """Return what these deliveries mean today, in the order in which they came; never raises for a strange one."""
+        rows = await deliveries.bodies(connection, ids)
+        ways = await self.ways(connection, {row["connection_id"] for row in rows} - {None})
+        return [_hear(row, ways.get(row["connection_id"], self._bare[row["source"]])) for row in rows]
+
+    async def ways(self, connection: Connection, ids: Iterable[UUID]) -> Mapping[UUID, Way]:
+        """Return how the deliveries of these connections are read by now, of those that still are."""
+        current = await mappings.current(connection, ids)
+        stale = [row for row in current if not _is_current(self._ways.get(row["id"]), row)]
+        rules = await mappings.rules(connection, [(row["id"], row["mapping_version"]) for row in stale])
+        for row in stale:
+            own = rules.get(row["id"], {})
+            self._ways[row["id"]] = _way(row["source"], row["settings"], row["mapping_version"], own)
+        return {row["id"]: self._ways[row["id"]] for row in current}
+
+
+def _is_current(way: Way | None, row: Record) -> bool:
+    return way is not None and (way.text, way.version) == (row["settings"], row["mapping_version"])
+
+
+def _way(source: str, settings: str, version: int, rules: Mapping[str, Any]) -> Way:
+    """Return how to read; what today's source does not understand of it becomes the fault of each delivery."""
+    try:
+        own = MappingDocument.model_validate({"rules": rules}).rules
+        return Way(settings, version, SOURCES[source].settings.model_validate_json(settings), own)
+    except ValueError:
+        return Way(settings, version, None, {}, "the settings or the mapping of its connection cannot be read any more")
+
+
+def _hear(row: Record, way: Way) -> Heard:
+    source = SOURCES[row["source"]]
+    origin = Origin(row["source"], row["connection_id"], row["id"], row["correlation_id"])
+    context = Context(
+        received_at=row["received_at"],
+        settings=way.settings,
+        sender=row["sender"],
+        headers=row["headers"],
+        mapping=way.mapping,
+        connection=str(row["connection_id"] or ""),
+    )
+    faults = [Fault(None, way.fault)]
+    said = Normalised(faults=faults) if way.fault else read(source, row["body"], context, str(row["id"]))
+    return Heard(row, said, origin)
+
+
+def read(source: Source, body: bytes, context: Context, name: str) -> Normalised:
+    """Return what a body says; a mistake of ours in reading must not hold up others, so it is a fault of the body."""
+    try:
+        return source.normalise(body, context)
+    except Exception as error:
+        log.exception("delivery_not_understood", delivery_id=name, source=source.name)
+        return Normalised(faults=[Fault(None, f"could not be read: {type(error).__name__}")])

@@ -1,0 +1,152 @@
+"""Writes one chunk of an import, whole or not at all; it never reads a line.
+
+A chunk is one transaction: hold the import, note the facts that are new, settle whom references belong to, copy the new
+events into the feed, count, move the position. Only from the second step on is the feed's lock held.
+"""
+
+import asyncio
+from collections.abc import Set
+from dataclasses import dataclass
+from datetime import UTC
+from uuid import UUID
+
+import structlog
+
+from ingest_webhooks.attaching import Attached, attach_references, follow
+from ingest_webhooks.queries import events, imports, keys
+from ingest_webhooks.queries.events import Origin
+from ingest_webhooks.queries.imports import Progress
+from ingest_webhooks.relaying import READER_LANE
+from ingest_webhooks.shapes import NormalEvent, Normalised, other_names
+from ingest_webhooks.sources.plain_lines import COLUMNS, PLACE, Chunk, place_of
+from milepost_contracts.events import FEED
+from milepost_runtime.database import Connection, Pool, is_store_trouble
+from milepost_runtime.failpoints import fp
+from milepost_runtime.feeds import publish_lock
+from milepost_runtime.queue import Hints
+
+log = structlog.get_logger()
+SOURCE = "import"
+TRIES = 4
+_ORIGIN = ("source", "correlation_id")
+
+
+class ImportMoved(Exception):
+    """The import's position is another one by now; `position` says which."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"the position is {position}")
+        self.position = position
+
+
+class ImportClosed(Exception):
+    """The import takes no lines any more; the text is its state."""
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Loads the chunks of one import."""
+
+    pool: Pool
+    hints: Hints
+    import_id: UUID
+    dry_run: bool
+
+    async def load(self, chunk: Chunk) -> None:
+        """Settle a chunk; raises ImportMoved and ImportClosed, and what the store raises when it stays in trouble."""
+        for tried in range(1, TRIES + 1):
+            try:
+                await self._load(chunk)
+            except Exception as error:
+                if tried == TRIES or not is_store_trouble(error):
+                    raise
+                log.warning("import_chunk_again", import_id=str(self.import_id), error=repr(error)[:200])
+                await asyncio.sleep(0.2 * tried)
+            else:
+                break
+        self.hints.nudge(READER_LANE)
+
+    async def _load(self, chunk: Chunk) -> None:
+        async with self.pool.acquire() as connection, connection.transaction():
+            position, state = await imports.hold(connection, self.import_id)
+            if state != "open":
+                raise ImportClosed(state)
+            if position != chunk.before:
+                raise ImportMoved(position)
+            accepted, unmapped = await (
+                self._look(connection, chunk) if self.dry_run else self._write(connection, chunk)
+            )
+            if chunk.rejects:
+                await imports.refuse(connection, self.import_id, chunk.rejects)
+            await imports.advance(connection, self.import_id, _progress(chunk, accepted, unmapped))
+            fp("import.before_commit")
+
+    async def _write(self, connection: Connection, chunk: Chunk) -> tuple[int, int]:
+        """Write what is new; return how many events went into the feed and how many wait for an account."""
+        fresh = await keys.reserve_many(connection, sorted(chunk.rows), self.import_id) if chunk.rows else set()
+        if not fresh:
+            return 0, 0
+        await publish_lock(connection, FEED)
+        attached = await attach_references(connection, [(_spoken(chunk), self._origin)])
+        await events.publish(connection, attached.told)
+        known, waiting = _rows(chunk, fresh, attached, f"\t{SOURCE}\t{self.import_id}\n")
+        published = await imports.write(connection, "event", ("account_id", *PLACE, *COLUMNS, *_ORIGIN), known)
+        await follow(connection, attached)
+        return published, await imports.write(connection, "waiting_event", (*PLACE, *COLUMNS, *_ORIGIN), waiting)
+
+    async def _look(self, connection: Connection, chunk: Chunk) -> tuple[int, int]:
+        """Return what `_write` would return, and leave nothing behind."""
+        known = await imports.known_keys(connection, list(chunk.rows))
+        trial = connection.transaction()
+        await trial.start()
+        try:
+            await publish_lock(connection, FEED)
+            attached = await attach_references(connection, [(_spoken(chunk), self._origin)])
+            rows = _rows(chunk, chunk.rows.keys() - known, attached, "\n")
+        finally:
+            await trial.rollback()
+        return rows[0].count("\n"), rows[1].count("\n")
+
+    @property
+    def _origin(self) -> Origin:
+        return Origin(SOURCE, None, None, str(self.import_id))
+
+
+def _rows(chunk: Chunk, fresh: Set[bytes], attached: Attached, end: str) -> tuple[str, str]:
+    """Return the rows of what is new for the feed and for the waiting room, as COPY reads them."""
+    known, waiting = [], []
+    leads = attached.accounts
+    places = {name: place_of(name, None) for name in chunk.first_told}
+    for key, (reference, text) in chunk.rows.items():
+        if key not in fresh:
+            continue
+        special = chunk.special.get(key)
+        account_id = leads.get(reference) if special is None else attached.account_of(special)
+        place = places[reference] if special is None else place_of(reference, other_names(special))
+        if account_id is None:
+            waiting.append(place + text + end)
+        else:
+            known.append(f"{account_id}\t{place}{text}{end}")
+    return "".join(known), "".join(waiting)
+
+
+def _spoken(chunk: Chunk) -> Normalised:
+    """Say once for each reference that it was spoken of, from its earliest moment on, and all that is special."""
+    said = [
+        NormalEvent(key=b"", reference=name, type="", occurred_at=at.astimezone(UTC), opens=name in chunk.opening)
+        for name, at in chunk.first_told.items()
+    ]
+    return Normalised(events=[*said, *chunk.special.values()])
+
+
+def _progress(chunk: Chunk, accepted: int, unmapped: int) -> Progress:
+    rejected = len(chunk.rejects)
+    return Progress(
+        lines=chunk.lines,
+        size=chunk.size,
+        accepted=accepted,
+        duplicates=chunk.lines - accepted - unmapped - rejected - chunk.blank,
+        unmapped=unmapped,
+        rejected=rejected,
+        blank=chunk.blank,
+    )

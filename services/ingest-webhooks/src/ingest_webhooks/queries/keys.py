@@ -1,0 +1,112 @@
+"""Statements about the keys of facts: who told a fact first, for as long as keys are kept; it never reads an event.
+
+Keys are partitioned by period. A unique index cannot span partitions, so whoever notes keys first asks all of them, and
+a new period begins only while nobody is noting: two who note the same fact always meet in one partition's index.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+import asyncpg
+
+from milepost_runtime.database import Connection
+
+NOTING = 0x6B657973
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Which delivery told a fact first, and the digest of what it said about it (None: not watched)."""
+
+    delivery_id: UUID
+    content: bytes | None
+
+
+# Keys go in sorted, so that two transactions never wait for one another in a ring.
+_RESERVE = """
+    with known as materialized (select key from ingest.event_key where key = any($1::bytea[]))
+    insert into ingest.event_key (key, period, delivery_id, content)
+    select k, (select max(period) from ingest.key_period), d, c
+    from unnest($1::bytea[], $2::uuid[], $3::bytea[]) as n(k, d, c)
+    where k not in (select key from known)
+    on conflict do nothing returning key
+"""
+
+
+async def reserve(
+    connection: Connection, keys: Mapping[bytes, UUID], contents: Mapping[bytes, bytes] | None = None
+) -> set[bytes]:
+    """Note who told a fact first, unless somebody did before; return the facts that are new.
+
+    `contents` are digests of what was said, by key. The caller's transaction keeps the period from changing.
+    """
+    names = sorted(keys)
+    said = contents or {}
+    # A statement of its own: the next one then sees all that was noted before the period changed.
+    await connection.execute("select pg_advisory_xact_lock_shared($1)", NOTING)
+    rows = await connection.fetch(
+        _RESERVE, names, [keys[name] for name in names], [said.get(name) or None for name in names]
+    )
+    return {row["key"] for row in rows}
+
+
+async def reserve_many(connection: Connection, keys: Sequence[bytes], delivery_id: UUID) -> set[bytes]:
+    """Do what `reserve` does for thousands of keys, given in sorted order, of which most are new; none is watched."""
+    await connection.execute("select pg_advisory_xact_lock_shared($1)", NOTING)
+    known = await connection.fetch("select key from ingest.event_key where key = any($1::bytea[])", keys)
+    fresh = set(keys).difference([row["key"] for row in known])
+    period = await connection.fetchval("select max(period) from ingest.key_period")
+    rows = "".join([f"\\\\x{key.hex()}\t{period}\t{delivery_id}\n" for key in keys if key in fresh])
+    try:
+        # Copying costs half of inserting, but it cannot pass over what somebody else has noted this very moment.
+        async with connection.transaction():
+            await connection.copy_to_table(
+                "event_key", schema_name="ingest", columns=["key", "period", "delivery_id"], source=_whole(rows)
+            )
+    except asyncpg.UniqueViolationError:
+        return await reserve(connection, dict.fromkeys(keys, delivery_id))
+    return fresh
+
+
+async def _whole(rows: str) -> AsyncIterator[bytes]:
+    yield rows.encode()
+
+
+async def noted(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Noted]:
+    """Return who told each known fact first, and what was said."""
+    rows = await connection.fetch(
+        "select key, delivery_id, content from ingest.event_key where key = any($1::bytea[])", list(keys)
+    )
+    return {row["key"]: Noted(row["delivery_id"], row["content"]) for row in rows}
+
+
+async def owners(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, UUID]:
+    """Return which delivery told each fact first."""
+    return {key: one.delivery_id for key, one in (await noted(connection, keys)).items()}
+
+
+async def periods(connection: Connection) -> list[date]:
+    """Return the periods of which keys are kept, by their first days."""
+    return [row["period"] for row in await connection.fetch("select period from ingest.key_period order by 1")]
+
+
+async def begin_period(connection: Connection, first: date) -> None:
+    """Note keys in a new partition from now on; waits until nobody is noting."""
+    await connection.execute("select pg_advisory_xact_lock($1)", NOTING)
+    name = partition(first)
+    await connection.execute(f"create table {name} (like ingest.event_key including defaults)")
+    await connection.execute(f"alter table ingest.event_key attach partition {name} for values in ('{first}')")
+    await connection.execute("insert into ingest.key_period (period) values ($1)", first)
+
+
+async def forget_period(connection: Connection, first: date) -> None:
+    """Drop the keys of a period."""
+    await connection.execute("delete from ingest.key_period where period = $1", first)
+    await connection.execute(f"drop table {partition(first)}")
+
+
+def partition(first: date) -> str:
+    """Return the table that holds the keys of a period."""
+    return f"ingest.event_key_{first:%Y_%m_%d}"

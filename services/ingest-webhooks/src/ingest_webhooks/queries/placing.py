@@ -1,0 +1,149 @@
+"""Statements about events whose names lead elsewhere by now: those that wait, and those that are told already."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from asyncpg import Record
+
+from milepost_contracts.events import EVENT_RETRACTED, OWN_SOURCE
+from milepost_runtime.database import Connection
+
+PAGE = 2000
+_SAID = (
+    "type, occurred_at, actor, role, item, value, value_text, properties, source, connection_id, delivery_id,"
+    " correlation_id, reference, fallbacks"
+)
+
+
+async def waiting(connection: Connection, names: Sequence[str]) -> AsyncIterator[list[Record]]:
+    """Yield the events that wait for one of these names, page by page."""
+    found = connection.cursor(
+        """
+        select event_id, reference, fallbacks, item, occurred_at from ingest.waiting_event
+        where reference = any($1::text[]) or fallbacks && $1::text[]
+        """,
+        names,
+        prefetch=PAGE,
+    )
+    async for page in _pages(found):
+        yield page
+
+
+async def told(
+    connection: Connection, names: Sequence[str], since: datetime, items: Sequence[str]
+) -> AsyncIterator[list[Record]]:
+    """Yield the events in the feed that may have to move, page by page, each with the account it is on by now.
+
+    Those known by one of `names` that happened since then, and all that is told about `items` themselves.
+    """
+    found = connection.cursor(
+        """
+        select e.event_id, e.reference, e.fallbacks, e.item, e.occurred_at,
+            coalesce(a.merged_into, e.account_id) as account_id
+        from ingest.event e join ingest.account a on a.account_id = e.account_id
+        where e.fallbacks is not null and (e.reference = any($1::text[]) or e.fallbacks && $1::text[])
+            and (e.occurred_at >= $2 or e.item = any($3::text[]))
+            and not exists (select from ingest.event c where c.supersedes = e.event_id)
+        order by e.id
+        """,
+        names,
+        since,
+        items,
+        prefetch=PAGE,
+    )
+    async for page in _pages(found):
+        yield page
+
+
+async def attach_known(connection: Connection, accounts: Sequence[tuple[str, UUID]]) -> None:
+    """Move the events that wait for these names, and for no other, into the feed."""
+    if not accounts:
+        return
+    await connection.execute(
+        f"""
+        with come as (
+            delete from ingest.waiting_event w using unnest($1::text[], $2::uuid[]) as a(name, account_id)
+            where w.reference = a.name and w.fallbacks is null returning a.account_id, w.*
+        )
+        insert into ingest.event (account_id, event_id, supersedes, {_SAID})
+        select account_id, event_id, supersedes, {_SAID} from come order by occurred_at
+        on conflict (event_id) do nothing
+        """,  # noqa: S608 - constants of ours
+        [name for name, _ in accounts],
+        [account_id for _, account_id in accounts],
+    )
+
+
+async def attach(connection: Connection, placed: Sequence[tuple[str, UUID]]) -> None:
+    """Move waiting events into the feed, each onto its account."""
+    if not placed:
+        return
+    await connection.execute(
+        f"""
+        with come as (
+            delete from ingest.waiting_event w using unnest($1::text[], $2::uuid[]) as a(id, account_id)
+            where w.event_id = a.id returning a.account_id, w.*
+        )
+        insert into ingest.event (account_id, event_id, supersedes, {_SAID})
+        select account_id, event_id, supersedes, {_SAID} from come order by occurred_at
+        on conflict (event_id) do nothing
+        """,  # noqa: S608 - constants of ours
+        [event_id for event_id, _ in placed],
+        [account_id for _, account_id in placed],
+    )
+
+
+async def move(connection: Connection, moved: Sequence[tuple[str, str, str, UUID, UUID | None]]) -> None:
+    """Take events back where they are and tell them anew where they belong, or let them wait again.
+
+    Each is the event's id, the id of what takes it back, its own next id, the account it is on and the one it goes to.
+    """
+    if not moved:
+        return
+    ids, backs, nexts, here, there = ([one[place] for one in moved] for place in range(5))
+    await connection.execute(
+        """
+        insert into ingest.event
+            (account_id, event_id, type, occurred_at, source, connection_id, delivery_id, correlation_id, supersedes)
+        select m.here, m.back, $4, e.occurred_at, $5, e.connection_id, e.delivery_id, e.correlation_id, e.event_id
+        from unnest($1::text[], $2::text[], $3::uuid[]) with ordinality as m(id, back, here, place)
+        join ingest.event e on e.event_id = m.id order by m.place on conflict (event_id) do nothing
+        """,
+        ids,
+        backs,
+        here,
+        EVENT_RETRACTED,
+        OWN_SOURCE,
+    )
+    await connection.execute(
+        f"""
+        with gone as (
+            select m.there, m.back, m.next, m.place, e.*
+            from unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) with ordinality
+                as m(id, back, next, there, place)
+            join ingest.event e on e.event_id = m.id
+        ), wait as (
+            insert into ingest.waiting_event (event_id, supersedes, {_SAID})
+            select next, back, {_SAID} from gone where there is null on conflict (event_id) do nothing
+        )
+        insert into ingest.event (account_id, event_id, supersedes, {_SAID})
+        select there, next, back, {_SAID} from gone where there is not null order by place
+        on conflict (event_id) do nothing
+        """,  # noqa: S608 - constants of ours
+        ids,
+        backs,
+        nexts,
+        there,
+    )
+
+
+async def _pages(rows: AsyncIterator[Record]) -> AsyncIterator[list[Record]]:
+    page: list[Record] = []
+    async for row in rows:
+        page.append(row)
+        if len(page) == PAGE:
+            yield page
+            page = []
+    if page:
+        yield page

@@ -1,0 +1,163 @@
+"""History, brought in line by line; what it does with a line is not decided here."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+from uuid import UUID
+
+from asyncpg import Record
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from ingest_webhooks.dependencies import MayIngest, MayRead, MayWrite, TheService
+from ingest_webhooks.queries.imports import NewImport as Wanted
+from ingest_webhooks.views import ImportAnswer, Imports, NewImport, RejectedLine, RejectedLines
+from milepost_runtime.idempotency import NamedRequests
+from milepost_runtime.ids import new_id
+from milepost_runtime.problems import Problem
+
+router = APIRouter(tags=["imports"], route_class=NamedRequests)
+MEDIA = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines")
+SILENCE_S = 30.0
+# Over so much waiting for a sender, at least so many bytes a second.
+PATIENCE_S = 60.0
+BYTES_A_SECOND = 200
+_EXAMPLE = (
+    '{"id":"crm-4711","type":"training.completed","account":"domain:acme.com","occurred_at":"2026-03-02T09:30:00Z"}\n'
+)
+_LINES: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {MEDIA[0]: {"schema": {"type": "string"}, "example": _EXAMPLE}},
+    }
+}
+
+
+@router.post("/imports", status_code=201, summary="Begin an import, or go on with it")
+async def post_import(
+    body: NewImport, response: Response, key: MayIngest, _writer: MayWrite, service: TheService
+) -> ImportAnswer:
+    """Make an import; one of the same fingerprint, sender and kind is answered with 200 and where it stands.
+
+    Then send its lines. The key needs the scopes `ingest` and `write`, and `read` to look at it.
+    """
+    sender = body.sender or key.name or key.id
+    wanted = Wanted(new_id(), body.name, sender, body.fingerprint, body.total_lines, body.dry_run)
+    row, new = await service.importing.make(wanted)
+    response.status_code = 201 if new else 200
+    return _answer(row)
+
+
+@router.get("/imports", summary="List imports")
+async def list_imports(
+    _key: MayRead,
+    service: TheService,
+    cursor: Annotated[UUID | None, Query(description="`next_cursor` of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Imports:
+    """Return imports, newest first."""
+    rows = await service.importing.page(cursor, limit)
+    more = str(rows[-1]["id"]) if len(rows) == limit else None
+    return Imports(data=[_answer(row) for row in rows], next_cursor=more)
+
+
+@router.get("/imports/{import_id}", summary="Look at an import")
+async def get_import(import_id: UUID, _key: MayRead, service: TheService) -> ImportAnswer:
+    """Return how far an import has come; after a broken stream, go on with the line after `position`."""
+    return _answer(await service.importing.one(import_id))
+
+
+async def _ndjson(request: Request) -> None:
+    """Raise 415 unless the body is lines of JSON in UTF-8, as they are."""
+    kind, *parameters = request.headers.get("content-type", "").lower().split(";")
+    charsets = [part.strip().removeprefix("charset=") for part in parameters if part.strip().startswith("charset=")]
+    if kind.strip() not in MEDIA or any(charset.strip('"') != "utf-8" for charset in charsets):
+        raise Problem(415, "media_type_unsupported", f"Send {MEDIA[0]} in UTF-8: one event a line.")
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Problem(415, "encoding_unsupported", "Send the lines as they are, without a content encoding.")
+
+
+@router.post(
+    "/imports/{import_id}/lines",
+    summary="Send lines of an import",
+    openapi_extra=_LINES,
+    dependencies=[Depends(_ndjson)],
+)
+async def post_lines(
+    import_id: UUID,
+    request: Request,
+    _key: MayIngest,
+    _writer: MayWrite,
+    service: TheService,
+    first: Annotated[int, Query(alias="from", ge=0, le=2**53, description="How many lines are in front")] = 0,
+) -> ImportAnswer:
+    """Settle lines, one plain event each, in a stream of any length; the answer comes when the last one is settled.
+
+    Lines are settled in chunks, each with the position in one transaction: when the stream breaks, ask for the position
+    and send what follows it. Lines that are settled already are passed over, a line that cannot be taken is refused
+    alone. A line has at most 256 KiB; a sender that is silent for half a minute is given up.
+    """
+    return _answer(await service.importing.take(import_id, first, _blocks(request)))
+
+
+@router.get("/imports/{import_id}/rejects", summary="List the refused lines of an import")
+async def list_rejects(
+    import_id: UUID,
+    _key: MayRead,
+    service: TheService,
+    cursor: Annotated[int, Query(ge=0, le=2**53, description="`next_cursor` of the page before")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 200,
+) -> RejectedLines:
+    """Return the first 10,000 refused lines with their reasons; `rejected` of the import counts all."""
+    rows = await service.importing.rejects(import_id, cursor, limit)
+    more = str(rows[-1]["line"]) if len(rows) == limit else None
+    return RejectedLines(data=[RejectedLine(**dict(row)) for row in rows], next_cursor=more)
+
+
+@router.post("/imports/{import_id}:finish", summary="Finish an import")
+async def finish_import(import_id: UUID, _key: MayIngest, _writer: MayWrite, service: TheService) -> ImportAnswer:
+    """Say that all lines are there; refused while fewer are settled than were promised as `total_lines`."""
+    return _answer(await service.importing.close(import_id, "finished"))
+
+
+@router.post("/imports/{import_id}:cancel", summary="Cancel an import")
+async def cancel_import(import_id: UUID, _key: MayIngest, _writer: MayWrite, service: TheService) -> ImportAnswer:
+    """Take no more lines; what is settled stays. The same import can be gone on with later."""
+    return _answer(await service.importing.close(import_id, "cancelled"))
+
+
+async def _blocks(request: Request) -> AsyncIterator[bytes]:
+    """Hand on the body as it comes; raises Problem 408 for a silent or very slow sender, 400 for a body cut short."""
+    waited, received, more = 0.0, 0, True
+    while more:
+        since = time.monotonic()
+        try:
+            async with asyncio.timeout(SILENCE_S):
+                message = await request.receive()
+        except TimeoutError:
+            raise _too_slow() from None
+        if message["type"] == "http.disconnect":
+            raise Problem(400, "bad_framing", "The connection ended before the body did.")
+        block = message.get("body", b"")
+        more = message.get("more_body", False)
+        waited += time.monotonic() - since
+        received += len(block)
+        if waited > PATIENCE_S and received < waited * BYTES_A_SECOND:
+            raise _too_slow()
+        if block:
+            yield block
+
+
+def _too_slow() -> Problem:
+    detail = "The lines came too slowly; what was settled stays."
+    return Problem(408, "request_timeout", detail, headers={"Connection": "close"})
+
+
+def _answer(row: Record) -> ImportAnswer:
+    fields = dict(row)
+    since, position = fields.pop("stream_since"), fields.pop("stream_position")
+    seconds = (row["updated_at"] - since).total_seconds() if since else 0.0
+    rate = (row["position"] - position) / seconds if seconds > 0 else None
+    total = row["total_lines"]
+    left = max(0, total - row["position"]) / rate if rate and total is not None and row["state"] == "open" else None
+    return ImportAnswer(**fields, rate=rate, seconds_left=left)

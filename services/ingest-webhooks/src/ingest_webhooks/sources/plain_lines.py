@@ -1,0 +1,258 @@
+"""Reads many plain events, one a line, quickly; it never takes what `plain` refuses, and never talks to a store.
+
+A line takes the short way when it is beyond doubt: no escapes, nothing nested, a type and an account that have been
+judged before. Everything else is judged word for word as `POST /events` judges it. Both ways end in the same row.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from re import compile as pattern
+from typing import Any, TypeAlias
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from ingest_webhooks.shapes import AHEAD, EPOCH, Context, NormalEvent, keys_under, other_names
+from ingest_webhooks.sources.plain import normal_event
+from ingest_webhooks.sources.reading import MAX_DIGITS, BadBody, read_json
+from milepost_contracts.events import NAME_LENGTH
+from milepost_runtime.problems import from_validation
+
+LINE_LIMIT = 256 * 1024
+# The columns of a row's text, in their order, in the text format of COPY.
+PLACE = ("reference", "fallbacks")
+COLUMNS = ("event_id", "type", "occurred_at", "actor", "role", "item", "value", "value_text", "properties")
+
+_NULL = "\\N"
+_FIELDS = frozenset({"id", "type", "account", "occurred_at", "actor", "role", "item", "value", "properties"})
+_NAMES = ("actor", "role", "item")
+_MOMENT = pattern(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z").fullmatch
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_NOUGHTS = bytes(48 if 48 <= code <= 57 else 32 for code in range(256))
+_LONG_RUN = b"0" * (MAX_DIGITS + 1)
+_REMEMBERED = 20_000
+_BIG = 10**15
+_TINY = 1e-15
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+_HUGE = 1e300
+
+Errors: TypeAlias = Sequence[Mapping[str, str]]
+
+
+@dataclass(slots=True)
+class Chunk:
+    """What a run of lines says; `before` is the number of the last line in front of it.
+
+    `rows` are new facts by key: the reference of their account and their text in the format of COPY, without it. What
+    belongs to an account by more than that, its moment or a thing that it is about, is a whole event in `special` too.
+    `first_told` is the earliest moment of each reference, `opening` are those that may become new accounts, `newcomers`
+    is how many were not spoken of lately.
+    """
+
+    before: int
+    lines: int = 0
+    size: int = 0
+    blank: int = 0
+    duplicates: int = 0
+    newcomers: int = 0
+    rows: dict[bytes, tuple[str, str]] = field(default_factory=dict)
+    special: dict[bytes, NormalEvent] = field(default_factory=dict)
+    first_told: dict[str, datetime] = field(default_factory=dict)
+    opening: set[str] = field(default_factory=set)
+    rejects: list[tuple[int, Errors]] = field(default_factory=list)
+
+    def refuse(self, errors: Errors) -> None:
+        """Count the present line as one that cannot be taken."""
+        self.rejects.append((self.before + self.lines, errors))
+
+
+def reason(code: str, detail: str) -> Errors:
+    """Return why a whole line cannot be taken."""
+    return [{"pointer": "/", "detail": f"{detail[:1].upper()}{detail[1:]}.", "code": code}]
+
+
+TOO_LONG = reason("line_too_long", f"the line is longer than {LINE_LIMIT} bytes")
+
+
+class LineReader:
+    """Reads the lines of one sender; `received_at` bounds how far ahead of us an event may claim to be."""
+
+    def __init__(self, sender: str, received_at: datetime) -> None:
+        self._context = Context(received_at, sender=sender)
+        self._latest = received_at + AHEAD - timedelta(minutes=1)
+        self._key = keys_under("plain", sender)
+        self._types: set[str] = set()
+        self._accounts: dict[str, tuple[str, bool]] = {}
+
+    def read(self, lines: Sequence[bytes], chunk: Chunk) -> None:
+        """Add lines to a chunk."""
+        plain = _LONG_RUN not in b"\n".join(lines).translate(_NOUGHTS)
+        for raw in lines:
+            chunk.lines += 1
+            chunk.size += len(raw) + 1
+            line = raw.strip(b" \t\r")
+            if not line:
+                chunk.blank += 1
+            elif len(line) > LINE_LIMIT:
+                chunk.refuse(TOO_LONG)
+            elif not (plain and self._take_short(line, chunk)):
+                self._take(line, chunk)
+
+    def _take_short(self, line: bytes, chunk: Chunk) -> bool:
+        """Add a line that is beyond doubt; False for any other, which is left to `_take`."""
+        try:
+            if b"\\" in line or b"\t" in line or b"\r" in line:
+                return False
+            document = from_json(line, allow_inf_nan=False)
+            reference, opens = self._accounts[document["account"]]
+            kind, name, moment = document["type"], document["id"], document["occurred_at"]
+            at = datetime.fromisoformat(moment)
+            beyond = kind in self._types and _MOMENT(moment) and EPOCH <= at <= self._latest and _named(name)
+            rest = _rest(document, line) if beyond and document.keys() <= _FIELDS else None
+        except (_Doubtful, ValueError, LookupError, TypeError):
+            return False
+        if rest is None:
+            return False
+        key = self._key(name)
+        _add(chunk, key, reference, f"{key[:16].hex()}\t{kind}\t{moment}\t{rest}", at)
+        if opens:
+            chunk.opening.add(reference)
+        return True
+
+    def _take(self, line: bytes, chunk: Chunk) -> None:
+        """Add any line by the rules of `POST /events`, or refuse it with its reasons."""
+        try:
+            document = read_json(line)
+            event = normal_event(document, self._context)
+        except BadBody as error:
+            chunk.refuse(reason(error.code, str(error)))
+        except ValidationError as error:
+            items = error.errors(include_url=False, include_input=False, include_context=False)
+            chunk.refuse(from_validation([{**one, "loc": ("body", *one["loc"])} for one in items[:20]]).errors)
+        else:
+            new = _add(chunk, event.key, event.reference, _text(event), event.occurred_at)
+            if event.opens:
+                chunk.opening.add(event.reference)
+            if other_names(event) is None:
+                self._remember(document, event, chunk)
+            elif new:
+                chunk.special[event.key] = event
+
+    def _remember(self, document: Mapping[str, Any], event: NormalEvent, chunk: Chunk) -> None:
+        """A type and an account that passed once pass again; what leads by more than the account never does."""
+        if len(self._accounts) >= _REMEMBERED or len(self._types) >= _REMEMBERED:
+            self._accounts.clear()
+            self._types.clear()
+        self._types.add(event.type)
+        chunk.newcomers += document["account"] not in self._accounts
+        self._accounts[document["account"]] = (event.reference, event.opens)
+
+
+class _Doubtful(Exception):
+    """Something about a line is out of the ordinary."""
+
+
+def _named(text: Any) -> bool:
+    return type(text) is str and 0 < len(text) <= NAME_LENGTH
+
+
+def _add(chunk: Chunk, key: bytes, reference: str, text: str, at: datetime) -> bool:
+    if key in chunk.rows:
+        chunk.duplicates += 1
+        return False
+    chunk.rows[key] = (reference, text)
+    first = chunk.first_told.get(reference)
+    if first is None or at < first:
+        chunk.first_told[reference] = at
+    return True
+
+
+def _rest(document: dict[str, Any], line: bytes) -> str:
+    """Return the columns from `actor` on of a line without escapes; raises _Doubtful.
+
+    Every string of such a line lies between two quotation marks, and so does every name: were one name there twice,
+    more marks would be in the line than the document accounts for.
+    """
+    strings = 4
+    texts = []
+    for field_name in _NAMES:
+        word = document.get(field_name)
+        if word is None:
+            texts.append(_NULL)
+        elif _named(word):
+            strings += 1
+            texts.append(word)
+        else:
+            raise _Doubtful
+    if ":" in texts[2]:
+        raise _Doubtful  # it may name a thing that leads to the account
+    value = document.get("value")
+    strings += type(value) is str
+    texts.append(_values(value))
+    inner, properties = _properties(document, line)
+    texts.append(properties)
+    if line.count(b'"') != 2 * (strings + len(document) + inner):
+        raise _Doubtful
+    return "\t".join(texts)
+
+
+def _values(value: Any) -> str:
+    """Return the columns `value` and `value_text`."""
+    kind = type(value)
+    if value is None:
+        return f"{_NULL}\t{_NULL}"
+    if (kind is int or kind is float) and -_HUGE < value < _HUGE:
+        return f"{float(value)!r}\t{_NULL}"
+    if kind is str and len(value) <= 4096:
+        return f"{_NULL}\t{value}"
+    raise _Doubtful
+
+
+def _properties(document: dict[str, Any], line: bytes) -> tuple[int, str]:
+    """Return how many names and strings the properties hold, and their JSON; raises _Doubtful when odd."""
+    if "properties" not in document:
+        return 0, "{}"
+    properties = document["properties"]
+    if type(properties) is not dict or len(properties) > 200:
+        raise _Doubtful
+    strings = len(properties)
+    as_written = next(reversed(document)) == "properties"
+    for name, value in properties.items():
+        kind = type(value)
+        if kind is str:
+            strings += 1
+        elif kind is float:
+            # PostgreSQL keeps every digit of a number, and cannot keep those of 1e-20000.
+            as_written = as_written and abs(value) > _TINY
+        if kind not in _SCALARS or ((kind is int or kind is float) and not -_BIG < value < _BIG) or not _named(name):
+            raise _Doubtful
+    if as_written and (start := line.find(b'"properties":{')) > 0:
+        return strings, line[start + 13 : -1].decode()
+    return strings, json.dumps(properties, ensure_ascii=False, separators=(",", ":"))
+
+
+def _text(event: NormalEvent) -> str:
+    """Return the columns of an event as COPY reads them."""
+    properties = json.dumps(event.properties, ensure_ascii=False, separators=(",", ":")) if event.properties else "{}"
+    texts: tuple[str | None, ...] = (
+        event.event_id,
+        event.type,
+        event.occurred_at.astimezone(UTC).isoformat(),
+        event.actor,
+        event.role,
+        event.item,
+        None if event.value is None else repr(event.value),
+        event.value_text,
+        properties,
+    )
+    return "\t".join(_NULL if text is None else text.translate(_ESCAPES) for text in texts)
+
+
+def place_of(reference: str, others: Sequence[str] | None) -> str:
+    """Return the columns of PLACE as COPY reads them, each with the tab behind it; `others` None: it never moves."""
+    if others is None:
+        return f"{reference.translate(_ESCAPES)}\t{_NULL}\t"
+    quoted = ",".join('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in others)
+    return f"{reference.translate(_ESCAPES)}\t{f'{{{quoted}}}'.translate(_ESCAPES)}\t"

@@ -1,0 +1,134 @@
+"""Lets a caller repeat a POST that makes something without making it twice; it decides nothing about the thing made.
+
+A caller names its request in the header `Idempotency-Key`. The first one is carried out and its answer is kept for a
+day, sealed, as it may show a secret once; a repetition gets that answer. Semantics as in the IETF draft "The
+Idempotency-Key HTTP Header Field".
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from asyncpg import Record
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from milepost_runtime.database import Connection, Pool
+from milepost_runtime.problems import Problem
+from milepost_runtime.secrets import Vault
+
+HEADER = "idempotency-key"
+KEPT_S = 86_400.0
+# A process that died while it carried out a request can no longer end it.
+RUNNING_S = 60.0
+_KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
+_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """The requests that callers have named, in the service's own schema."""
+
+    pool: Pool
+    vault: Vault
+
+    async def carry_out(self, request: Request, caller: str, key: str, handle: _Handler) -> Response:
+        """Carry out a named request, or answer as its first time was answered.
+
+        Raises Problem 422 for a key that names another request, 409 while the first one is under way. An answer of 5xx
+        is not kept: the request may come again.
+        """
+        named = hashlib.sha256(f"{caller}\n{key}".encode()).digest()
+        told = [request.method, str(request.url), hashlib.sha256(await request.body()).hexdigest()]
+        content = hashlib.sha256("\n".join(told).encode()).digest()
+        known = await self._begin(named, content)
+        if known is not None:
+            return self._again(known, content)
+        try:
+            response = await handle(request)
+        except BaseException:
+            # Refused or broken before anything was made; the caller may use the key again.
+            await self._forget(named)
+            raise
+        if response.status_code >= 500:
+            await self._forget(named)
+        else:
+            await self._keep(named, response)
+        return response
+
+    async def _begin(self, named: bytes, content: bytes) -> Record | None:
+        """Note that the request is under way; return the row of the one that came before."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            await connection.execute(
+                "delete from idempotency where key = $1 and created_at < clock_timestamp()"
+                " - make_interval(secs => case when answer is null then $2::float8 else $3::float8 end)",
+                named,
+                RUNNING_S,
+                KEPT_S,
+            )
+            status = await connection.execute(
+                "insert into idempotency (key, content) values ($1, $2) on conflict do nothing", named, content
+            )
+            if status == "INSERT 0 1":
+                return None
+            return await connection.fetchrow("select content, answer from idempotency where key = $1", named)
+
+    def _again(self, known: Record, content: bytes) -> Response:
+        if known["content"] != content:
+            raise Problem(422, "idempotency_key_reused", "This Idempotency-Key names another request already.")
+        if known["answer"] is None:
+            wait = {"Retry-After": "1"}
+            raise Problem(409, "idempotency_in_progress", "The first request of this key is under way.", headers=wait)
+        answer = json.loads(self.vault.open(known["answer"]))
+        return Response(
+            answer["body"].encode("latin-1"),
+            answer["status"],
+            headers={"idempotent-replayed": "true"},
+            media_type=answer["media"],
+        )
+
+    async def _keep(self, named: bytes, response: Response) -> None:
+        answer = {
+            "status": response.status_code,
+            "media": response.headers.get("content-type"),
+            "body": bytes(response.body).decode("latin-1"),
+        }
+        sealed = self.vault.seal(json.dumps(answer).encode())
+        await self.pool.execute("update idempotency set answer = $2 where key = $1", named, sealed)
+
+    async def _forget(self, named: bytes) -> None:
+        await self.pool.execute("delete from idempotency where key = $1", named)
+
+
+async def forget_old(connection: Connection) -> None:
+    """Forget requests whose answers are no longer kept."""
+    await connection.execute(
+        "delete from idempotency where created_at < clock_timestamp() - make_interval(secs => $1)", KEPT_S
+    )
+
+
+class NamedRequests(APIRoute):
+    """Routes that may be named by their callers; for a router: `APIRouter(route_class=NamedRequests)`.
+
+    The application's state holds `keys` and `idempotency`. A request without the header, or of nobody that we know, is
+    handled as any other.
+    """
+
+    def get_route_handler(self) -> _Handler:
+        """Return the handler with the memory before it."""
+        handle = super().get_route_handler()
+
+        async def named(request: Request) -> Response:
+            key = request.headers.get(HEADER)
+            if request.method != "POST" or key is None:
+                return await handle(request)
+            principal = await request.app.state.keys.authenticate(request.headers.get("authorization"))
+            if not _KEY.match(key):
+                raise Problem(400, "bad_idempotency_key", "Send 1 to 255 visible ASCII characters.")
+            idempotency: Idempotency = request.app.state.idempotency
+            return await idempotency.carry_out(request, principal.id, key, handle)
+
+        return named
