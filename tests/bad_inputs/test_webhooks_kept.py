@@ -139,7 +139,7 @@ async def test_w35_the_same_id_with_another_body_is_kept_beside_the_first_as_a_c
     stripe = await sender(bench, "stripe")
     first = sample("stripe", "invoice.payment_failed.json") | {"livemode": True, "id": "evt_conflict"}
     other = copy.deepcopy(first)
-    other["data"]["object"]["amount_due"] += 100
+    other["data"]["object"] |= dict.fromkeys(("amount_due", "amount_remaining", "total"), 99_900)
     await stripe.tell(first, other)
     states = [(row["state"], [fault.get("code") for fault in row["faults"]]) for row in await stripe.deliveries()]
     events = await stripe.events() + await stripe.waiting()
@@ -208,12 +208,14 @@ async def test_w39_while_the_database_is_away_the_answer_is_503_and_when_to_come
         await owner.execute(f'alter database "{name}" with allow_connections false')
         await owner.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
         answer = await house.deliver(told(4_380, eventId=2))
+        unsigned = await house.deliver(told(4_380, eventId=2), "wrong")
         await owner.execute(f'alter database "{name}" with allow_connections true')
         back = await house.deliver(told(4_380, eventId=2))
     await owner.close()
 
     assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (503, "temporarily_unavailable")
     assert int(answer.headers["retry-after"]) > 0
+    assert unsigned.status_code == 401
     assert back.status_code == 200
 
 

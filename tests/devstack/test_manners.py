@@ -10,8 +10,6 @@ FOLDERS = ("shared", "services", "infra")
 EXEMPT = {
     "infra/devstack/src/milepost_devstack/importing/command.py:bring_in": "one parameter for each option of the command:"
     " the framework reads them from the signature",
-    "services/ingest-webhooks/src/ingest_webhooks/routers/deliveries.py:list_deliveries": "key, service and one"
-    " parameter for each of the five that the address may carry: the framework reads them from the signature",
 }
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -5,14 +5,14 @@ import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 import pytest
 from support.stores import Databases
 
 from ingest_webhooks.housekeeping import WEEKS_AHEAD, Housekeeping, Retention
-from ingest_webhooks.queries import books, deliveries, keys, partitions
+from ingest_webhooks.queries import books, deliveries, partitions
 from ingest_webhooks.queries.deliveries import Kept, Settled
 from ingest_webhooks.settings import SCHEMA
 from ingest_webhooks.shapes import fact_key
@@ -226,60 +226,6 @@ async def test_what_sessions_counted_on_past_days_is_folded_into_one_row(url: st
 
     assert (several, await pool.fetchval("select count(*) from ingest.tally")) == (3, 1)
     assert await numbers(pool) == before
-
-
-async def reserve(pool: Pool, *facts: bytes) -> set[bytes]:
-    async with pool.acquire() as connection, connection.transaction():
-        return await keys.reserve(connection, dict.fromkeys(facts, uuid4()))
-
-
-async def test_a_fact_is_known_in_later_periods_until_its_own_is_dropped(pool: Pool) -> None:
-    first = await reserve(pool, b"fact")
-    for days in (100, 200, 300, 400):
-        await house(pool, days).make()
-        await house(pool, days).drop()
-        assert await reserve(pool, b"fact") == set()
-    await house(pool, 499).drop()
-    still = await reserve(pool, b"fact")
-    await house(pool, 501).drop()
-    forgotten = await reserve(pool, b"fact")
-
-    assert (first, still, forgotten) == ({b"fact"}, set(), {b"fact"})
-
-
-async def test_two_who_note_a_fact_while_the_period_changes_are_one_new_and_one_known(pool: Pool) -> None:
-    async with pool.acquire() as connection:
-        slow = connection.transaction()
-        await slow.start()
-        mine = await keys.reserve(connection, {b"racing": uuid4()})
-        changing = asyncio.create_task(house(pool, 100).make())
-        await asyncio.sleep(0.2)
-        others = [asyncio.create_task(reserve(pool, b"racing", b"other")) for _ in range(3)]
-        await asyncio.sleep(0.2)
-        waited = [task.done() for task in (changing, *others)]
-        await slow.commit()
-    told = [await task for task in others]
-    await changing
-
-    assert waited == [False] * 4
-    assert mine == {b"racing"}
-    assert sorted(len(one) for one in told) == [0, 0, 1]
-    assert await pool.fetchval("select count(*) from ingest.event_key") == 2
-    assert await pool.fetchval("select count(distinct period) from ingest.event_key") == 2
-
-
-async def test_a_hundred_doors_that_note_the_same_facts_over_changing_periods_note_each_once(pool: Pool) -> None:
-    facts = [bytes([number]) * 32 for number in range(40)]
-
-    async def change() -> None:
-        for days in (100, 200, 300):
-            await house(pool, days).make()
-            await asyncio.sleep(0.02)
-
-    told = await asyncio.gather(*(reserve(pool, *facts[n % 20 : n % 20 + 20]) for n in range(100)), change())
-
-    assert sum(len(one) for one in told if one) == 39
-    assert await pool.fetchval("select count(*) from ingest.event_key") == 39
 
 
 async def test_the_lane_does_each_chore_and_puts_it_off(pool: Pool) -> None:

@@ -43,7 +43,7 @@ def test_a_domain_becomes_a_name_of_the_account_unless_half_the_world_shares_it(
 
 
 def test_a_ticket_that_moves_to_another_company_is_unlinked_there_and_linked_here() -> None:
-    ends = {"associationType": "TICKET_TO_COMPANY", "fromObjectId": 7}
+    ends: dict[str, Any] = {"associationType": "TICKET_TO_COMPANY", "fromObjectId": 7}
     found = said(
         change("ticket.associationChange", **ends, toObjectId=9, associationRemoved=True, isPrimaryAssociation=True),
         change("ticket.associationChange", **ends, toObjectId=10, associationRemoved=False, isPrimaryAssociation=True),

@@ -12,7 +12,6 @@ import httpx
 import pytest
 
 from ingest_webhooks import importing, loading
-from ingest_webhooks.sources.plain_lines import Chunk
 from milepost_contracts.events import EventRow
 from milepost_runtime import failpoints
 from milepost_runtime.database import Pool
@@ -486,9 +485,3 @@ async def test_a_chunk_holds_the_feed_for_less_than_half_a_second(bench: Bench) 
     done.set()
     await watching
     assert max(waits) < 0.5
-
-
-def test_a_line_counts_where_it_stands() -> None:
-    chunk = Chunk(before=41, lines=1)
-    chunk.refuse([])
-    assert chunk.rejects == [(42, [])]

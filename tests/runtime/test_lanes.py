@@ -121,6 +121,22 @@ async def test_a_row_whose_holder_died_is_claimed_alone(parcels: Pool) -> None:
         assert len(await claim(connection, made, 10, suspects=True)) == 1
 
 
+async def test_those_held_by_the_fewest_who_died_go_before_the_one_that_kills(parcels: Pool) -> None:
+    await put(parcels, 3)
+    made = lane(_never, parcels, lease_s=0.05)
+    taken = []
+    async with parcels.acquire() as connection:
+        await claim(connection, made, 10)
+        await parcels.execute("update parcel set next_at = next_at - interval '1 hour' where id = 2")
+        for _ in range(4):
+            await asyncio.sleep(0.1)
+            taken += [one.key for one in await claim(connection, made, 1, suspects=True)]
+            # Only the second dies of its work again and again.
+            await parcels.execute("update parcel set next_at = null where id = $1 and id <> 2", taken[-1])
+
+    assert (taken[0], sorted(taken[1:3]), taken[3]) == (2, [1, 3], 2)
+
+
 async def test_one_bad_row_cannot_hold_up_the_others(parcels: Pool) -> None:
     await put(parcels, 20)
     made: Lane

@@ -120,9 +120,12 @@ class Doors:
 
     async def _read(self) -> None:
         # One reader at a time: an older answer must never overwrite a newer one.
-        self._read_at = time.monotonic()
-        async with self._pool.acquire() as connection:
-            rows = await connections.every(connection)
+        try:
+            async with self._pool.acquire() as connection:
+                rows = await connections.every(connection)
+        finally:
+            # Whoever waited behind a reading that failed must not wait for one of its own.
+            self._read_at = time.monotonic()
         self._rows = {row["id"]: self._kept(row) for row in rows}
         self._doors = {
             f"{row['source']}/{row['id']}".encode(): door for row, door in self._rows.values() if door is not None

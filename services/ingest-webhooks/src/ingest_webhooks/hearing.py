@@ -19,6 +19,7 @@ from ingest_webhooks.shapes import Context, Fault, Normalised
 from ingest_webhooks.sources import SOURCES
 from ingest_webhooks.sources.source import Source
 from milepost_runtime.database import Connection
+from milepost_runtime.failpoints import fp
 
 log = structlog.get_logger()
 
@@ -108,6 +109,7 @@ def _hear(row: Record, way: Way) -> Heard:
         connection=str(row["connection_id"] or ""),
     )
     faults = [Fault(None, way.fault)]
+    fp(f"hear.{source.name}")
     said = Normalised(faults=faults) if way.fault else read(source, row["body"], context, str(row["id"]))
     return Heard(row, said, origin)
 

@@ -28,7 +28,7 @@ CHUNK_BYTES = 4 * 2**20
 # is what a moment or a thing decides about.
 CHUNK_NEWCOMERS = 500
 CHUNK_SPECIAL = 2_000
-PORTION = 64
+PORTION = 256
 STREAMS = 2
 
 

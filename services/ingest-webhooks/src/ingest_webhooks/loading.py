@@ -43,14 +43,15 @@ class ImportClosed(Exception):
     """The import takes no lines any more; the text is its state."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Loader:
-    """Loads the chunks of one import."""
+    """Loads the chunks of one import, one after the other; `mostly_new` is what the last one held."""
 
     pool: Pool
     hints: Hints
     import_id: UUID
     dry_run: bool
+    mostly_new: bool = True
 
     async def load(self, chunk: Chunk) -> None:
         """Settle a chunk; raises ImportMoved and ImportClosed, and what the store raises when it stays in trouble."""
@@ -83,7 +84,11 @@ class Loader:
 
     async def _write(self, connection: Connection, chunk: Chunk) -> tuple[int, int]:
         """Write what is new; return how many events went into the feed and how many wait for an account."""
-        fresh = await keys.reserve_many(connection, sorted(chunk.rows), self.import_id) if chunk.rows else set()
+        if not chunk.rows:
+            return 0, 0
+        noted = sorted(chunk.rows)
+        fresh = await keys.reserve_many(connection, noted, self.import_id, mostly_new=self.mostly_new)
+        self.mostly_new = len(fresh) == len(noted)
         if not fresh:
             return 0, 0
         await publish_lock(connection, FEED)

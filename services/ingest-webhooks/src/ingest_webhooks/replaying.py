@@ -21,7 +21,7 @@ from ingest_webhooks.telling import Effect, Told, tell
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.failpoints import afp
 from milepost_runtime.ids import new_id
-from milepost_runtime.lanes import Claim, Lane, hold, release
+from milepost_runtime.lanes import Claim, Lane, finish, hold, release
 from milepost_runtime.paging import Cursors
 from milepost_runtime.queue import Hints
 from milepost_runtime.secrets import Vault
@@ -120,7 +120,8 @@ class Replaying:
                 return 0
             job = await replays.prepare(connection, claim.key)
             if job is None:
-                return 0
+                await finish(connection, self.lane, [claim])
+                return 1
             ids = await replays.next_batch(connection, job, BATCH, GROUP_BYTES)
             if ids:
                 heard, told = await self._relay(connection, job, ids)

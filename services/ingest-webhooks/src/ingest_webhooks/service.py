@@ -65,7 +65,5 @@ def build(settings: IngestSettings, pool: Pool, hints: Hints) -> Service:
         inspecting=Inspecting(pool, hints, vault),
         naming=Naming(pool, hints, vault),
         measuring=Measuring(pool, hearing),
-        housekeeping=Housekeeping(
-            pool, Retention(settings.retention_deliveries_days, settings.retention_keys_days)
-        ),
+        housekeeping=Housekeeping(pool, Retention(settings.retention_deliveries_days, settings.retention_keys_days)),
     )

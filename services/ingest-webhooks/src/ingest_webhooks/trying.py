@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -91,7 +91,6 @@ def _context(source: Source, way: Way, payload: Payload, connection_id: UUID) ->
         headers=headers,
         mapping=own,
         connection=str(connection_id),
-        notes=[],
     )
 
 
@@ -104,7 +103,8 @@ def _rules(rules: Any, source: Source) -> Mapping[str, Rule]:
 
 def _read(source: Source, way: Way, payload: Payload, context: Context) -> tuple[Normalised, list[Note], int]:
     """Return what the payload says, as the door and relaying together would understand it."""
-    notes = context.notes or []
+    notes: list[Note] = []
+    context = replace(context, notes=notes)
     body = payload.raw()
     headers = [(_bytes(name), _bytes(value)) for name, value in context.headers.items()]
     received = Received("POST", "", headers, dict(headers), body)

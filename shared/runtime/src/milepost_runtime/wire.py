@@ -66,6 +66,7 @@ class GuardedHttp(HttpToolsProtocol):
         self._idle_since = 0.0
         self._chunked: _Framing | None = None
         self._head = 0
+        self._arrived = 0
         self._look: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -82,6 +83,7 @@ class GuardedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head or the framing has grown beyond its limit."""
+        self._arrived = len(data)
         super().data_received(data)
         if self._head_since is not None:
             self._head += len(data)
@@ -101,13 +103,19 @@ class GuardedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Check what every request owes, then let it in."""
-        if _size(self.headers) > HEAD_BYTES or len(self.headers) > HEAD_FIELDS or len(self.url) > HEAD_BYTES:
+        # Adding fields up costs more than reading them, so that only long arrivals are looked at so closely.
+        if self._head + self._arrived > HEAD_BYTES and _size(self.headers) + len(self.url) > HEAD_BYTES:
             self._stop(HEAD_TOO_LARGE)
-        self._check_host()
+        if len(self.headers) > HEAD_FIELDS:
+            self._stop(HEAD_TOO_LARGE)
+        names = [name for name, _ in self.headers]
+        if names.count(b"host") != 1 or self.manners.hosts:
+            self._check_host()
+        self._chunked = None
+        if b"transfer-encoding" in names:
+            self._chunked = _Framing(raw=-_size(self.headers) - len(self.url))
         self._head_since = None
         self._body_since = self._heard = self.loop.time()
-        chunked = any(name == b"transfer-encoding" for name, _ in self.headers)
-        self._chunked = _Framing(raw=-_size(self.headers) - len(self.url)) if chunked else None
         super().on_headers_complete()
 
     def on_chunk_header(self) -> None:

@@ -29,7 +29,10 @@ class Remark:
 def lint(rules: Any, defaults: Mapping[str, Rule]) -> list[Remark]:
     """Return all remarks on the rules of a mapping, as they came, beside a source's defaults; errors first."""
     found = {(one.pointer, one.code): one for one in _all(rules, defaults)}
-    return sorted(found.values(), key=lambda one: one.severity != "error")
+    refused = {one.pointer for one in found.values() if one.severity == "error"}
+    # What is refused needs no advice beside.
+    kept = [one for one in found.values() if one.severity == "error" or one.pointer not in refused]
+    return sorted(kept, key=lambda one: one.severity != "error")
 
 
 def _all(rules: Any, defaults: Mapping[str, Rule]) -> Iterator[Remark]:
@@ -86,7 +89,7 @@ def _of_topic(topic: str, defaults: Mapping[str, Rule]) -> Iterator[Remark]:
             message = f"the source's rules for single topics come first: {', '.join(first[:10])}"
             yield Remark(here, "warning", "shadowed", message + (" and more" if len(first) > 10 else ""))
     elif topic not in defaults:
-        near = nearest(topic, defaults, 0.85)
+        near = nearest(topic, [name for name in defaults if "*" not in name], 0.85)
         if near is not None:
             yield Remark(here, "warning", "unknown_topic", "the source has no rule for such a topic", near)
 

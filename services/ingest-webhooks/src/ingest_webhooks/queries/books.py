@@ -72,7 +72,9 @@ BOOKS = f"""
     ), told as (
         select source, sum(deliveries)::bigint as deliveries, sum(elements)::bigint as elements
         from ingest.tally group by source
-    ), unmapped as (select source, count(*) as events from ingest.waiting_event group by source),
+    ), unmapped as (
+        select source, count(*) as events from ingest.waiting_event where delivery_id is not null group by source
+    ),
     summed as (
         select source, {", ".join(f"sum({name})::bigint as {name}" for name in _NUMBERS)} from numbers group by source
     )

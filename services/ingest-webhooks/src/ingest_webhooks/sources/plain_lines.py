@@ -5,7 +5,7 @@ judged before. Everything else is judged word for word as `POST /events` judges 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from re import compile as pattern
@@ -26,8 +26,6 @@ PLACE = ("reference", "fallbacks")
 COLUMNS = ("event_id", "type", "occurred_at", "actor", "role", "item", "value", "value_text", "properties")
 
 _NULL = "\\N"
-_FIELDS = frozenset({"id", "type", "account", "occurred_at", "actor", "role", "item", "value", "properties"})
-_NAMES = ("actor", "role", "item")
 _MOMENT = pattern(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z").fullmatch
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _NOUGHTS = bytes(48 if 48 <= code <= 57 else 32 for code in range(256))
@@ -35,8 +33,7 @@ _LONG_RUN = b"0" * (MAX_DIGITS + 1)
 _REMEMBERED = 20_000
 _BIG = 10**15
 _TINY = 1e-15
-_SCALARS = frozenset({str, int, float, bool, type(None)})
-_HUGE = 1e300
+_SCALARS = frozenset({int, bool, type(None)})
 
 Errors: TypeAlias = Sequence[Mapping[str, str]]
 
@@ -63,10 +60,6 @@ class Chunk:
     opening: set[str] = field(default_factory=set)
     rejects: list[tuple[int, Errors]] = field(default_factory=list)
 
-    def refuse(self, errors: Errors) -> None:
-        """Count the present line as one that cannot be taken."""
-        self.rejects.append((self.before + self.lines, errors))
-
 
 def reason(code: str, detail: str) -> Errors:
     """Return why a whole line cannot be taken."""
@@ -83,37 +76,38 @@ class LineReader:
         self._context = Context(received_at, sender=sender)
         self._latest = received_at + AHEAD - timedelta(minutes=1)
         self._key = keys_under("plain", sender)
-        self._types: set[str] = set()
-        self._accounts: dict[str, tuple[str, bool]] = {}
+        self._known = _Known()
 
     def read(self, lines: Sequence[bytes], chunk: Chunk) -> None:
         """Add lines to a chunk."""
-        plain = _LONG_RUN not in b"\n".join(lines).translate(_NOUGHTS)
-        for raw in lines:
-            chunk.lines += 1
-            chunk.size += len(raw) + 1
+        number = chunk.before + chunk.lines
+        chunk.lines += len(lines)
+        chunk.size += sum(map(len, lines)) + len(lines)
+        for number, raw in enumerate(lines, number + 1):  # noqa: B020 - it goes on counting
             line = raw.strip(b" \t\r")
             if not line:
                 chunk.blank += 1
             elif len(line) > LINE_LIMIT:
-                chunk.refuse(TOO_LONG)
-            elif not (plain and self._take_short(line, chunk)):
-                self._take(line, chunk)
+                chunk.rejects.append((number, TOO_LONG))
+            elif not self._take_short(line, chunk) and (errors := self._take(line, chunk)):
+                chunk.rejects.append((number, errors))
 
     def _take_short(self, line: bytes, chunk: Chunk) -> bool:
         """Add a line that is beyond doubt; False for any other, which is left to `_take`."""
+        if b"\\" in line:
+            return False
+        known = self._known
         try:
-            if b"\\" in line or b"\t" in line or b"\r" in line:
-                return False
             document = from_json(line, allow_inf_nan=False)
-            reference, opens = self._accounts[document["account"]]
+            reference, opens = known.accounts[document["account"]]
             kind, name, moment = document["type"], document["id"], document["occurred_at"]
             at = datetime.fromisoformat(moment)
-            beyond = kind in self._types and _MOMENT(moment) and EPOCH <= at <= self._latest and _named(name)
-            rest = _rest(document, line) if beyond and document.keys() <= _FIELDS else None
+            if kind not in known.types or _MOMENT(moment) is None or not EPOCH <= at <= self._latest:
+                return False
+            if type(name) is not str or not 0 < len(name) <= NAME_LENGTH or tuple(document) not in known.shapes:
+                return False
+            rest = _rest(document, line, known.names)
         except (_Doubtful, ValueError, LookupError, TypeError):
-            return False
-        if rest is None:
             return False
         key = self._key(name)
         _add(chunk, key, reference, f"{key[:16].hex()}\t{kind}\t{moment}\t{rest}", at)
@@ -121,41 +115,53 @@ class LineReader:
             chunk.opening.add(reference)
         return True
 
-    def _take(self, line: bytes, chunk: Chunk) -> None:
-        """Add any line by the rules of `POST /events`, or refuse it with its reasons."""
+    def _take(self, line: bytes, chunk: Chunk) -> Errors:
+        """Add any line by the rules of `POST /events`; return why it cannot be taken, nothing when it was."""
         try:
             document = read_json(line)
             event = normal_event(document, self._context)
         except BadBody as error:
-            chunk.refuse(reason(error.code, str(error)))
+            return reason(error.code, str(error))
         except ValidationError as error:
             items = error.errors(include_url=False, include_input=False, include_context=False)
-            chunk.refuse(from_validation([{**one, "loc": ("body", *one["loc"])} for one in items[:20]]).errors)
-        else:
-            new = _add(chunk, event.key, event.reference, _text(event), event.occurred_at)
-            if event.opens:
-                chunk.opening.add(event.reference)
-            if other_names(event) is None:
-                self._remember(document, event, chunk)
-            elif new:
-                chunk.special[event.key] = event
+            return from_validation([{**one, "loc": ("body", *one["loc"])} for one in items[:20]]).errors
+        new = _add(chunk, event.key, event.reference, _text(event), event.occurred_at)
+        if event.opens:
+            chunk.opening.add(event.reference)
+        if other_names(event) is None:
+            chunk.newcomers += self._known.remember(document, event)
+        elif new:
+            chunk.special[event.key] = event
+        return ()
 
-    def _remember(self, document: Mapping[str, Any], event: NormalEvent, chunk: Chunk) -> None:
-        """A type and an account that passed once pass again; what leads by more than the account never does."""
-        if len(self._accounts) >= _REMEMBERED or len(self._types) >= _REMEMBERED:
-            self._accounts.clear()
-            self._types.clear()
-        self._types.add(event.type)
-        chunk.newcomers += document["account"] not in self._accounts
-        self._accounts[document["account"]] = (event.reference, event.opens)
+
+@dataclass(slots=True)
+class _Known:
+    """What passed once and passes again: accounts (with the reference and whether it opens), types, sets of names.
+
+    What leads to its account by more than the account's name is never among them.
+    """
+
+    accounts: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    types: set[str] = field(default_factory=set)
+    shapes: set[tuple[str, ...]] = field(default_factory=set)
+    names: set[tuple[str, ...]] = field(default_factory=set)
+
+    def remember(self, document: Mapping[str, Any], event: NormalEvent) -> bool:
+        """Remember what a line holds that was taken; True when its account is a newcomer."""
+        new = document["account"] not in self.accounts
+        for known in (self.accounts, self.types, self.shapes, self.names):
+            if len(known) >= _REMEMBERED:
+                known.clear()
+        self.accounts[document["account"]] = (event.reference, event.opens)
+        self.types.add(event.type)
+        self.shapes.add(tuple(document))
+        self.names.add(tuple(document.get("properties", ())))
+        return new
 
 
 class _Doubtful(Exception):
     """Something about a line is out of the ordinary."""
-
-
-def _named(text: Any) -> bool:
-    return type(text) is str and 0 < len(text) <= NAME_LENGTH
 
 
 def _add(chunk: Chunk, key: bytes, reference: str, text: str, at: datetime) -> bool:
@@ -169,67 +175,75 @@ def _add(chunk: Chunk, key: bytes, reference: str, text: str, at: datetime) -> b
     return True
 
 
-def _rest(document: dict[str, Any], line: bytes) -> str:
+def _rest(document: dict[str, Any], line: bytes, names: Set[tuple[str, ...]]) -> str:
     """Return the columns from `actor` on of a line without escapes; raises _Doubtful.
 
     Every string of such a line lies between two quotation marks, and so does every name: were one name there twice,
     more marks would be in the line than the document accounts for.
     """
-    strings = 4
-    texts = []
-    for field_name in _NAMES:
-        word = document.get(field_name)
-        if word is None:
-            texts.append(_NULL)
-        elif _named(word):
+    get = document.get
+    actor, role, item, value = get("actor"), get("role"), get("item"), get("value")
+    strings = 4 + len(document)
+    for word in (actor, role, item):
+        if word is not None:
+            if type(word) is not str or not 0 < len(word) <= NAME_LENGTH:
+                raise _Doubtful
             strings += 1
-            texts.append(word)
-        else:
-            raise _Doubtful
-    if ":" in texts[2]:
-        raise _Doubtful  # it may name a thing that leads to the account
-    value = document.get("value")
     strings += type(value) is str
-    texts.append(_values(value))
-    inner, properties = _properties(document, line)
-    texts.append(properties)
-    if line.count(b'"') != 2 * (strings + len(document) + inner):
+    inner, properties = _properties(document, line, names)
+    # An item may name a thing that leads to the account.
+    if (item is not None and ":" in item) or line.count(b'"') != 2 * (strings + inner):
         raise _Doubtful
-    return "\t".join(texts)
+    return (
+        f"{_NULL if actor is None else actor}\t{_NULL if role is None else role}\t{_NULL if item is None else item}"
+        f"\t{_values(value, line)}\t{properties}"
+    )
 
 
-def _values(value: Any) -> str:
+def _values(value: Any, line: bytes) -> str:
     """Return the columns `value` and `value_text`."""
     kind = type(value)
     if value is None:
         return f"{_NULL}\t{_NULL}"
-    if (kind is int or kind is float) and -_HUGE < value < _HUGE:
-        return f"{float(value)!r}\t{_NULL}"
+    if kind is int and -_BIG < value < _BIG:
+        return f"{value}\t{_NULL}"
+    if kind is float and -_BIG < value < _BIG:
+        _check_digits(line)
+        return f"{value!r}\t{_NULL}"
     if kind is str and len(value) <= 4096:
         return f"{_NULL}\t{value}"
     raise _Doubtful
 
 
-def _properties(document: dict[str, Any], line: bytes) -> tuple[int, str]:
+def _check_digits(line: bytes) -> None:
+    """Integers are short when they are small; of other numbers the digits have to be counted."""
+    if _LONG_RUN in line.translate(_NOUGHTS):
+        raise _Doubtful
+
+
+def _properties(document: dict[str, Any], line: bytes, names: Set[tuple[str, ...]]) -> tuple[int, str]:
     """Return how many names and strings the properties hold, and their JSON; raises _Doubtful when odd."""
     if "properties" not in document:
         return 0, "{}"
     properties = document["properties"]
-    if type(properties) is not dict or len(properties) > 200:
+    if type(properties) is not dict or tuple(properties) not in names:
         raise _Doubtful
     strings = len(properties)
-    as_written = next(reversed(document)) == "properties"
-    for name, value in properties.items():
+    as_written = True
+    for value in properties.values():
         kind = type(value)
         if kind is str:
             strings += 1
-        elif kind is float:
+        elif kind is float and -_BIG < value < _BIG:
             # PostgreSQL keeps every digit of a number, and cannot keep those of 1e-20000.
             as_written = as_written and abs(value) > _TINY
-        if kind not in _SCALARS or ((kind is int or kind is float) and not -_BIG < value < _BIG) or not _named(name):
+            _check_digits(line)
+        elif (kind is int and not -_BIG < value < _BIG) or kind not in _SCALARS:
             raise _Doubtful
-    if as_written and (start := line.find(b'"properties":{')) > 0:
-        return strings, line[start + 13 : -1].decode()
+    if as_written and (start := line.find(b'"properties":{')) > 0 and next(reversed(document)) == "properties":
+        text = line[start + 13 : -1].decode()
+        if "\t" not in text and "\r" not in text:
+            return strings, text
     return strings, json.dumps(properties, ensure_ascii=False, separators=(",", ":"))
 
 
