@@ -108,7 +108,7 @@ async def test_a_body_that_is_no_event_is_refused(bench: Bench, body: bytes, sta
 
 async def test_a_thousand_events_pass_and_one_more_does_not(bench: Bench) -> None:
     body = [event(1_000 + number, "external:many") for number in range(1_001)]
-    assert (await post(bench, body))[0] == 422
+    assert (await post(bench, body))[0] == 413
     assert await post(bench, body[:1_000]) == (202, {"accepted": 1_000, "duplicates": 0, "conflicts": 0})
 
 

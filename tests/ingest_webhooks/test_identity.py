@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from ingest_webhooks.identity import Book, Kind, Word, unchained
-from ingest_webhooks.settling import MANY, Ledger
+from ingest_webhooks.identity import Book, Kind, Word
+from ingest_webhooks.settling import MANY, Ledger, unchained
 from ingest_webhooks.shapes import Link, Merge, NormalEvent, may_open, names_an_account, names_of
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

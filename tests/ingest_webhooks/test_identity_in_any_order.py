@@ -31,7 +31,7 @@ class Said:
     other: int
     how: int
 
-    def word(self, world: str, hour: int) -> Link | Merge | NormalEvent:
+    def word(self, world: str, hour: int) -> Link | Merge | NormalEvent:  # noqa: PLR0911 - one of each kind
         """Return it in the words of a world: every world has companies, contacts, tickets and names of its own."""
         at = T0 + timedelta(hours=hour)
         companies = [f"hubspot:{world}:{n}" for n in range(3)]

@@ -22,7 +22,7 @@ from .conftest import Bench
 _numbers = itertools.count(1)
 JSON = {"content-type": "application/json"}
 NDJSON = {"content-type": "application/x-ndjson"}
-COUNTS = ("accepted", "duplicates", "unmapped", "rejected", "blank")
+COUNTS = ("accepted", "duplicates", "unmapped", "ignored", "rejected", "blank")
 
 
 def event(number: int, account: str = "external:acme", **more: Any) -> dict[str, Any]:
@@ -215,6 +215,38 @@ async def test_the_future_is_drawn_back_and_the_far_past_is_history(bench: Bench
     assert datetime.fromisoformat(ahead["properties"]["original_occurred_at"]) == datetime.fromisoformat(future)
     assert past["occurred_at"] == datetime(1999, 12, 31, 21, 59, 59, tzinfo=UTC)
     assert fine["occurred_at"] == datetime(2025, 3, 1, 9, 30, 0, 999_999, UTC)
+
+
+async def test_what_is_news_of_a_forgotten_person_is_ignored_and_counted(bench: Bench) -> None:
+    await bring_in(bench, lines([event(55, "external:forgets", actor="gone@b.example")]))
+    await bench.client.post("/erasures", json={"person": "Gone@b.example", "reason": "they asked"})
+    body = [
+        event(55, "external:forgets", actor="gone@b.example"),
+        event(56, "external:forgets", actor="gone@b.example"),
+        event(57, "external:forgets", actor="stays@b.example", item="a\tb"),
+        event(58, "external:gone@b.example"),
+        event(59, "external:forgets", item="GONE@b.example"),
+    ]
+    foreseen = await bring_in(bench, lines(body), dry_run=True)
+    row = await bring_in(bench, lines(body))
+
+    assert counts(row) == {"accepted": 1, "duplicates": 1, "ignored": 3}
+    assert foreseen["ignored"] == 3
+    assert "stays@b.example" in {one["actor"] for one in await bench.events("external:forgets")}
+
+
+async def test_the_books_hold_a_line_for_imports_that_balances(bench: Bench) -> None:
+    await bring_in(bench, lines([event(65, "external:booked"), event(65, "external:booked"), {}]))
+    made = await bring_in(bench, lines([event(66, "domain:booked.example")]))
+    await bench.client.post(f"/imports/{made['id']}:finish")
+    books = (await bench.client.get("/books")).json()
+    (line,) = (one for one in books["sources"] if one["source"] == "import")
+    told = await bench.pool.fetchval("select count(*) from ingest.event where source = 'import'")
+    waiting = await bench.pool.fetchval("select count(*) from ingest.waiting_event where source = 'import'")
+
+    assert books["balanced"]
+    assert line["done"] >= 1
+    assert (line["events"]["done"] - line["events"]["duplicates"], line["events"]["waiting"]) == (told, waiting)
 
 
 async def test_a_dry_run_says_what_would_be_and_stores_no_event(bench: Bench) -> None:

@@ -4,9 +4,15 @@ import asyncio
 import itertools
 import json
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
+
+from ingest_webhooks.hearing import Hearing
+from ingest_webhooks.persons import Persons
+from ingest_webhooks.sources import SOURCES
+from milepost_runtime.secrets import Vault
 
 from .conftest import Bench, batch, change, linked, prop
 
@@ -199,3 +205,40 @@ async def test_any_payload_gets_an_answer(bench: Bench, payload: Any) -> None:
     assert answer.status_code in (200, 422), answer.text
     if answer.status_code == 200:
         assert answer.json()["faults"] or answer.json()["facts"] == []
+
+
+async def test_a_connections_rules_are_read_once_until_they_change(bench: Bench) -> None:
+    connection, hearing = UUID(await made(bench)), Hearing(Persons(Vault("0" * 64)))
+    async with bench.pool.acquire() as store:
+        first, second = [(await hearing.ways(store, [connection]))[connection] for _ in range(2)]
+        await put(bench, str(connection), RULES)
+        third = (await hearing.ways(store, [connection]))[connection]
+        await bench.client.patch(f"/connections/{connection}", json={"settings": {"app_id": 5}})
+        fourth = (await hearing.ways(store, [connection]))[connection]
+
+    assert first is second
+    assert (first.mapping, list(third.mapping)) == ({}, list(RULES))
+    assert (fourth.version, fourth.settings) == (1, SOURCES["hubspot"].settings(app_id=5))
+
+
+async def test_settings_that_cannot_be_read_any_more_hold_up_their_own_deliveries_alone(bench: Bench) -> None:
+    own = await bench.connect()
+    broken = Bench(bench.app, bench.client, bench.pool, bench.service, own)
+    portal = next(_portals)
+    await broken.deliver(batch(change("company.creation", portal, 1)))
+    await bench.deliver(batch(change("company.creation", portal, 2)))
+    spoil = "update ingest.connection set settings = $2 where id = $1::text::uuid"
+    await bench.pool.execute(spoil, own["id"], {"of_former_times": True})
+    await bench.relay()
+    states = {one: [row["type"] for row in await bench.events(f"hubspot:{portal}:{one}")] for one in (1, 2)}
+    (aside,) = (await get(bench, f"/deliveries?connection={own['id']}"))["data"]
+    tried = await attempt(bench, own["id"], [])
+    await bench.pool.execute(spoil, own["id"], {})
+    await bench.client.post(f"/deliveries/{aside['id']}/replay")
+    await bench.relay()
+
+    assert states == {1: [], 2: ["account.updated"]}
+    assert (aside["state"], aside["quarantined"]) == ("quarantined", 1)
+    assert "cannot be read any more" in aside["faults"][0]["reason"]
+    assert tried["faults"] == [{"position": None, "reason": aside["faults"][0]["reason"], "code": None}]
+    assert [row["type"] for row in await bench.events(f"hubspot:{portal}:1")] == ["account.updated"]

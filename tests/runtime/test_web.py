@@ -80,7 +80,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     [
         ("GET", "/nowhere", None, 404, "not_found"),
         ("PUT", "/parcels", None, 405, "method_not_allowed"),
-        ("POST", "/parcels", b'{"weight": "heavy"}', 422, "not_valid"),
+        ("POST", "/parcels", b'{"weight": "heavy"}', 422, "wrong_type"),
         ("POST", "/parcels", b"{", 400, "bad_json"),
         ("GET", "/parcels/1", None, 404, "not_found"),
         ("GET", "/parcels/13", None, 500, "internal"),

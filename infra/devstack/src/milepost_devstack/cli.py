@@ -14,6 +14,7 @@ import typer
 from milepost_devstack import environment, spawning
 from milepost_devstack.house import MILEPOST
 from milepost_devstack.importing.command import bring_in
+from milepost_devstack.rehearsing.command import send
 from milepost_devstack.state import StateFolder, database_url, home_from
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app = typer.Typer(
 keys_app = typer.Typer(help="API keys: make, list, revoke.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 app.command("import")(bring_in)
+app.command("send")(send)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 

@@ -23,7 +23,7 @@ from ingest_webhooks.shapes import AmbiguousHeader, NotHere, Received, Refused, 
 from ingest_webhooks.sources.plain import pack
 from ingest_webhooks.sources.source import Source
 from milepost_contracts.events import EventsAccepted, PlainEvent
-from milepost_runtime.database import STORE_TROUBLE, Pool
+from milepost_runtime.database import Pool
 from milepost_runtime.ids import new_id
 from milepost_runtime.queue import Hints
 
@@ -93,10 +93,7 @@ class Accepting:
         try:
             door.source.verify(received, door.secrets, door.settings, now)
         except (Refused, NotHere):
-            # What is not shown to be the provider's is refused as such even while the store is away.
-            with contextlib.suppress(*STORE_TROUBLE):
-                await self._doors.look_again()
-            fresh = self._doors.at(door)
+            fresh = await self._doors.as_it_stands(door)
             if fresh is door:
                 raise
             fresh.source.verify(received, fresh.secrets, fresh.settings, now)

@@ -12,10 +12,12 @@ from ingest_webhooks.routers import (
     books,
     connections,
     deliveries,
+    erasures,
     events,
     imports,
     mappings,
     replays,
+    samples,
     webhooks,
 )
 from ingest_webhooks.service import build
@@ -75,7 +77,8 @@ def create(settings: IngestSettings) -> Application:
             yield
 
     app = new_app("Milepost ingest API", DESCRIPTION, lifespan, PROBLEMS, tags=TAGS)
-    for part in (webhooks, events, analytics, connections, mappings, deliveries, replays, books, accounts, imports):
+    doors = (webhooks, events, analytics, connections, mappings, samples, imports)
+    for part in (*doors, deliveries, replays, books, accounts, erasures):
         app.include_router(part.router)
     add_operations(app)
 

@@ -11,11 +11,11 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from ingest_webhooks.identity import Book, Kind, Word, unchained
+from ingest_webhooks.identity import Book, Kind, Word
 from ingest_webhooks.queries import identity, placing
 from ingest_webhooks.queries.events import Origin
 from ingest_webhooks.queries.identity import Spoken
-from ingest_webhooks.settling import Ledger, Shift
+from ingest_webhooks.settling import Ledger, Shift, unchained
 from ingest_webhooks.shapes import (
     Link,
     Merge,

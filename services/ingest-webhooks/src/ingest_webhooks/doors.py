@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import hmac
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from ingest_webhooks.pacing import Pace
 from ingest_webhooks.queries import connections
 from ingest_webhooks.sources import SOURCES
 from ingest_webhooks.sources.source import Source, address_token
-from milepost_runtime.database import STORE_TROUBLE, Pool
+from milepost_runtime.database import Pool
 from milepost_runtime.secrets import SealBroken, Vault
 
 log = structlog.get_logger()
@@ -89,8 +90,9 @@ class Doors:
             raise ConnectionUnknown
         return door
 
-    def at(self, door: Door) -> Door:
-        """Return a door as it stands now; raises ConnectionUnknown when it is gone."""
+    async def as_it_stands(self, door: Door) -> Door:
+        """Return a door as it stands now, or stood when the store was last there; raises ConnectionUnknown."""
+        await self._try(self.look_again)
         now = self._doors.get(f"{door.source.name}/{door.id}".encode())
         if now is None:
             raise ConnectionUnknown
@@ -163,10 +165,14 @@ class Doors:
     async def _refresh_for_ever(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_S)
-            try:
-                await self.refresh()
-            except STORE_TROUBLE as error:
-                log.warning("doors_not_refreshed", error=repr(error)[:200])
+            await self._try(self.refresh)
+
+    async def _try(self, read: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await read()
+        except Exception as error:
+            # Whatever it is: the doors in memory are better than none, and the next reading may succeed.
+            log.warning("doors_not_refreshed", error=repr(error)[:200])
 
 
 def _fits(door: Door, token: bytes) -> bool:

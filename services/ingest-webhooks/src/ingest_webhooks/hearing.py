@@ -12,6 +12,7 @@ import structlog
 from asyncpg import Record
 from pydantic import BaseModel
 
+from ingest_webhooks.persons import Persons
 from ingest_webhooks.queries import deliveries, mappings
 from ingest_webhooks.queries.events import Origin
 from ingest_webhooks.rules import MappingDocument, Rule
@@ -63,7 +64,8 @@ class Way:
 class Hearing:
     """Reads deliveries; remembers each connection's settings and rules until they change."""
 
-    def __init__(self) -> None:
+    def __init__(self, persons: Persons) -> None:
+        self.persons = persons
         self._ways: dict[UUID, Way] = {}
         self._bare = {name: _way(name, "{}", 0, {}) for name in SOURCES}
 
@@ -71,7 +73,8 @@ class Hearing:
         """Return what these deliveries mean today, in the order in which they came; never raises for a strange one."""
         rows = await deliveries.bodies(connection, ids)
         ways = await self.ways(connection, {row["connection_id"] for row in rows} - {None})
-        return [_hear(row, ways.get(row["connection_id"], self._bare[row["source"]])) for row in rows]
+        heard = [_hear(row, ways.get(row["connection_id"], self._bare[row["source"]])) for row in rows]
+        return await self.persons.leave_out(connection, heard)
 
     async def ways(self, connection: Connection, ids: Iterable[UUID]) -> Mapping[UUID, Way]:
         """Return how the deliveries of these connections are read by now, of those that still are."""

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import structlog
 
-from ingest_webhooks.queries import books, expiring, keys, partitions
+from ingest_webhooks.queries import books, keys, partitions
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.idempotency import forget_old
 from milepost_runtime.lanes import Claim, Lane, TryLater, hold, postpone

@@ -5,13 +5,13 @@ contact, a ticket, a domain) leads where its words lead: which words there are d
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from ingest_webhooks.shapes import EPOCH, Link, Merge, follows, may_open
+from ingest_webhooks.shapes import EPOCH, follows, may_open
 
 NOW = datetime.max.replace(tzinfo=UTC)
 EVER = datetime.min.replace(tzinfo=UTC)
@@ -236,19 +236,25 @@ class Book:
     def _added(self, group: Set[str], moment: datetime) -> Mapping[tuple[str, bool], list[Word]]:
         """Return, per target and whether by hand, the words that belong there and were not undone by `moment`."""
         told = {word for name in group for word in self.words.get(name, ())}
-        undoing = [word for word in told if word.kind in (Kind.REMOVED, Kind.UNHAND) and word.at <= moment]
+        undoing = [
+            word for word in told if word.kind is Kind.UNHAND or (word.kind is Kind.REMOVED and word.at <= moment)
+        ]
         found: dict[tuple[str, bool], list[Word]] = {}
         for word in told:
-            if word.kind in _ADDING and not (undoing and self._is_undone(word, undoing)):
+            if word.kind in _ADDING and not (undoing and self._is_undone(word, undoing, moment)):
                 found.setdefault((word.target, word.kind is Kind.HAND), []).append(word)
         return found
 
-    def _is_undone(self, added: Word, undoing: Iterable[Word]) -> bool:
-        """What a merged name took over is taken back under the name of its heir, from the merge on."""
+    def _is_undone(self, added: Word, undoing: Iterable[Word], moment: datetime) -> bool:
+        """What a merged name took over is taken back under the name of its heir, from the merge on.
+
+        What a person said and took back counts as never said.
+        """
         heirs = self._heirs(added.target)
+        by_hand = added.kind is Kind.HAND
         return any(
             word.at >= max(added.at, heirs.get(word.target, NOW))
-            and (word.kind is Kind.UNHAND or added.kind is not Kind.HAND)
+            and (word.kind is Kind.UNHAND if by_hand else word.at <= moment)
             for word in undoing
         )
 
@@ -271,31 +277,3 @@ def system_of(name: str) -> str:
 
 def _hint_order(target: str) -> tuple[int, str]:
     return (0 if may_open(target) else 2 if target.startswith("domain:") else 1, target)
-
-
-def word_of(link: Link) -> Word:
-    """Return a provider's link as a word."""
-    kind = Kind.REMOVED if link.removed else Kind.PRIMARY if link.primary else Kind.LINK
-    return Word(link.reference, link.account, link.at, kind)
-
-
-def unchained(merges: Iterable[Merge]) -> list[Merge]:
-    """Return merges in the order of their time, each with the name that survives them all.
-
-    A name that only stands between two others in a chain opens no account this way.
-    """
-    ordered = sorted(merges, key=lambda merge: merge.at)
-    leads: dict[str, str] = {}
-
-    def last(name: str) -> str:
-        while name in leads:
-            name = leads[name]
-        return name
-
-    for merge in ordered:
-        survivor = last(merge.survivor)
-        for name in merge.merged:
-            if last(name) != survivor:
-                leads[last(name)] = survivor
-    ends = [(merge, last(merge.survivor)) for merge in ordered]
-    return [replace(merge, survivor=end, merged=(*merge.merged, *{merge.survivor} - {end})) for merge, end in ends]

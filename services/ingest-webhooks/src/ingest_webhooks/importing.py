@@ -15,6 +15,7 @@ import structlog
 from asyncpg import Record
 
 from ingest_webhooks.loading import ImportClosed, ImportMoved, Loader
+from ingest_webhooks.persons import Persons
 from ingest_webhooks.queries import imports
 from ingest_webhooks.queries.imports import NewImport
 from ingest_webhooks.sources.plain_lines import LINE_LIMIT, Chunk, LineReader
@@ -28,7 +29,7 @@ CHUNK_BYTES = 4 * 2**20
 # is what a moment or a thing decides about.
 CHUNK_NEWCOMERS = 500
 CHUNK_SPECIAL = 2_000
-PORTION = 256
+PORTION = 64
 STREAMS = 2
 
 
@@ -47,9 +48,10 @@ class TooManyStreams(Exception):
 class Importing:
     """Imports as their senders see them."""
 
-    def __init__(self, pool: Pool, hints: Hints) -> None:
+    def __init__(self, pool: Pool, hints: Hints, persons: Persons) -> None:
         self._pool = pool
         self._hints = hints
+        self._persons = persons
         self._streams = 0
 
     async def make(self, new: NewImport) -> tuple[Record, bool]:
@@ -108,7 +110,7 @@ class Importing:
             async with self._pool.acquire() as connection:
                 await imports.begin_stream(connection, import_id)
             reader = LineReader(row["sender"], datetime.now(UTC))
-            loader = Loader(self._pool, self._hints, import_id, row["dry_run"])
+            loader = Loader(self._pool, self._hints, self._persons, import_id, row["dry_run"])
             await _Stream(reader, loader, Chunk(row["position"]), row["position"] - start).take(blocks)
         settled = await self.one(import_id)
         log.info("import_stream_ended", import_id=str(import_id), position=settled["position"])

@@ -55,8 +55,16 @@ class Inspecting:
             raise DeliveryUnknown(str(delivery_id))
         return row, _hidden_body(row["body"])
 
+    async def became(self, delivery_id: UUID) -> list[Record]:
+        """Return what a delivery became, by type and account; raises DeliveryUnknown."""
+        async with self._pool.acquire() as connection:
+            rows = await deliveries.became(connection, delivery_id)
+            if not rows and await deliveries.one(connection, delivery_id) is None:
+                raise DeliveryUnknown(str(delivery_id))
+        return rows
+
     async def replay(self, delivery_id: UUID) -> None:
-        """Relay a delivery once more; facts that are known stay as they are. Raises DeliveryUnknown."""
+        """Relay a delivery once more; what means something else by now is corrected. Raises DeliveryUnknown."""
         async with self._pool.acquire() as connection, connection.transaction():
             await books.reopen(connection, delivery_id, delivery_id)
             if not await deliveries.replay(connection, delivery_id):

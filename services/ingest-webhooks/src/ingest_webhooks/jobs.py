@@ -8,4 +8,4 @@ from milepost_runtime.lanes import Lane
 
 def lanes(service: Service) -> Sequence[Lane]:
     """Return every lane of the service."""
-    return (service.relaying.lane, service.replaying.lane, service.housekeeping.lane)
+    return (service.relaying.lane, service.replaying.lane, service.housekeeping.lane, service.erasing.lane)

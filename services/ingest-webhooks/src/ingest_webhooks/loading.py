@@ -13,12 +13,13 @@ from uuid import UUID
 import structlog
 
 from ingest_webhooks.attaching import Attached, attach_references, follow
-from ingest_webhooks.queries import events, imports, keys
+from ingest_webhooks.persons import Persons
+from ingest_webhooks.queries import erasures, events, imports, keys
 from ingest_webhooks.queries.events import Origin
 from ingest_webhooks.queries.imports import Progress
 from ingest_webhooks.relaying import READER_LANE
 from ingest_webhooks.shapes import NormalEvent, Normalised, other_names
-from ingest_webhooks.sources.plain_lines import COLUMNS, PLACE, Chunk, place_of
+from ingest_webhooks.sources.plain_lines import COLUMNS, PLACE, Chunk, names_in, place_of
 from milepost_contracts.events import FEED
 from milepost_runtime.database import Connection, Pool, is_store_trouble
 from milepost_runtime.failpoints import fp
@@ -49,6 +50,7 @@ class Loader:
 
     pool: Pool
     hints: Hints
+    persons: Persons
     import_id: UUID
     dry_run: bool
     mostly_new: bool = True
@@ -87,56 +89,76 @@ class Loader:
         if not chunk.rows:
             return 0, 0
         noted = sorted(chunk.rows)
-        fresh = await keys.reserve_many(connection, noted, self.import_id, mostly_new=self.mostly_new)
-        self.mostly_new = len(fresh) == len(noted)
-        if not fresh:
+        before = await keys.reserve_many(connection, noted, self.import_id, mostly_new=self.mostly_new)
+        self.mostly_new = not before
+        if len(before) == len(noted):
             return 0, 0
         await publish_lock(connection, FEED)
+        await self._leave_out(connection, chunk, before)
         attached = await attach_references(connection, [(_spoken(chunk), self._origin)])
         await events.publish(connection, attached.told)
-        known, waiting = _rows(chunk, fresh, attached, f"\t{SOURCE}\t{self.import_id}\n")
+        known, waiting = _rows(chunk, before, attached, f"\t{SOURCE}\t{self.import_id}\n")
         published = await imports.write(connection, "event", ("account_id", *PLACE, *COLUMNS, *_ORIGIN), known)
         await follow(connection, attached)
         return published, await imports.write(connection, "waiting_event", (*PLACE, *COLUMNS, *_ORIGIN), waiting)
 
     async def _look(self, connection: Connection, chunk: Chunk) -> tuple[int, int]:
         """Return what `_write` would return, and leave nothing behind."""
-        known = await imports.known_keys(connection, list(chunk.rows))
+        before = await imports.known_keys(connection, list(chunk.rows))
         trial = connection.transaction()
         await trial.start()
         try:
             await publish_lock(connection, FEED)
+            await self._leave_out(connection, chunk, before)
             attached = await attach_references(connection, [(_spoken(chunk), self._origin)])
-            rows = _rows(chunk, chunk.rows.keys() - known, attached, "\n")
+            rows = _rows(chunk, before, attached, "\n")
         finally:
             await trial.rollback()
         return rows[0].count("\n"), rows[1].count("\n")
+
+    async def _leave_out(self, connection: Connection, chunk: Chunk, before: Set[bytes]) -> None:
+        """Take what is news of forgotten people out of a chunk; those who are forgotten from now on find it written."""
+        if not await erasures.any_erased(connection):
+            return
+        named = {key: names_in(*row) for key, row in chunk.rows.items() if key not in before}
+        gone = await self.persons.forgotten(connection, {name for names in named.values() for name in names})
+        for key, names in named.items():
+            if gone.intersection(names):
+                chunk.leave_out(key)
+        for name in gone:
+            chunk.first_told.pop(name, None)
 
     @property
     def _origin(self) -> Origin:
         return Origin(SOURCE, None, None, str(self.import_id))
 
 
-def _rows(chunk: Chunk, fresh: Set[bytes], attached: Attached, end: str) -> tuple[str, str]:
-    """Return the rows of what is new for the feed and for the waiting room, as COPY reads them."""
-    known, waiting = [], []
+def _rows(chunk: Chunk, before: Set[bytes], attached: Attached, end: str) -> tuple[str, str]:
+    """Return the rows for the feed and for the waiting room, as COPY reads them, without what was known before."""
     leads = attached.accounts
     places = {name: place_of(name, None) for name in chunk.first_told}
+    heads = {name: f"{leads[name]}\t{place}" for name, place in places.items() if name in leads}
+    if not chunk.special and not before and len(heads) == len(places):
+        return "".join([f"{heads[reference]}{text}{end}" for reference, text in chunk.rows.values()]), ""
+    known, waiting = [], []
     for key, (reference, text) in chunk.rows.items():
-        if key not in fresh:
-            continue
         special = chunk.special.get(key)
-        account_id = leads.get(reference) if special is None else attached.account_of(special)
-        place = places[reference] if special is None else place_of(reference, other_names(special))
-        if account_id is None:
+        if key in before:
+            continue
+        if special is not None:
+            account_id, place = attached.account_of(special), place_of(reference, other_names(special))
+            head = None if account_id is None else f"{account_id}\t{place}"
+        else:
+            head, place = heads.get(reference), places[reference]
+        if head is None:
             waiting.append(place + text + end)
         else:
-            known.append(f"{account_id}\t{place}{text}{end}")
+            known.append(head + text + end)
     return "".join(known), "".join(waiting)
 
 
 def _spoken(chunk: Chunk) -> Normalised:
-    """Say once for each reference that it was spoken of, from its earliest moment on, and all that is special."""
+    """Say once for each reference that it was spoken of, from the first moment on, and all that is special."""
     said = [
         NormalEvent(key=b"", reference=name, type="", occurred_at=at.astimezone(UTC), opens=name in chunk.opening)
         for name, at in chunk.first_told.items()
@@ -150,8 +172,9 @@ def _progress(chunk: Chunk, accepted: int, unmapped: int) -> Progress:
         lines=chunk.lines,
         size=chunk.size,
         accepted=accepted,
-        duplicates=chunk.lines - accepted - unmapped - rejected - chunk.blank,
+        duplicates=chunk.lines - accepted - unmapped - chunk.ignored - rejected - chunk.blank,
         unmapped=unmapped,
+        ignored=chunk.ignored,
         rejected=rejected,
         blank=chunk.blank,
     )

@@ -99,7 +99,7 @@ class RuleFound(Wire):
 
 
 class Placed(Wire):
-    """The account of an event: it joins one that is known, opens a new one, or waits until its reference leads to one."""
+    """Where an event goes: an account that is known, a new one, or nowhere until its reference leads to one."""
 
     reference: str
     fallbacks: list[str]

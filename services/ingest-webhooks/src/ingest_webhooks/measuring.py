@@ -16,7 +16,7 @@ from asyncpg import Record
 
 from ingest_webhooks.doors import ConnectionUnknown
 from ingest_webhooks.hearing import Hearing
-from ingest_webhooks.queries import books, connections, figures
+from ingest_webhooks.queries import books, connections, figures, imports
 from ingest_webhooks.queries.figures import Scope
 from milepost_runtime.database import STORE_TROUBLE, Connection, Pool
 from milepost_runtime.metrics import REGISTRY
@@ -96,7 +96,7 @@ class Measuring:
     async def books(self) -> list[Record]:
         """Return per source what was accepted and where it is."""
         async with self.pool.acquire() as connection:
-            return await books.books(connection)
+            return [*await books.books(connection), *await imports.books(connection)]
 
     async def every_source(self, hours: int) -> list[Figures]:
         """Return the figures of each source that ever delivered, over the last `hours`."""

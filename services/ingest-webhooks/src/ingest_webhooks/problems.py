@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ingest_webhooks.connecting import SecretUnfit, SourceUnknown
 from ingest_webhooks.doors import ConnectionUnknown
+from ingest_webhooks.erasing import ErasureUnknown
 from ingest_webhooks.importing import ImportIncomplete, ImportUnknown, TooManyStreams
 from ingest_webhooks.inspecting import DeliveryUnknown
 from ingest_webhooks.intake import NotKept
@@ -22,7 +23,9 @@ from ingest_webhooks.naming import (
     ReferenceUnknown,
 )
 from ingest_webhooks.pacing import TooFast
+from ingest_webhooks.rehearsing import ConnectionDisabled, NothingOfThatName, NotOurs
 from ingest_webhooks.replaying import ReplayOver, ReplayUnknown
+from ingest_webhooks.samples.company import CompanyUnfit
 from ingest_webhooks.shapes import AmbiguousHeader, MediaUnsupported, NotHere, Refused, WrongOrganisation
 from ingest_webhooks.sources import CONNECTABLE
 from ingest_webhooks.sources.reading import BadBody
@@ -83,6 +86,18 @@ def _secret_unfit(error: Exception) -> Problem:
     return Problem(422, "not_valid", "This can be no secret of that provider.", errors=[entry])
 
 
+def _company_unfit(error: Exception) -> Problem:
+    assert isinstance(error, CompanyUnfit)
+    entry = {"pointer": "/company", "detail": str(error), "code": "company_unfit"}
+    return Problem(422, "not_valid", "A sample cannot speak of such a company.", errors=[entry])
+
+
+def _nothing_of_that_name(error: Exception) -> Problem:
+    assert isinstance(error, NothingOfThatName)
+    meant = "" if error.nearest is None else f" Did you mean {error.nearest}?"
+    return Problem(404, "not_found", f"There is no such {error.what}.{meant} There is {', '.join(error.known)}.")
+
+
 def _import_moved(error: Exception) -> Problem:
     assert isinstance(error, ImportMoved)
     entry = {"pointer": "query:from", "detail": f"{error.position} lines are settled", "code": "import_moved"}
@@ -120,6 +135,7 @@ PROBLEMS: Mapping[type[Exception], Translate] = MappingProxyType(
         DeliveryUnknown: _not_found("delivery"),
         AccountUnknown: _account_unknown,
         ReferenceUnknown: _not_found("reference"),
+        ErasureUnknown: _not_found("erasure"),
         MergedIntoItself: lambda _: Problem(
             422,
             "not_valid",
@@ -143,6 +159,14 @@ PROBLEMS: Mapping[type[Exception], Translate] = MappingProxyType(
             errors=[{"pointer": "/source", "detail": f"one of {', '.join(CONNECTABLE)}", "code": "source_unknown"}],
         ),
         SecretUnfit: _secret_unfit,
+        NothingOfThatName: _nothing_of_that_name,
+        CompanyUnfit: _company_unfit,
+        ConnectionDisabled: lambda _: Problem(
+            409, "connection_disabled", "The connection takes no deliveries; enable it first."
+        ),
+        NotOurs: lambda _: Problem(
+            409, "cannot_sign", "This connection holds a public key: only its sender can sign for it."
+        ),
         MappingInvalid: _mapping_invalid,
         MappingChanged: lambda error: Problem(412, "version_conflict", f"Somebody changed it meanwhile: {error}."),
         VersionUnknown: _not_found("version"),

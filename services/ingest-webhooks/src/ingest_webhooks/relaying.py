@@ -71,6 +71,7 @@ class Relaying:
             heard = await self._hearing.hear(connection, list(ours))
             fp("relay.heard")
             told = await tell(connection, heard)
+            await self._hearing.persons.ask(connection, heard)
             await deliveries.settle(connection, [settled(one, told.outcomes[one.id]) for one in heard])
             await finish(connection, self.lane, [claim for claim in claims if claim.key in ours])
             fp("relay.before_commit")

@@ -6,6 +6,7 @@ from ingest_webhooks.accepting import Accepting
 from ingest_webhooks.collecting import Collecting
 from ingest_webhooks.connecting import Connecting
 from ingest_webhooks.doors import Doors
+from ingest_webhooks.erasing import Erasing
 from ingest_webhooks.hearing import Hearing
 from ingest_webhooks.housekeeping import Housekeeping, Retention
 from ingest_webhooks.importing import Importing
@@ -13,6 +14,8 @@ from ingest_webhooks.inspecting import Inspecting
 from ingest_webhooks.intake import Intake
 from ingest_webhooks.measuring import Measuring
 from ingest_webhooks.naming import Naming
+from ingest_webhooks.persons import Persons
+from ingest_webhooks.rehearsing import Rehearsing
 from ingest_webhooks.relaying import Relaying
 from ingest_webhooks.replaying import Replaying
 from ingest_webhooks.settings import IngestSettings
@@ -37,8 +40,10 @@ class Service:
     replaying: Replaying
     translating: Translating
     trying: Trying
+    rehearsing: Rehearsing
     inspecting: Inspecting
     naming: Naming
+    erasing: Erasing
     importing: Importing
     housekeeping: Housekeeping
     measuring: Measuring
@@ -49,7 +54,8 @@ def build(settings: IngestSettings, pool: Pool, hints: Hints) -> Service:
     vault = Vault(settings.secret_key.get_secret_value())
     doors = Doors(pool, vault)
     intake = Intake(pool, hints)
-    hearing = Hearing()
+    persons = Persons(vault)
+    hearing = Hearing(persons)
     return Service(
         settings=settings,
         doors=doors,
@@ -61,9 +67,11 @@ def build(settings: IngestSettings, pool: Pool, hints: Hints) -> Service:
         replaying=Replaying(pool, hints, hearing, vault),
         translating=Translating(pool),
         trying=Trying(pool, hearing),
-        importing=Importing(pool, hints),
+        rehearsing=Rehearsing(pool, vault),
+        importing=Importing(pool, hints, persons),
         inspecting=Inspecting(pool, hints, vault),
         naming=Naming(pool, hints, vault),
+        erasing=Erasing(pool, hints, persons),
         measuring=Measuring(pool, hearing),
         housekeeping=Housekeeping(pool, Retention(settings.retention_deliveries_days, settings.retention_keys_days)),
     )

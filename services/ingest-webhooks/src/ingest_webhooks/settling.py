@@ -4,11 +4,11 @@ It never talks to a store.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from ingest_webhooks.identity import NOW, Book, Kind, Word, word_of
+from ingest_webhooks.identity import NOW, Book, Kind, Word
 from ingest_webhooks.queries.identity import Leading
 from ingest_webhooks.shapes import EPOCH, Link, Merge, NormalEvent, follows, may_open
 
@@ -176,3 +176,31 @@ class Ledger:
             if self.living(self.before.at(name, moment)) != self.book.at(name, moment):
                 return moment
         return None
+
+
+def word_of(link: Link) -> Word:
+    """Return a provider's link as a word."""
+    kind = Kind.REMOVED if link.removed else Kind.PRIMARY if link.primary else Kind.LINK
+    return Word(link.reference, link.account, link.at, kind)
+
+
+def unchained(merges: Iterable[Merge]) -> list[Merge]:
+    """Return merges in the order of their time, each with the name that survives them all.
+
+    A name that only stands between two others in a chain opens no account this way.
+    """
+    ordered = sorted(merges, key=lambda merge: merge.at)
+    leads: dict[str, str] = {}
+
+    def last(name: str) -> str:
+        while name in leads:
+            name = leads[name]
+        return name
+
+    for merge in ordered:
+        survivor = last(merge.survivor)
+        for name in merge.merged:
+            if last(name) != survivor:
+                leads[last(name)] = survivor
+    ends = [(merge, last(merge.survivor)) for merge in ordered]
+    return [replace(merge, survivor=end, merged=(*merge.merged, *{merge.survivor} - {end})) for merge, end in ends]

@@ -198,6 +198,8 @@ class Normalised:
     faults: list[Fault] = field(default_factory=list)
     ignored: int = 0
     linked: int = 0
+    # References of people who asked to be forgotten.
+    erased: list[str] = field(default_factory=list)
     # Topics of facts that no rule takes, for those who look for what they miss.
     unheard: list[str] = field(default_factory=list)
 

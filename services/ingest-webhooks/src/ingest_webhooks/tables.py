@@ -295,8 +295,8 @@ class ForeseenFact(SQLModel, table=True):
 class Import(SQLModel, table=True):
     """A file of plain events that is brought in line by line, and how far that has come.
 
-    `position` is the number of lines that are settled: accepted, duplicates, unmapped, rejected or blank. Lines come in
-    streams; `stream_position` and `stream_since` are where and when the newest one began.
+    `position` is the number of lines that are settled: accepted, duplicates, unmapped, ignored (of people whom we were
+    asked to forget), rejected or blank. Lines come in streams; `stream_position` and `stream_since` are where and when the newest one began.
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
@@ -316,6 +316,7 @@ class Import(SQLModel, table=True):
     accepted: int = must(sa.BigInteger, "0")
     duplicates: int = must(sa.BigInteger, "0")
     unmapped: int = must(sa.BigInteger, "0")
+    ignored: int = must(sa.BigInteger, "0")
     rejected: int = must(sa.BigInteger, "0")
     blank: int = must(sa.BigInteger, "0")
     stream_position: int = must(sa.BigInteger, "0")
@@ -382,6 +383,34 @@ class ReferenceLink(SQLModel, table=True):
     delivery_id: UUID | None = may(sa.Uuid)
     author: str = must(sa.Text, "''")
     reason: str = must(sa.Text, "''")
+
+
+class Erasure(LaneColumns, table=True):
+    """A person whom we were asked to forget; `names` are known until that is done, then only what was done.
+
+    `left_alone` are kept bodies that named the person and could not be read.
+    """
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (sa.Index(None, "next_at", postgresql_where=sa.text("next_at is not null")),)
+    id: UUID = primary(sa.Uuid)
+    names: list[str] = must(sa.ARRAY(sa.Text), "'{}'")
+    author: str = must(sa.Text)
+    reason: str = must(sa.Text, "''")
+    asked_at: datetime = must(STAMP, NOW)
+    done_at: datetime | None = may(STAMP)
+    events: int = must(sa.Integer, "0")
+    deliveries: int = must(sa.Integer, "0")
+    left_alone: int = must(sa.Integer, "0")
+
+
+class ErasedPerson(SQLModel, table=True):
+    """A keyed digest of a name of somebody who was forgotten: by it later events about the person are dropped."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __tablename__ = "erased_person"
+    digest: bytes = primary(BYTEA)
+    erasure_id: UUID = must(sa.Uuid)
 
 
 class ApiKey(ApiKeyColumns, table=True):

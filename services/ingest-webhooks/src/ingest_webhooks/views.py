@@ -252,9 +252,10 @@ class NewImport(Wire):
 
 
 class ImportAnswer(Wire):
-    """How an import stands: position = accepted + duplicates + unmapped + rejected + blank, all in lines.
+    """How an import stands: position = accepted + duplicates + unmapped + ignored + rejected + blank.
 
-    `rate` is in lines a second since the newest stream of lines began. A dry run counts what would become of the lines.
+    All in lines. `ignored` are of people whom we were asked to forget. `rate` is in lines a second since the newest
+    stream began. A dry run counts what would become of the lines.
     """
 
     id: UUID
@@ -269,6 +270,7 @@ class ImportAnswer(Wire):
     accepted: int
     duplicates: int
     unmapped: int
+    ignored: int
     rejected: int
     blank: int
     rate: float | None

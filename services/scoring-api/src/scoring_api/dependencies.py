@@ -53,7 +53,7 @@ def strict_query(request: Request) -> None:
     known = _known_names(route.dependant) if isinstance(route, APIRoute) else set()
     errors = query_faults(request.url.query, known)
     if errors:
-        raise Problem(422, "not_valid", f"{len(errors)} query parameter(s) cannot be used.", errors=errors)
+        raise Problem(422, "bad_parameter", f"{len(errors)} query parameter(s) cannot be used.", errors=errors)
 
 
 def query_faults(query: str, known: set[str]) -> list[dict[str, str]]:

@@ -20,7 +20,7 @@ from milepost_runtime.feeds import advance_cursor
 from milepost_runtime.lanes import Claim, Lane, release
 from milepost_runtime.metrics import FEED_BEHIND, FEED_UNREADABLE
 from milepost_runtime.queue import Hints
-from scoring_api.queries import corrections, marks, merges, records
+from scoring_api.queries import corrections, forgetting, marks, merges, records
 from scoring_api.queries.marks import Arrival
 from scoring_api.queries.records import Span
 
@@ -135,7 +135,9 @@ class Recording:
         described = await records.insert_attributes(connection, span)
         described += await corrections.supersede(connection, *span)
         await records.upsert_references(connection, span)
+        await forgetting.unlink(connection, span)
         survivors = await merges.absorb(connection, span, self.arrival.lasts)
+        await forgetting.forget(connection, span)
         await records.fold_attributes(connection, {*described, *survivors})
         moved = await corrections.restart(connection, {*await corrections.touched(connection, *span), *survivors})
         await records.upsert_plans(connection, {*fresh, *survivors, *moved}, self.model.milestones)

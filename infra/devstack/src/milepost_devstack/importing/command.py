@@ -42,11 +42,12 @@ def bring_in(  # noqa: PLR0913, PLR0917 - one parameter for each option
     """
     from milepost_devstack.importing import reporting, running  # noqa: PLC0415
     from milepost_devstack.importing.columns import wishes  # noqa: PLC0415
+    from milepost_devstack.reaching import access  # noqa: PLC0415
 
     environ = environment.with_env_file(os.environ, Path(".env"))
     wanted = wishes(column or (), fixed or (), account_column, account_prefix, others)
     order = running.Order(file, name, sender, dry_run, wanted, encoding, delimiter, rejects, as_json)
-    report = running.run(order, *running.access(StateFolder(home_from(environ)), environ, url, key))
+    report = running.run(order, *access(StateFolder(home_from(environ)), environ, url, key))
     if as_json:
         print(json.dumps({**report.row, "brought_in_before": report.before, "rejects": report.first}))
     else:

@@ -8,14 +8,12 @@ from typing import Any
 
 import httpx
 
-from milepost_devstack.environment import given
 from milepost_devstack.importing import reporting
 from milepost_devstack.importing.columns import Wishes
 from milepost_devstack.importing.files import JsonLines, NotReadable, Opened, Rows, fingerprint
 from milepost_devstack.importing.parquet import Parquet
-from milepost_devstack.importing.sending import NotSent, Service, send_all
+from milepost_devstack.importing.sending import Service, send_all
 from milepost_devstack.importing.tables import Csv
-from milepost_devstack.state import StateFolder
 
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 _JSON_LINES = (".jsonl", ".ndjson")
@@ -107,19 +105,3 @@ def _placed(service: Service, rows: Rows, row: Mapping[str, Any]) -> Iterator[Ma
                 "place": places.get(one["line"], f"line {one['line']}"),
                 "errors": one["errors"],
             }
-
-
-def access(state: StateFolder, environ: Mapping[str, str], url: str, key: str) -> tuple[str, str]:
-    """Return address and key of the service: as asked for, else from the environment, else of the running house.
-
-    Raises NotSent when neither is there.
-    """
-    endpoints = state.endpoints() or {}
-    url = url or given(environ, "INGEST_URL") or endpoints.get("ingest_webhooks", "")
-    key = key or given(environ, "API_KEY") or endpoints.get("admin_key", "")
-    if not url or not key:
-        raise NotSent(
-            f"no house is up in {state.home}: start it with 'milepost up', or say --url and --key"
-            " (or MILEPOST_INGEST_URL and MILEPOST_API_KEY)."
-        )
-    return url, key

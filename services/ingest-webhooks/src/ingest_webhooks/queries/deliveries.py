@@ -8,6 +8,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from milepost_contracts.events import EVENT_RETRACTED
 from milepost_runtime.database import Connection
 from milepost_runtime.ids import first_id
 
@@ -199,6 +200,27 @@ async def one(connection: Connection, delivery_id: UUID) -> Record | None:
         f"select {_LISTED}, headers, body, sender from ingest.delivery where id = $1",  # noqa: S608 - a constant of ours
         delivery_id,
     )
+
+
+async def became(connection: Connection, delivery_id: UUID) -> list[Record]:
+    """Return how many events of which type a delivery became, on which living account (null: they wait for one).
+
+    What was taken back or told anew since does not count.
+    """
+    rows: list[Record] = await connection.fetch(
+        """
+        select e.type, e.account_id, e.reference, count(*) as events from (
+            select e.type, coalesce(a.merged_into, e.account_id) as account_id, e.reference
+            from ingest.event e left join ingest.account a on a.account_id = e.account_id
+            where e.delivery_id = $1 and e.type <> $2
+                and not exists (select from ingest.event c where c.supersedes = e.event_id)
+            union all select w.type, null, w.reference from ingest.waiting_event w where w.delivery_id = $1
+        ) e group by 1, 2, 3 order by 4 desc, 1, 3 limit 100
+        """,
+        delivery_id,
+        EVENT_RETRACTED,
+    )
+    return rows
 
 
 async def replay(connection: Connection, delivery_id: UUID) -> bool:

@@ -35,13 +35,14 @@ class Progress:
     accepted: int
     duplicates: int
     unmapped: int
+    ignored: int
     rejected: int
     blank: int
 
 
 _SHOWN = """
     id, name, sender, fingerprint, dry_run, state, total_lines, position, bytes, accepted, duplicates, unmapped,
-    rejected, blank, stream_position, stream_since, started_at, updated_at, finished_at
+    ignored, rejected, blank, stream_position, stream_since, started_at, updated_at, finished_at
 """
 
 
@@ -123,7 +124,7 @@ async def advance(connection: Connection, import_id: UUID, done: Progress) -> No
         """
         update ingest.import set position = position + $2, bytes = bytes + $3, accepted = accepted + $4,
             duplicates = duplicates + $5, unmapped = unmapped + $6, rejected = rejected + $7, blank = blank + $8,
-            updated_at = clock_timestamp()
+            ignored = ignored + $9,            updated_at = clock_timestamp()
         where id = $1
         """,
         import_id,
@@ -134,6 +135,7 @@ async def advance(connection: Connection, import_id: UUID, done: Progress) -> No
         done.unmapped,
         done.rejected,
         done.blank,
+        done.ignored,
     )
 
 
@@ -160,6 +162,33 @@ async def rejects(connection: Connection, import_id: UUID, *, after: int, limit:
         after,
         limit,
     )
+    return rows
+
+
+_BOOKS = """
+    with told as (
+        select count(*) as imports, count(*) filter (where state = 'finished') as finished,
+            count(*) filter (where state = 'cancelled') as cancelled, count(*) filter (where state = 'open') as open,
+            coalesce(sum(accepted + duplicates + unmapped), 0)::bigint as settled,
+            coalesce(sum(duplicates), 0)::bigint as duplicates, coalesce(sum(ignored), 0)::bigint as ignored
+        from ingest.import where not dry_run
+    )
+    select 'import' as source, imports as told, settled + ignored as events_told, imports as accepted, finished as done,
+        cancelled as ignored, 0::bigint as quarantined, open as waiting, settled + ignored as events_accepted,
+        settled as events_settled, duplicates as events_duplicate, ignored as events_ignored,
+        0::bigint as events_quarantined, 0::bigint as events_unread, 0::bigint as events_missing,
+        (select count(*) from ingest.waiting_event where source = 'import') as events_unmapped
+    from told where imports > 0
+"""
+
+
+async def books(connection: Connection) -> list[Record]:
+    """Return the line of imports in the books, if there are any, with the names of the others' lines.
+
+    An import stands where a delivery does. Its counts move in the transaction that writes its events, a chunk at a
+    time, so there is nothing between accepting and settling; refused lines were never accepted.
+    """
+    rows: list[Record] = await connection.fetch(_BOOKS)
     return rows
 
 

@@ -55,28 +55,33 @@ async def reserve(
 async def reserve_many(
     connection: Connection, keys: Sequence[bytes], delivery_id: UUID, *, mostly_new: bool
 ) -> set[bytes]:
-    """Do what `reserve` does for thousands of keys, given in sorted order, none of them watched.
+    """Note thousands of facts, given in sorted order, none of them watched; return those that were known.
 
     When they are `mostly_new` they are copied in, which costs a third of inserting them but cannot pass over one that
     is known: then all is done again the other way.
     """
-    if not mostly_new:
-        return await reserve(connection, dict.fromkeys(keys, delivery_id))
+    if mostly_new and await _copy_in(connection, keys, delivery_id):
+        return set()
+    return set(keys) - await reserve(connection, dict.fromkeys(keys, delivery_id))
+
+
+async def _copy_in(connection: Connection, keys: Sequence[bytes], delivery_id: UUID) -> bool:
+    """Note facts, unless one of them is known: then none is noted."""
     await connection.execute("select pg_advisory_xact_lock_shared($1)", NOTING)
     *older, period = await periods(connection)
     if older:
         found = "select exists(select from ingest.event_key where key = any($1::bytea[]) and period <> $2)"
         if await connection.fetchval(found, keys, period):
-            return await reserve(connection, dict.fromkeys(keys, delivery_id))
+            return False
     end = f"\t{period}\t{delivery_id}\n"
+    rows = "".join([f"\\\\x{key.hex()}{end}" for key in keys])
+    columns = ["key", "period", "delivery_id"]
     try:
         async with connection.transaction():
-            rows = "".join([f"\\\\x{key.hex()}{end}" for key in keys])
-            columns = ["key", "period", "delivery_id"]
             await connection.copy_to_table("event_key", schema_name="ingest", columns=columns, source=_whole(rows))
     except asyncpg.UniqueViolationError:
-        return await reserve(connection, dict.fromkeys(keys, delivery_id))
-    return set(keys)
+        return False
+    return True
 
 
 async def _whole(rows: str) -> AsyncIterator[bytes]:

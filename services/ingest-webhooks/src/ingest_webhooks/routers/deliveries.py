@@ -9,6 +9,7 @@ from pydantic import StringConstraints
 
 from ingest_webhooks.dependencies import MayRead, MayWrite, TheService
 from ingest_webhooks.queries.deliveries import Wanted
+from ingest_webhooks.sample_views import Became, BecameLine
 from ingest_webhooks.views import Deliveries, DeliveryDetail, DeliveryLine, Replaying, State
 from milepost_contracts.events import Moment
 from milepost_runtime.paging import ONCE, Cursor, Limit, bad_parameter
@@ -64,8 +65,15 @@ async def get_delivery(delivery_id: UUID, _key: MayRead, service: TheService) ->
     return DeliveryDetail(**columns, body=body)
 
 
+@router.get("/deliveries/{delivery_id}/events", summary="See what a delivery became")
+async def list_delivery_events(delivery_id: UUID, _key: MayRead, service: TheService) -> Became:
+    """Return the events that a delivery became and which still count, by type and account."""
+    rows = await service.inspecting.became(delivery_id)
+    return Became(data=[BecameLine(**dict(row)) for row in rows])
+
+
 @router.post("/deliveries/{delivery_id}/replay", status_code=202, summary="Replay a delivery")
 async def replay_delivery(delivery_id: UUID, _key: MayWrite, service: TheService) -> Replaying:
-    """Relay a delivery once more, by today's settings; facts that are known stay as they are."""
+    """Relay a delivery once more, by today's settings and mapping; what means something else by now is corrected."""
     await service.inspecting.replay(delivery_id)
     return Replaying(id=delivery_id, state="new")

@@ -78,7 +78,9 @@ async def deliver_to_secret_address(
     response_class=Response,
     response_description="`WebHook-Allowed-Origin` and `WebHook-Allowed-Rate` (requests a minute) say how.",
 )
-async def ask(source: SourceName, connection: ConnectionId, request: Request, service: TheService) -> Response:
+async def ask_before_delivering(
+    source: SourceName, connection: ConnectionId, request: Request, service: TheService
+) -> Response:
     """Answer a sender that asks first."""
     del source, connection
     return _response(await Webhooks(service).ask(request.scope))

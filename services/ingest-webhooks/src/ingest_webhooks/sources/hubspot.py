@@ -131,6 +131,8 @@ def _take_workflow(document: Mapping[str, Any], body: bytes, context: Context, s
 
 
 def _take_change(change: Change, context: Context, said: Normalised) -> None:
+    if change.verb == "privacyDeletion":
+        said.erased.append(change.subject)
     if _is_echo(change, _settings(context)):
         said.ignored += 1
     elif change.verb == "propertyChange":

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from re import Match
 from re import compile as pattern
 from typing import Any, TypeAlias
 
@@ -28,6 +29,7 @@ COLUMNS = ("event_id", "type", "occurred_at", "actor", "role", "item", "value", 
 _NULL = "\\N"
 _MOMENT = pattern(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z").fullmatch
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_UNESCAPE = pattern(r"\\(.)").sub
 _NOUGHTS = bytes(48 if 48 <= code <= 57 else 32 for code in range(256))
 _LONG_RUN = b"0" * (MAX_DIGITS + 1)
 _REMEMBERED = 20_000
@@ -44,8 +46,8 @@ class Chunk:
 
     `rows` are new facts by key: the reference of their account and their text in the format of COPY, without it. What
     belongs to an account by more than that, its moment or a thing that it is about, is a whole event in `special` too.
-    `first_told` is the earliest moment of each reference, `opening` are those that may become new accounts, `newcomers`
-    is how many were not spoken of lately.
+    `first_told` is the first moment told of each reference, `opening` are those that may become new accounts,
+    `newcomers` is how many were not spoken of lately.
     """
 
     before: int
@@ -53,12 +55,19 @@ class Chunk:
     size: int = 0
     blank: int = 0
     duplicates: int = 0
+    ignored: int = 0
     newcomers: int = 0
     rows: dict[bytes, tuple[str, str]] = field(default_factory=dict)
     special: dict[bytes, NormalEvent] = field(default_factory=dict)
     first_told: dict[str, datetime] = field(default_factory=dict)
     opening: set[str] = field(default_factory=set)
     rejects: list[tuple[int, Errors]] = field(default_factory=list)
+
+    def leave_out(self, key: bytes) -> None:
+        """Ignore a fact."""
+        del self.rows[key]
+        self.special.pop(key, None)
+        self.ignored += 1
 
 
 def reason(code: str, detail: str) -> Errors:
@@ -169,9 +178,7 @@ def _add(chunk: Chunk, key: bytes, reference: str, text: str, at: datetime) -> b
         chunk.duplicates += 1
         return False
     chunk.rows[key] = (reference, text)
-    first = chunk.first_told.get(reference)
-    if first is None or at < first:
-        chunk.first_told[reference] = at
+    chunk.first_told.setdefault(reference, at)
     return True
 
 
@@ -262,6 +269,17 @@ def _text(event: NormalEvent) -> str:
         properties,
     )
     return "\t".join(_NULL if text is None else text.translate(_ESCAPES) for text in texts)
+
+
+def names_in(reference: str, text: str) -> list[str]:
+    """Return who and what a row speaks of: its reference, its actor and its item."""
+    columns = text.split("\t", 6)
+    named = [columns[COLUMNS.index(name)] for name in ("actor", "item")]
+    return [reference, *(_UNESCAPE(_plain, name) for name in named if name != _NULL)]
+
+
+def _plain(escape: Match[str]) -> str:
+    return {"t": "\t", "n": "\n", "r": "\r"}.get(escape[1], escape[1])
 
 
 def place_of(reference: str, others: Sequence[str] | None) -> str:

@@ -12,10 +12,10 @@ from scoring_api.queries.records import Span, newer_start
 _UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 _STEPS = (
     # Rows that the survivor has already stay as they are: an event is one event, whoever told it.
-    "insert into scoring.record (account_id, event_id, type, occurred_at, recorded_at, actor, role, item, value,"
+    "insert into scoring.record (account_id, event_id, type, occurred_at, recorded_at, actor, role, item, value,"  # noqa: S608 - names of ours
     " value_text, due_at, properties, source, superseded_at) select $2::uuid, event_id, type, occurred_at,"
     f" recorded_at, actor, role, item, value, value_text, due_at, properties, source, {superseded('r')}"
-    " from scoring.record r where account_id = $1 on conflict do nothing",  # noqa: S608 - names of ours
+    " from scoring.record r where account_id = $1 on conflict do nothing",
     "insert into scoring.attribute (account_id, name, event_id, value, occurred_at, recorded_at, superseded_at)"  # noqa: S608 - as below
     f" select $2::uuid, name, event_id, value, occurred_at, recorded_at, {superseded('a')}"
     " from scoring.attribute a where account_id = $1 on conflict do nothing",

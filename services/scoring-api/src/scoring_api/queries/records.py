@@ -72,7 +72,7 @@ async def insert_records(connection: Connection, span: Span) -> None:
     without a value says by its type what happened.
     """
     await connection.execute(
-        "insert into scoring.record (account_id, event_id, type, occurred_at, recorded_at, actor, role, item,"
+        "insert into scoring.record (account_id, event_id, type, occurred_at, recorded_at, actor, role, item,"  # noqa: S608 - names of ours
         " value, value_text, due_at, properties, source, superseded_at)"
         " select account_id, event_id, type, occurred_at, recorded_at, actor, role, item,"
         " case when abs(value) < $4 and type not in ('stakeholder.joined', 'stakeholder.left') then value end,"
@@ -82,7 +82,7 @@ async def insert_records(connection: Connection, span: Span) -> None:
         " case when properties ? 'due_at' then scoring.instant_of(properties ->> 'due_at') end,"
         f" properties, source, {superseded('e')}"
         " from ingest.event e where id > $1 and id <= $2 and not (type = any($3::text[]) and source = $5)"
-        " on conflict do nothing",  # noqa: S608 - names of ours
+        " on conflict do nothing",
         *span,
         list(BOOK_KEEPING),
         LARGEST,

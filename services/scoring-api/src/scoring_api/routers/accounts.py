@@ -118,7 +118,7 @@ async def read_history(
     for name, moment in (("from", since), ("to", until)):
         if moment is not None and moment.tzinfo is None:
             fault = {"pointer": f"query:{name}", "code": "no_offset", "detail": "Give the offset, such as Z."}
-            raise Problem(422, "not_valid", "1 query parameter(s) cannot be used.", errors=[fault])
+            raise Problem(422, "bad_parameter", "1 query parameter(s) cannot be used.", errors=[fault])
     return await use.reading.history(account_id, since, until)
 
 
@@ -155,5 +155,5 @@ def bands_of(text: str | None) -> tuple[str, ...] | None:
     wrong = [band for band in bands if band not in BANDS]
     if wrong:
         fault = {"pointer": "query:band", "code": "unknown_band", "detail": f"Bands are {', '.join(BANDS)}."}
-        raise Problem(422, "not_valid", "1 query parameter(s) cannot be used.", errors=[fault])
+        raise Problem(422, "bad_parameter", "1 query parameter(s) cannot be used.", errors=[fault])
     return bands

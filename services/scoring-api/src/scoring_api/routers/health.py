@@ -39,7 +39,7 @@ async def answer_health(keys: KeyRing, reading: Reading, asked: str, query: str,
     principal = await keys.authenticate(header_text(headers, b"authorization"))
     principal.require("read")
     if query and (faults := query_faults(query, set())):
-        raise Problem(422, "not_valid", f"{len(faults)} query parameter(s) cannot be used.", errors=faults)
+        raise Problem(422, "bad_parameter", f"{len(faults)} query parameter(s) cannot be used.", errors=faults)
     try:
         stored = await reading.stored(asked)
     except Exception as error:

@@ -194,6 +194,7 @@ TABLES = (
         accepted BIGINT DEFAULT 0 NOT NULL,
         duplicates BIGINT DEFAULT 0 NOT NULL,
         unmapped BIGINT DEFAULT 0 NOT NULL,
+        ignored BIGINT DEFAULT 0 NOT NULL,
         rejected BIGINT DEFAULT 0 NOT NULL,
         blank BIGINT DEFAULT 0 NOT NULL,
         stream_position BIGINT DEFAULT 0 NOT NULL,
@@ -249,6 +250,34 @@ TABLES = (
     """,
     """
     CREATE INDEX ix_reference_link_target ON ingest.reference_link (target)
+    """,
+    """
+    CREATE TABLE ingest.erasure (
+        next_at timestamptz,
+        lease_until timestamptz,
+        fence BIGINT DEFAULT 0 NOT NULL,
+        crashes SMALLINT DEFAULT 0 NOT NULL,
+        id UUID NOT NULL,
+        names TEXT[] DEFAULT '{}' NOT NULL,
+        author TEXT NOT NULL,
+        reason TEXT DEFAULT '' NOT NULL,
+        asked_at timestamptz DEFAULT clock_timestamp() NOT NULL,
+        done_at timestamptz,
+        events INTEGER DEFAULT 0 NOT NULL,
+        deliveries INTEGER DEFAULT 0 NOT NULL,
+        left_alone INTEGER DEFAULT 0 NOT NULL,
+        CONSTRAINT pk_erasure PRIMARY KEY (id)
+    )
+    """,
+    """
+    CREATE INDEX ix_erasure_next_at ON ingest.erasure (next_at) WHERE next_at is not null
+    """,
+    """
+    CREATE TABLE ingest.erased_person (
+        digest BYTEA NOT NULL,
+        erasure_id UUID NOT NULL,
+        CONSTRAINT pk_erased_person PRIMARY KEY (digest)
+    )
     """,
     """
     CREATE TABLE ingest.waiting_event (
@@ -425,6 +454,8 @@ def downgrade() -> None:
         "foreseen_fact",
         "replay",
         "waiting_event",
+        "erased_person",
+        "erasure",
         "reference_link",
         "reference",
         "chore",

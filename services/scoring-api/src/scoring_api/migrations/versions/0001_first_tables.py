@@ -79,21 +79,15 @@ TABLES = (
         CONSTRAINT pk_record PRIMARY KEY (account_id, event_id)
     )
     """,
-    """
-    CREATE INDEX ix_record_account_id_occurred_at ON scoring.record (account_id, occurred_at)
-    """,
+    "CREATE INDEX ix_record_account_id_occurred_at ON scoring.record (account_id, occurred_at)",
     """
     CREATE INDEX ix_record_account_id_type_occurred_at ON scoring.record (account_id, type, occurred_at)
     """,
     """
     CREATE INDEX ix_record_account_id_due_at ON scoring.record (account_id, due_at) WHERE due_at is not null
     """,
-    """
-    CREATE INDEX ix_record_account_id ON scoring.record (account_id) WHERE properties ? 'open'
-    """,
-    """
-    CREATE INDEX ix_record_superseded ON scoring.record (account_id) WHERE superseded_at is not null
-    """,
+    "CREATE INDEX ix_record_account_id ON scoring.record (account_id) WHERE properties ? 'open'",
+    "CREATE INDEX ix_record_superseded ON scoring.record (account_id) WHERE superseded_at is not null",
     """
     CREATE TABLE scoring.milestone (
         account_id UUID NOT NULL,
