@@ -20,7 +20,9 @@ from ingest_webhooks.queries import imports
 from ingest_webhooks.queries.imports import NewImport
 from ingest_webhooks.sources.plain_lines import LINE_LIMIT, Chunk, LineReader
 from milepost_runtime.database import Pool
+from milepost_runtime.paging import Cursors
 from milepost_runtime.queue import Hints
+from milepost_runtime.secrets import Vault
 
 log = structlog.get_logger()
 CHUNK_LINES = 10_000
@@ -48,10 +50,12 @@ class TooManyStreams(Exception):
 class Importing:
     """Imports as their senders see them."""
 
-    def __init__(self, pool: Pool, hints: Hints, persons: Persons) -> None:
+    def __init__(self, pool: Pool, hints: Hints, persons: Persons, vault: Vault) -> None:
         self._pool = pool
         self._hints = hints
         self._persons = persons
+        self._cursors = Cursors(vault, "imports")
+        self._reject_cursors = Cursors(vault, "rejects")
         self._streams = 0
 
     async def make(self, new: NewImport) -> tuple[Record, bool]:
@@ -59,10 +63,13 @@ class Importing:
         async with self._pool.acquire() as connection, connection.transaction():
             return await imports.make(connection, new)
 
-    async def page(self, before: UUID | None, limit: int) -> list[Record]:
-        """Return imports, newest first."""
+    async def page(self, cursor: str | None, limit: int) -> tuple[list[Record], str | None]:
+        """Return imports, newest first, and the cursor of the next page. Raises CursorBroken."""
+        before = UUID(self._cursors.place("", cursor)) if cursor else None
         async with self._pool.acquire() as connection:
-            return await imports.page(connection, before=before, limit=limit)
+            rows = await imports.page(connection, before=before, limit=limit + 1)
+        more = self._cursors.make("", str(rows[limit - 1]["id"])) if len(rows) > limit else None
+        return rows[:limit], more
 
     async def one(self, import_id: UUID) -> Record:
         """Return how an import stands; raises ImportUnknown."""
@@ -72,11 +79,14 @@ class Importing:
             raise ImportUnknown(str(import_id))
         return row
 
-    async def rejects(self, import_id: UUID, after: int, limit: int) -> list[Record]:
-        """Return refused lines in their order; raises ImportUnknown."""
+    async def rejects(self, import_id: UUID, cursor: str | None, limit: int) -> tuple[list[Record], str | None]:
+        """Return refused lines in their order, and the cursor of the next page. Raises ImportUnknown, CursorBroken."""
         await self.one(import_id)
+        after = int(self._reject_cursors.place(import_id, cursor)) if cursor else 0
         async with self._pool.acquire() as connection:
-            return await imports.rejects(connection, import_id, after=after, limit=limit)
+            rows = await imports.rejects(connection, import_id, after=after, limit=limit + 1)
+        more = self._reject_cursors.make(import_id, str(rows[limit - 1]["line"])) if len(rows) > limit else None
+        return rows[:limit], more
 
     async def close(self, import_id: UUID, state: str) -> Record:
         """Finish or cancel an import; doing it again changes nothing.

@@ -36,12 +36,9 @@ class Persons:
         """
         if not await erasures.any_erased(connection):
             return list(heard)
-        names = {name for one in heard for name in _named(one.said)}
-        digests = {self.digest(name): name for name in names}
-        erased = {digests[found] for found in await erasures.erased(connection, list(digests))}
-        if not erased:
+        gone = await self.forgotten(connection, {name for one in heard for name in _named(one.said)})
+        if not gone:
             return list(heard)
-        gone = {name for name in names if normal_name(name) in {normal_name(one) for one in erased}}
         return [replace(one, said=_without(one.said, gone, seen=one.seen)) for one in heard]
 
     async def forgotten(self, connection: Connection, names: Iterable[str]) -> set[str]:

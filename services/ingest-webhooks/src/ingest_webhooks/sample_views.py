@@ -54,7 +54,7 @@ class SampleRequest(BaseModel):
 
 
 class BecameLine(BaseModel):
-    """So many events of a type that a delivery became, on an account; null: they wait for `reference` to lead to one."""
+    """So many events of a type on an account that a delivery became; null: they wait until `reference` leads to one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

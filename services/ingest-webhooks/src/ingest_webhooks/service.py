@@ -68,7 +68,7 @@ def build(settings: IngestSettings, pool: Pool, hints: Hints) -> Service:
         translating=Translating(pool),
         trying=Trying(pool, hearing),
         rehearsing=Rehearsing(pool, vault),
-        importing=Importing(pool, hints, persons),
+        importing=Importing(pool, hints, persons, vault),
         inspecting=Inspecting(pool, hints, vault),
         naming=Naming(pool, hints, vault),
         erasing=Erasing(pool, hints, persons),

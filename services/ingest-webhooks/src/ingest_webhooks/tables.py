@@ -192,7 +192,13 @@ class Event(SQLModel, table=True):
         sa.Index(None, "delivery_id", postgresql_where=sa.text("delivery_id is not null")),
         sa.Index(None, "supersedes", postgresql_where=sa.text("supersedes is not null")),
         sa.Index(None, "reference", postgresql_where=sa.text("fallbacks is not null")),
-        sa.Index(None, "fallbacks", postgresql_using="gin", postgresql_where=sa.text("fallbacks is not null")),
+        sa.Index(
+            None,
+            "fallbacks",
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},
+            postgresql_where=sa.text("fallbacks is not null"),
+        ),
     )
     id: int = Field(sa_column=sa.Column(sa.BigInteger, sa.Identity(always=True), primary_key=True))
     event_id: str = must(sa.Text)

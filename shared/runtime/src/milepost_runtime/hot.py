@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import structlog
 from prometheus_client import Histogram
 
+from milepost_runtime.exchange import offered
 from milepost_runtime.ids import clean_correlation_id
 from milepost_runtime.metrics import HTTP_SECONDS
 from milepost_runtime.problems import Problem, unforeseen
@@ -87,8 +88,10 @@ async def _serve(route: HotRoute, scope: Scope, receive: Receive, send: Send) ->
     except Exception as error:
         with structlog.contextvars.bound_contextvars(correlation_id=request_id):
             status, headers, body = unforeseen(error, route.name).raw(request_id)
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    exchange = offered(scope)
+    if exchange is None or not exchange.answer(status, headers, body):
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
     _seconds(route.name, scope["method"], status).observe(time.perf_counter() - started)
 
 
@@ -117,6 +120,10 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int) -> bytes:
 
     Raises Problem 413 (before reading when the length is declared), 400 for a body cut short.
     """
+    exchange = offered(scope)
+    whole = None if exchange is None else exchange.whole_body()
+    if whole is not None and len(whole) <= limit:
+        return whole
     declared = header(scope["headers"], b"content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)

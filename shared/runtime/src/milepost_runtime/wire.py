@@ -12,6 +12,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from milepost_runtime.exchange import KEY, Exchange
 from milepost_runtime.ids import new_correlation_id
 from milepost_runtime.problems import Problem
 
@@ -117,6 +118,7 @@ class GuardedHttp(HttpToolsProtocol):
         self._head_since = None
         self._body_since = self._heard = self.loop.time()
         super().on_headers_complete()
+        self.scope[KEY] = Exchange(self.cycle)  # type: ignore[literal-required]
 
     def on_chunk_header(self) -> None:
         """A chunk begins."""

@@ -53,7 +53,7 @@ class Opened:
     def read(self) -> float:
         """Return which part has been read, in bytes as they lie on the disk."""
         size = self.path.stat().st_size
-        return 1.0 if self.file is None or not size else min(1.0, self.file.tell() / size)
+        return 1.0 if self.file is None or self.file.closed or not size else min(1.0, self.file.tell() / size)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -44,14 +44,15 @@ class Settled:
 
 
 # What is new is counted in the same statement, in a row that no other session writes: the books' second witness.
+# What many deliveries of a group have in common is sent once: telling the driver costs more than looking it up.
 KEEP = """
     with kept as (
         insert into ingest.delivery
             (id, source, connection_id, sender, key, body, size, headers, correlation_id, elements, next_at)
-        select id, source, connection_id, sender, key, body, octet_length(body), headers::jsonb, correlation_id,
-            elements, clock_timestamp()
-        from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bytea[], $6::bytea[], $7::text[], $8::text[],
-            $9::int[]) as g(id, source, connection_id, sender, key, body, headers, correlation_id, elements)
+        select id, ($7::text[])[head], ($8::uuid[])[head], ($9::text[])[head], key, body, octet_length(body),
+            ($10::text[])[head]::jsonb, correlation_id, elements, clock_timestamp()
+        from unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::text[], $5::int[], $6::int[])
+            as g(id, key, body, correlation_id, elements, head)
         on conflict do nothing
         returning id, source, connection_id, elements
     ), counted as (
@@ -72,17 +73,23 @@ async def keep(connection: Connection, group: Sequence[Kept], *, seconds: float 
 
     One that comes again in another week is kept again; that all of its facts are known shows when it is relayed.
     """
+    heads: dict[tuple[str, UUID | None, str, str], int] = {}
+    places = [
+        heads.setdefault((one.source, one.connection_id, one.sender, one.headers), len(heads) + 1) for one in group
+    ]
+    sources, connections, senders, headers = zip(*heads, strict=True)
     rows = await connection.fetch(
         KEEP,
         [one.id for one in group],
-        [one.source for one in group],
-        [one.connection_id for one in group],
-        [one.sender for one in group],
         [one.key for one in group],
         [one.body for one in group],
-        [one.headers for one in group],
         [one.correlation_id for one in group],
         [one.elements for one in group],
+        places,
+        sources,
+        connections,
+        senders,
+        headers,
         timeout=seconds,
     )
     return {row["id"] for row in rows}

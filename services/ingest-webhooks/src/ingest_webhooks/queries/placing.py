@@ -16,13 +16,24 @@ _SAID = (
 )
 
 
+# One name at a time: asked for all at once, a store without fresh figures would rather read the whole table.
+_BY_NAME = """
+    from unnest($1::text[]) as n(name) cross join lateral (
+        select e.* from {table} e where e.reference = n.name and ({movable})
+        union all
+        select e.* from {table} e where e.fallbacks @> array[n.name] and e.fallbacks is not null
+            and e.reference is distinct from n.name
+    ) e
+"""
+
+
 async def waiting(connection: Connection, names: Sequence[str]) -> AsyncIterator[list[Record]]:
-    """Yield the events that wait for one of these names, page by page."""
+    """Yield the events that wait for one of these names, page by page, each once or more often."""
     found = connection.cursor(
-        """
-        select event_id, reference, fallbacks, item, occurred_at from ingest.waiting_event
-        where reference = any($1::text[]) or fallbacks && $1::text[]
-        """,
+        f"""
+        select e.event_id, e.reference, e.fallbacks, e.item, e.occurred_at
+        {_BY_NAME.format(table="ingest.waiting_event", movable="true")}
+        """,  # noqa: S608 - constants of ours
         names,
         prefetch=PAGE,
     )
@@ -35,18 +46,16 @@ async def told(
 ) -> AsyncIterator[list[Record]]:
     """Yield the events in the feed that may have to move, page by page, each with the account it is on by now.
 
-    Those known by one of `names` that happened since then, and all that is told about `items` themselves.
+    Those known by one of `names` that happened since then, and all that is told about `items` themselves, once or more.
     """
     found = connection.cursor(
-        """
-        select e.event_id, e.reference, e.fallbacks, e.item, e.occurred_at,
-            coalesce(a.merged_into, e.account_id) as account_id
-        from ingest.event e join ingest.account a on a.account_id = e.account_id
-        where e.fallbacks is not null and (e.reference = any($1::text[]) or e.fallbacks && $1::text[])
-            and (e.occurred_at >= $2 or e.item = any($3::text[]))
-            and not exists (select from ingest.event c where c.supersedes = e.event_id)
-        order by e.id
-        """,
+        f"""
+        select e.event_id, e.reference, e.fallbacks, e.item, e.occurred_at, coalesce(
+            (select a.merged_into from ingest.account a where a.account_id = e.account_id), e.account_id) as account_id
+        {_BY_NAME.format(table="ingest.event", movable="e.fallbacks is not null")}
+        left join lateral (select 1 as gone from ingest.event c where c.supersedes = e.event_id limit 1) c on true
+        where c.gone is null and (e.occurred_at >= $2 or e.item = any($3::text[]))
+        """,  # noqa: S608 - constants of ours
         names,
         since,
         items,

@@ -116,7 +116,8 @@ TABLES = (
     CREATE INDEX ix_event_reference ON ingest.event (reference) WHERE fallbacks is not null
     """,
     """
-    CREATE INDEX ix_event_fallbacks ON ingest.event USING gin (fallbacks) WHERE fallbacks is not null
+    CREATE INDEX ix_event_fallbacks ON ingest.event USING gin (fallbacks) WITH (fastupdate = off)
+        WHERE fallbacks is not null
     """,
     """
     CREATE TABLE ingest.event_key (
@@ -305,7 +306,7 @@ TABLES = (
     CREATE INDEX ix_waiting_event_reference ON ingest.waiting_event (reference)
     """,
     """
-    CREATE INDEX ix_waiting_event_fallbacks ON ingest.waiting_event USING gin (fallbacks)
+    CREATE INDEX ix_waiting_event_fallbacks ON ingest.waiting_event USING gin (fallbacks) WITH (fastupdate = off)
     """,
     """
     CREATE INDEX ix_waiting_event_delivery_id ON ingest.waiting_event (delivery_id)
