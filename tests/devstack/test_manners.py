@@ -6,10 +6,11 @@ from pathlib import Path
 
 BODY_LINES, FILE_LINES, PARAMETERS = 30, 300, 6
 FOLDERS = ("shared", "services", "infra")
+_OPTIONS = "one parameter for each option of the command: the framework reads them from the signature"
 # Path and function: why it may be larger.
 EXEMPT = {
-    "infra/devstack/src/milepost_devstack/importing/command.py:bring_in": "one parameter for each option of the command:"
-    " the framework reads them from the signature",
+    "infra/devstack/src/milepost_devstack/importing/command.py:bring_in": _OPTIONS,
+    "infra/devstack/src/milepost_devstack/rehearsing/command.py:send": _OPTIONS,
 }
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -179,7 +179,7 @@ async def test_a_refusal_of_the_door_is_shown_in_its_own_words(house: House) -> 
 async def test_bad_uses_are_refused_in_one_line(house: House) -> None:
     assert "Did you mean hubspot?" in refusal(await send(house, "hubspt", "ticket-escalated"))
     said = refusal(await send(house, "hubspot", "ticket-escalate"))
-    assert "did you mean ticket-escalated?" in said
+    assert "Did you mean ticket-escalated?" in said
     assert "milestone-completed" in said
     assert "names companies by" in refusal(await send(house, "hubspot", "sponsor-left", "--company", "domain:acme.com"))
     said = refusal(await send(house, "hubspot", "sponsor-left", "--key", "mp_nobody_nothing"))
@@ -193,8 +193,10 @@ async def test_bad_uses_are_refused_in_one_line(house: House) -> None:
 
 
 async def test_a_key_that_is_no_administrators_is_told_so(house: House) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "milepost_devstack.cli", "keys", "create", "--name", "r", "--scope", "read", "--json"],
+    words = ("keys", "create", "--name", "reader", "--scope", "read", "--json")
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "milepost_devstack.cli", *words],
         env=houses.environment(house.home),
         capture_output=True,
         text=True,
@@ -214,9 +216,7 @@ def test_without_a_house_it_says_how_to_start_one(tmp_path: Path) -> None:
 
 async def test_no_secret_is_logged_or_printed(house: House) -> None:
     await forget_all(house, "salesforce")
-    made = await connect(
-        house, source="salesforce", name="sealed", settings={"organization_id": "00D7Q0000007MiLUAU"}
-    )
+    made = await connect(house, source="salesforce", name="sealed", settings={"organization_id": "00D7Q0000007MiLUAU"})
     token = made["webhook_url"].rpartition("/")[2]
     shown = await send(house, "salesforce", "case-escalated", "--json")
     assert shown.returncode == 0, shown.stderr

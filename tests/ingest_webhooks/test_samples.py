@@ -2,9 +2,12 @@
 
 import base64
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import httpx
 import pytest
@@ -12,7 +15,8 @@ from support.front_door import Bench
 
 import ingest_webhooks
 from ingest_webhooks.samples import shelf_of
-from ingest_webhooks.sources import CONNECTABLE
+from ingest_webhooks.shapes import Received, Refused
+from ingest_webhooks.sources import CONNECTABLE, SOURCES
 from ingest_webhooks.sources.source import address_token
 from milepost_contracts.events import BOOK_KEEPING
 from milepost_runtime.keys import insert_key, new_key
@@ -140,7 +144,21 @@ async def test_a_signed_sample_goes_to_the_address_without_a_secret(bench: Bench
     assert "x-hubspot-signature-v3" in request["headers"]
 
 
-async def test_during_a_rotation_the_newest_secret_signs(bench: Bench) -> None:
+async def test_a_sample_is_signed_for_the_address_that_providers_are_told(bench: Bench) -> None:
+    connection = await connection_for(bench, "hubspot")
+    base = "https://hooks.example.com/in/"
+    request = await bench.service.rehearsing.prepare(UUID(connection["id"]), "ticket-escalated", None, base)
+    assert request.url == f"https://hooks.example.com/in/webhooks/hubspot/{connection['id']}"
+    headers = [(name.encode(), value.encode()) for name, value in request.headers.items()]
+    secret, source = connection["secret"].encode(), SOURCES["hubspot"]
+    received = Received("POST", request.url, headers, dict(headers), request.body.encode())
+    source.verify(received, [secret], source.settings(), time.time())
+    elsewhere = replace(received, uri=request.url.replace("hooks", "other"))
+    with pytest.raises(Refused):
+        source.verify(elsewhere, [secret], source.settings(), time.time())
+
+
+async def test_the_newest_secret_of_a_connection_signs(bench: Bench) -> None:
     connection = await connection_for(bench, "stripe")
     await bench.client.post(f"/connections/{connection['id']}/rotate", json={"overlap_seconds": 0})
     answer = await deliver(bench, await made(bench, connection, "invoice-paid"))
@@ -258,3 +276,11 @@ async def test_only_an_administrator_gets_a_signed_request(bench: Bench) -> None
     path = f"/connections/{bench.connection['id']}/samples/ticket-escalated"
     assert (await bench.client.post(path, json={}, headers=reader)).status_code == 403
     assert (await bench.client.get("/sources/hubspot/samples", headers=reader)).status_code == 200
+
+
+@pytest.mark.parametrize("source", sorted(CONNECTABLE))
+def test_the_page_of_a_source_says_how_to_send_a_sample_that_there_is(source: str) -> None:
+    page = (Path(__file__).parents[2] / "services/ingest-webhooks/docs/sources" / f"{source}.md").read_text()
+    told = [words.split("`")[0].split() for words in page.split("`milepost send ")[1:]]
+    assert [source] in [words[:1] for words in told]
+    assert all(len(words) == 1 or words[1] in shelf_of(source).samples for words in told)

@@ -130,19 +130,17 @@ def _plain_delivery(delivery_id: Any, sender: str, fresh: Sequence[PlainEvent], 
 
 def _kept_headers(source: Source, received: Received) -> str:
     """Return what is kept of the head, as JSON: most senders send the same few values again and again."""
-    kept = _names_kept(source)
-    prefixes = source.kept_prefixes
-    found = [
-        item
-        for item in received.headers
-        if item[0] in kept or (prefixes and item[0].decode("latin-1").startswith(prefixes))
-    ]
+    named = received.named
+    found = [(name, named[name]) for name in _names_kept(source) if name in named]
+    if source.kept_prefixes:
+        beginnings = tuple(beginning.encode("ascii") for beginning in source.kept_prefixes)
+        found += [item for item in received.headers if item[0].startswith(beginnings)]
     return _as_json(tuple(found))
 
 
 @cache
-def _names_kept(source: Source) -> frozenset[bytes]:
-    return frozenset(name.encode("ascii") for name in KEPT_HEADERS | source.kept_headers)
+def _names_kept(source: Source) -> tuple[bytes, ...]:
+    return tuple(sorted(name.encode("ascii") for name in KEPT_HEADERS | source.kept_headers))
 
 
 @lru_cache(maxsize=512)

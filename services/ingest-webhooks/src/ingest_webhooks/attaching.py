@@ -15,19 +15,9 @@ from ingest_webhooks.identity import Book, Kind, Word
 from ingest_webhooks.queries import identity, placing
 from ingest_webhooks.queries.events import Origin
 from ingest_webhooks.queries.identity import Spoken
+from ingest_webhooks.references import follows, may_open, names_an_account, names_of
 from ingest_webhooks.settling import Ledger, Shift, unchained
-from ingest_webhooks.shapes import (
-    Link,
-    Merge,
-    NormalEvent,
-    Normalised,
-    fact_key,
-    follows,
-    may_open,
-    names_an_account,
-    names_of,
-    successor_id,
-)
+from ingest_webhooks.shapes import Link, Merge, NormalEvent, Normalised, fact_key, successor_id
 from milepost_contracts.events import ACCOUNT_LINKED, ACCOUNT_MERGED, ACCOUNT_UNLINKED, OWN_SOURCE
 from milepost_runtime.database import Connection
 from milepost_runtime.ids import new_id
@@ -173,6 +163,8 @@ async def _load(
 ) -> Book:
     changing = {link.reference for link in links}
     changing |= {name for merge in merges for name in (merge.survivor, *merge.merged) if follows(name)}
+    # What was linked to a merged company can be taken back under the name of its heir, and may have been already.
+    changing |= {name for merge in merges for name in merge.merged}
     hinting = {event.reference for event in spoken if event.opens and event.fallbacks}
     names = {name for merge in merges for name in (merge.survivor, *merge.merged)} | {link.account for link in links}
     for event in spoken:

@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from ingest_webhooks.shapes import EPOCH, follows, may_open
+from ingest_webhooks.references import follows, may_open
+from ingest_webhooks.shapes import EPOCH
 
 NOW = datetime.max.replace(tzinfo=UTC)
 EVER = datetime.min.replace(tzinfo=UTC)

@@ -31,7 +31,7 @@ CHUNK_BYTES = 4 * 2**20
 # is what a moment or a thing decides about.
 CHUNK_NEWCOMERS = 500
 CHUNK_SPECIAL = 2_000
-PORTION = 64
+PORTION = 32
 STREAMS = 2
 
 
@@ -166,6 +166,7 @@ class _Stream:
 
     async def _flush(self) -> None:
         """Hand the chunk over to be written, as soon as the one before it is."""
+        self.chunk.seal()
         await self._settled()
         if self.chunk.lines:
             self.loading = asyncio.create_task(self.loader.load(self.chunk))

@@ -86,12 +86,11 @@ class Loader:
 
     async def _write(self, connection: Connection, chunk: Chunk) -> tuple[int, int]:
         """Write what is new; return how many events went into the feed and how many wait for an account."""
-        if not chunk.rows:
+        if not chunk.keys:
             return 0, 0
-        noted = sorted(chunk.rows)
-        before = await keys.reserve_many(connection, noted, self.import_id, mostly_new=self.mostly_new)
+        before = await keys.reserve_many(connection, chunk.keys, self.import_id, mostly_new=self.mostly_new)
         self.mostly_new = not before
-        if len(before) == len(noted):
+        if len(before) == len(chunk.keys):
             return 0, 0
         await publish_lock(connection, FEED)
         await self._leave_out(connection, chunk, before)
@@ -104,7 +103,7 @@ class Loader:
 
     async def _look(self, connection: Connection, chunk: Chunk) -> tuple[int, int]:
         """Return what `_write` would return, and leave nothing behind."""
-        before = await imports.known_keys(connection, list(chunk.rows))
+        before = await imports.known_keys(connection, chunk.keys)
         trial = connection.transaction()
         await trial.start()
         try:

@@ -16,9 +16,9 @@ from ingest_webhooks.domains import domain_reference, parents
 from ingest_webhooks.identity import EVER, Book, Kind, Word
 from ingest_webhooks.queries import events, identity, names
 from ingest_webhooks.queries.events import Origin
+from ingest_webhooks.references import follows
 from ingest_webhooks.relaying import READER_LANE
 from ingest_webhooks.settling import Ledger
-from ingest_webhooks.shapes import follows
 from milepost_contracts.events import FEED, OWN_SOURCE
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.feeds import publish_lock

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from ingest_webhooks.identity import NOW, Book, Kind, Word
 from ingest_webhooks.queries.identity import Leading
-from ingest_webhooks.shapes import EPOCH, Link, Merge, NormalEvent, follows, may_open
+from ingest_webhooks.references import follows, may_open
+from ingest_webhooks.shapes import EPOCH, Link, Merge, NormalEvent
 
 # Beyond so many words about one name those are dropped that say nothing beside their neighbours.
 MANY = 64

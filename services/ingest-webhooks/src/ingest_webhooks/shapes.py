@@ -1,27 +1,21 @@
 """What a source reads and what it says: a received request in, normalised events out; no source's own word."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
 
+from ingest_webhooks.references import follows, names_of
 from ingest_webhooks.rules import Rule
 from milepost_contracts.events import NAME_LENGTH
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A sender's clock may run ahead by this much; later instants are drawn back.
 AHEAD = timedelta(minutes=5)
-
-# What names an account itself has two or three parts; `hubspot:<portal>:ticket:<id>` names a thing that belongs to one.
-_ACCOUNT_PARTS: Mapping[str, tuple[int, ...]] = MappingProxyType(
-    {"hubspot": (3,), "salesforce": (3,), "domain": (2,)}
-    | dict.fromkeys(("segment", "calendly", "typeform", "email", "user", "contact"), ())
-)
 
 
 class Refused(Exception):
@@ -221,10 +215,12 @@ def keys_under(*parts: str) -> Callable[[str], bytes]:
         raw = part.encode("utf-8", "surrogatepass")
         digest.update(len(raw).to_bytes(4, "big") + raw)
 
+    sizes = [size.to_bytes(4, "big") for size in range(256)]
+
     def key(last: str) -> bytes:
         raw = last.encode("utf-8", "surrogatepass")
         one = digest.copy()
-        one.update(len(raw).to_bytes(4, "big") + raw)
+        one.update((sizes[len(raw)] if len(raw) < len(sizes) else len(raw).to_bytes(4, "big")) + raw)
         return one.digest()
 
     return key
@@ -269,30 +265,6 @@ def short_name(text: str, what: str) -> str:
     if len(text) > NAME_LENGTH:
         raise Broken(f"{what} is longer than {NAME_LENGTH} characters")
     return text
-
-
-def names_an_account(reference: str) -> bool:
-    """Tell whether a reference is a name of an account, not of a contact or a ticket of one."""
-    parts = reference.split(":")
-    if parts[0] == "external":
-        return len(parts) > 1
-    return len(parts) in _ACCOUNT_PARTS.get(parts[0], (2, 3))
-
-
-def may_open(reference: str) -> bool:
-    """Tell whether a reference alone is enough for a new account; a domain only hints at one that is known."""
-    return names_an_account(reference) and not reference.startswith("domain:")
-
-
-def follows(name: str) -> bool:
-    """Tell whether a name leads only where words about it lead: a thing or a domain, no account and no id of ours."""
-    return ":" in name and not may_open(name)
-
-
-def names_of(item: str | None, reference: str, fallbacks: Iterable[str]) -> list[str]:
-    """Return the names by which an event finds its account, best first: a thing that it is about leads."""
-    first = [item] if item is not None and ":" in item and not names_an_account(item) else []
-    return list(dict.fromkeys([*first, reference, *fallbacks]))
 
 
 def other_names(event: NormalEvent) -> list[str] | None:

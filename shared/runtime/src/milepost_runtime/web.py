@@ -1,6 +1,7 @@
 """The web process of a service: one way to build the application and to serve it; it knows no route of a service."""
 
 import contextlib
+import gc
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
@@ -231,7 +232,9 @@ class _Start:
 
         async def watched(message: Any) -> None:
             nonlocal started
-            started = started or message["type"] == "lifespan.startup.complete"
+            if message["type"] == "lifespan.startup.complete":
+                started = True
+                _settle_in()
             self.failed = message["type"] == "lifespan.startup.failed"
             await send(message)
 
@@ -241,6 +244,16 @@ class _Start:
             if not started:
                 self.failed, self.failure = True, error
             raise
+
+
+def _settle_in() -> None:
+    """Leave what was made at the start out of every later search for garbage, and search less often.
+
+    A request leaves hardly any cycles behind; looking through the whole application for them cost a tenth of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @contextlib.asynccontextmanager

@@ -54,11 +54,11 @@ class Service:
 
     def rejects(self, import_id: str) -> Iterator[dict[str, Any]]:
         """Yield the refused lines that the service has kept."""
-        cursor = "0"
-        while cursor is not None:
-            page = self._ask("GET", f"/imports/{import_id}/rejects?cursor={cursor}&limit=1000")
+        query = {"limit": "200"}
+        while query:
+            page = self._ask("GET", f"/imports/{import_id}/rejects", params=query)
             yield from page["data"]
-            cursor = page["next_cursor"]
+            query = {"limit": "200", "cursor": page["next_cursor"]} if page["next_cursor"] else {}
 
     def _ask(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         try:

@@ -1,6 +1,7 @@
 """Runs one test from the choice of the connection to what became of the delivery; it knows no provider."""
 
 import contextlib
+import difflib
 import secrets
 import time
 from collections import Counter
@@ -142,13 +143,11 @@ def run(service: Ingest, order: Order, scores: Scoring | None) -> Report:
 
 def _check(order: Order, listed: Mapping[str, Any]) -> None:
     """Refuse a sample that is not there before a connection is made for it."""
-    from difflib import get_close_matches  # noqa: PLC0415
-
     names = [one["name"] for one in listed["data"]]
     if order.sample not in names:
-        near = get_close_matches(order.sample, names, n=1)
-        meant = f" did you mean {near[0]}?" if near else ""
-        raise NotChosen(f"{order.source} has no sample {order.sample}:{meant} There is {', '.join(names)}.")
+        near = difflib.get_close_matches(order.sample, names, n=1)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        raise NotChosen(f"{order.source} has no sample {order.sample}.{meant} There is {', '.join(names)}.")
 
 
 def _choose(service: Ingest, order: Order) -> dict[str, Any] | None:

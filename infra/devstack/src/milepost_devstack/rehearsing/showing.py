@@ -48,7 +48,7 @@ def show(report: Report) -> None:
 
 def _show_answers(posted: Sequence[Posted], url: str, out: Console) -> None:
     slowest, fastest = (f"{pick(one.seconds for one in posted) * 1000:,.0f}" for pick in (max, min))
-    took = f"{fastest} ms" if len(posted) == 1 else f"{fastest} to {slowest} ms"
+    took = f"{fastest} ms" if fastest == slowest else f"{fastest} to {slowest} ms"
     for status, number in sorted(Counter(one.status for one in posted).items()):
         colour = "green" if 200 <= status < 300 else "red"
         often = f" × {number}" if len(posted) > 1 else ""

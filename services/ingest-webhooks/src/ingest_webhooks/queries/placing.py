@@ -33,7 +33,7 @@ async def waiting(connection: Connection, names: Sequence[str]) -> AsyncIterator
         f"""
         select e.event_id, e.reference, e.fallbacks, e.item, e.occurred_at
         {_BY_NAME.format(table="ingest.waiting_event", movable="true")}
-        """,  # noqa: S608 - constants of ours
+        """,
         names,
         prefetch=PAGE,
     )
@@ -103,6 +103,28 @@ async def attach(connection: Connection, placed: Sequence[tuple[str, UUID]]) -> 
     )
 
 
+_TAKE_BACK = """
+    insert into ingest.event
+        (account_id, event_id, type, occurred_at, source, connection_id, delivery_id, correlation_id, supersedes)
+    select m.here, m.back, $4, e.occurred_at, $5, e.connection_id, e.delivery_id, e.correlation_id, e.event_id
+    from unnest($1::text[], $2::text[], $3::uuid[]) with ordinality as m(id, back, here, place)
+    join ingest.event e on e.event_id = m.id order by m.place on conflict (event_id) do nothing
+"""
+_TELL_ANEW = f"""
+    with gone as (
+        select m.there, m.back, m.next, m.place, e.*
+        from unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) with ordinality as m(id, back, next, there, place)
+        join ingest.event e on e.event_id = m.id
+    ), wait as (
+        insert into ingest.waiting_event (event_id, supersedes, {_SAID})
+        select next, back, {_SAID} from gone where there is null on conflict (event_id) do nothing
+    )
+    insert into ingest.event (account_id, event_id, supersedes, {_SAID})
+    select there, next, back, {_SAID} from gone where there is not null order by place
+    on conflict (event_id) do nothing
+"""  # noqa: S608 - constants of ours
+
+
 async def move(connection: Connection, moved: Sequence[tuple[str, str, str, UUID, UUID | None]]) -> None:
     """Take events back where they are and tell them anew where they belong, or let them wait again.
 
@@ -111,40 +133,8 @@ async def move(connection: Connection, moved: Sequence[tuple[str, str, str, UUID
     if not moved:
         return
     ids, backs, nexts, here, there = ([one[place] for one in moved] for place in range(5))
-    await connection.execute(
-        """
-        insert into ingest.event
-            (account_id, event_id, type, occurred_at, source, connection_id, delivery_id, correlation_id, supersedes)
-        select m.here, m.back, $4, e.occurred_at, $5, e.connection_id, e.delivery_id, e.correlation_id, e.event_id
-        from unnest($1::text[], $2::text[], $3::uuid[]) with ordinality as m(id, back, here, place)
-        join ingest.event e on e.event_id = m.id order by m.place on conflict (event_id) do nothing
-        """,
-        ids,
-        backs,
-        here,
-        EVENT_RETRACTED,
-        OWN_SOURCE,
-    )
-    await connection.execute(
-        f"""
-        with gone as (
-            select m.there, m.back, m.next, m.place, e.*
-            from unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) with ordinality
-                as m(id, back, next, there, place)
-            join ingest.event e on e.event_id = m.id
-        ), wait as (
-            insert into ingest.waiting_event (event_id, supersedes, {_SAID})
-            select next, back, {_SAID} from gone where there is null on conflict (event_id) do nothing
-        )
-        insert into ingest.event (account_id, event_id, supersedes, {_SAID})
-        select there, next, back, {_SAID} from gone where there is not null order by place
-        on conflict (event_id) do nothing
-        """,  # noqa: S608 - constants of ours
-        ids,
-        backs,
-        nexts,
-        there,
-    )
+    await connection.execute(_TAKE_BACK, ids, backs, here, EVENT_RETRACTED, OWN_SOURCE)
+    await connection.execute(_TELL_ANEW, ids, backs, nexts, there)
 
 
 async def _pages(rows: AsyncIterator[Record]) -> AsyncIterator[list[Record]]:

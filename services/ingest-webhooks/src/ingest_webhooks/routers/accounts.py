@@ -6,8 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from ingest_webhooks.dependencies import CorrelationId, MayRead, MayWrite, TheService
-from ingest_webhooks.naming import Person
-from ingest_webhooks.views import (
+from ingest_webhooks.identity_views import (
     AccountAnswer,
     KnownReference,
     MergeAnswer,
@@ -19,6 +18,7 @@ from ingest_webhooks.views import (
     Unmapped,
     UnmappedReference,
 )
+from ingest_webhooks.naming import Person
 from milepost_contracts.events import AccountReference
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.paging import ONCE, Cursor, Limit

@@ -8,15 +8,30 @@ from uuid import UUID
 
 from asyncpg import Record
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BeforeValidator
 
 from ingest_webhooks.dependencies import MayIngest, MayRead, MayWrite, TheService
 from ingest_webhooks.queries.imports import NewImport as Wanted
 from ingest_webhooks.views import ImportAnswer, Imports, NewImport, RejectedLine, RejectedLines
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.ids import new_id
+from milepost_runtime.paging import ONCE, Cursor, Limit
 from milepost_runtime.problems import Problem
 
-router = APIRouter(tags=["imports"], route_class=NamedRequests)
+resources = APIRouter(tags=["imports"], dependencies=[ONCE], route_class=NamedRequests)
+# Apart from the others: a request that is named is read as a whole before it is answered, and lines have no end.
+lines = APIRouter(tags=["imports"], dependencies=[ONCE])
+
+
+def _plain_count(value: Any) -> Any:
+    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) < 16):
+        raise ValueError("a whole number in plain digits")
+    return value
+
+
+First = Annotated[
+    int, BeforeValidator(_plain_count), Query(alias="from", ge=0, description="How many lines are in front")
+]
 MEDIA = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines")
 SILENCE_S = 30.0
 # Over so much waiting for a sender, at least so many bytes a second.
@@ -33,7 +48,7 @@ _LINES: dict[str, Any] = {
 }
 
 
-@router.post("/imports", status_code=201, summary="Begin an import, or go on with it")
+@resources.post("/imports", status_code=201, summary="Begin an import, or go on with it")
 async def post_import(
     body: NewImport, response: Response, key: MayIngest, _writer: MayWrite, service: TheService
 ) -> ImportAnswer:
@@ -48,20 +63,14 @@ async def post_import(
     return _answer(row)
 
 
-@router.get("/imports", summary="List imports")
-async def list_imports(
-    _key: MayRead,
-    service: TheService,
-    cursor: Annotated[UUID | None, Query(description="`next_cursor` of the page before")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> Imports:
+@resources.get("/imports", summary="List imports")
+async def list_imports(_key: MayRead, service: TheService, cursor: Cursor = None, limit: Limit = 50) -> Imports:
     """Return imports, newest first."""
-    rows = await service.importing.page(cursor, limit)
-    more = str(rows[-1]["id"]) if len(rows) == limit else None
+    rows, more = await service.importing.page(cursor, limit)
     return Imports(data=[_answer(row) for row in rows], next_cursor=more)
 
 
-@router.get("/imports/{import_id}", summary="Look at an import")
+@resources.get("/imports/{import_id}", summary="Look at an import")
 async def get_import(import_id: UUID, _key: MayRead, service: TheService) -> ImportAnswer:
     """Return how far an import has come; after a broken stream, go on with the line after `position`."""
     return _answer(await service.importing.one(import_id))
@@ -77,7 +86,7 @@ async def _ndjson(request: Request) -> None:
         raise Problem(415, "encoding_unsupported", "Send the lines as they are, without a content encoding.")
 
 
-@router.post(
+@lines.post(
     "/imports/{import_id}/lines",
     summary="Send lines of an import",
     openapi_extra=_LINES,
@@ -89,7 +98,7 @@ async def post_lines(
     _key: MayIngest,
     _writer: MayWrite,
     service: TheService,
-    first: Annotated[int, Query(alias="from", ge=0, le=2**53, description="How many lines are in front")] = 0,
+    first: First = 0,
 ) -> ImportAnswer:
     """Settle lines, one plain event each, in a stream of any length; the answer comes when the last one is settled.
 
@@ -100,27 +109,22 @@ async def post_lines(
     return _answer(await service.importing.take(import_id, first, _blocks(request)))
 
 
-@router.get("/imports/{import_id}/rejects", summary="List the refused lines of an import")
+@resources.get("/imports/{import_id}/rejects", summary="List the refused lines of an import")
 async def list_rejects(
-    import_id: UUID,
-    _key: MayRead,
-    service: TheService,
-    cursor: Annotated[int, Query(ge=0, le=2**53, description="`next_cursor` of the page before")] = 0,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 200,
+    import_id: UUID, _key: MayRead, service: TheService, cursor: Cursor = None, limit: Limit = 50
 ) -> RejectedLines:
     """Return the first 10,000 refused lines with their reasons; `rejected` of the import counts all."""
-    rows = await service.importing.rejects(import_id, cursor, limit)
-    more = str(rows[-1]["line"]) if len(rows) == limit else None
+    rows, more = await service.importing.rejects(import_id, cursor, limit)
     return RejectedLines(data=[RejectedLine(**dict(row)) for row in rows], next_cursor=more)
 
 
-@router.post("/imports/{import_id}:finish", summary="Finish an import")
+@resources.post("/imports/{import_id}:finish", summary="Finish an import")
 async def finish_import(import_id: UUID, _key: MayIngest, _writer: MayWrite, service: TheService) -> ImportAnswer:
     """Say that all lines are there; refused while fewer are settled than were promised as `total_lines`."""
     return _answer(await service.importing.close(import_id, "finished"))
 
 
-@router.post("/imports/{import_id}:cancel", summary="Cancel an import")
+@resources.post("/imports/{import_id}:cancel", summary="Cancel an import")
 async def cancel_import(import_id: UUID, _key: MayIngest, _writer: MayWrite, service: TheService) -> ImportAnswer:
     """Take no more lines; what is settled stays. The same import can be gone on with later."""
     return _answer(await service.importing.close(import_id, "cancelled"))
@@ -161,3 +165,8 @@ def _answer(row: Record) -> ImportAnswer:
     total = row["total_lines"]
     left = max(0, total - row["position"]) / rate if rate and total is not None and row["state"] == "open" else None
     return ImportAnswer(**fields, rate=rate, seconds_left=left)
+
+
+router = APIRouter()
+router.include_router(resources)
+router.include_router(lines)

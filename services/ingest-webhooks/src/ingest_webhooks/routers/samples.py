@@ -6,9 +6,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
 
-from ingest_webhooks.dependencies import MayAdminister, MayRead, TheService
+from ingest_webhooks.dependencies import MayRead, TheService
 from ingest_webhooks.sample_views import SampleLine, SampleRequest, Samples, SampleWish
 from ingest_webhooks.sources import SOURCES
+from milepost_runtime.keys import require_scope
 
 router = APIRouter(tags=["connections"])
 SourceName = Annotated[str, Path(description="The provider, such as `hubspot`", max_length=50)]
@@ -23,14 +24,17 @@ async def list_samples(source: SourceName, _key: MayRead, service: TheService) -
     return Samples(source=source, title=SOURCES[source].title, settings=dict(shelf.settings), data=lines)
 
 
-@router.post("/connections/{connection_id}/samples/{sample}", summary="Make a sample request")
+@router.post(
+    "/connections/{connection_id}/samples/{sample}",
+    summary="Make a sample request",
+    dependencies=[require_scope("admin")],
+)
 async def make_sample(
     connection_id: UUID,
     sample: SampleName,
     wanted: SampleWish,
     request: Request,
     response: Response,
-    _key: MayAdminister,
     service: TheService,
 ) -> SampleRequest:
     """Return a sample as the provider would send it now, signed by the connection's newest secret; send it yourself.

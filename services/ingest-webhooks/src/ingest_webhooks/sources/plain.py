@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from ingest_webhooks.references import names_an_account
 from ingest_webhooks.shapes import (
     Context,
     Fault,
@@ -16,7 +17,6 @@ from ingest_webhooks.shapes import (
     Refused,
     clean,
     fact_key,
-    names_an_account,
     usable_instant,
 )
 from ingest_webhooks.sources.source import Source

@@ -8,18 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ingest_webhooks.references import names_an_account
 from ingest_webhooks.rules import Rule
-from ingest_webhooks.shapes import (
-    Broken,
-    Context,
-    Fact,
-    Fault,
-    Normalised,
-    Received,
-    Refused,
-    fact_key,
-    names_an_account,
-)
+from ingest_webhooks.shapes import Broken, Context, Fact, Fault, Normalised, Received, Refused, fact_key
 from ingest_webhooks.sources.documents import (
     Document,
     at,
