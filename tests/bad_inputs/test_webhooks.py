@@ -20,7 +20,7 @@ import pytest
 from support.front_door import SECRET, Bench, batch, change
 from support.listening import listening
 
-from ingest_webhooks.sources.hubspot_signature import signature_v2
+from ingest_webhooks.sources.hubspot.signature import signature_v2
 
 BODY = batch(change("company.creation", 4_201, 1))
 V3, STAMP = "x-hubspot-signature-v3", "x-hubspot-request-timestamp"

@@ -13,7 +13,7 @@ from ingest_webhooks.shapes import (
     NormalEvent,
     Normalised,
 )
-from ingest_webhooks.sources.cloudevents import CloudEvents
+from ingest_webhooks.sources.cloudevents.source import CloudEvents
 from ingest_webhooks.sources.own_words import OwnWordsSettings
 
 SAMPLES = Path(__file__).parent / "samples/cloudevents"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingest_webhooks.shapes import AmbiguousHeader, MediaUnsupported, NotHere, Received, Refused
-from ingest_webhooks.sources.cloudevents import CloudEvents
+from ingest_webhooks.sources.cloudevents.source import CloudEvents
 from ingest_webhooks.sources.own_words import OwnWordsSettings
 from ingest_webhooks.sources.reading import BadBody
 from ingest_webhooks.sources.source import address_token

@@ -28,7 +28,10 @@ async def post(bench: Bench, body: Any) -> tuple[int, dict[str, Any]]:
 
 async def test_one_event_or_many_are_accepted_and_repetition_is_counted(bench: Bench) -> None:
     assert await post(bench, event(1)) == (202, {"accepted": 1, "duplicates": 0, "conflicts": 0})
-    assert await post(bench, [event(1), event(2), event(2), event(3)]) == (202, {"accepted": 2, "duplicates": 2, "conflicts": 0})
+    assert await post(bench, [event(1), event(2), event(2), event(3)]) == (
+        202,
+        {"accepted": 2, "duplicates": 2, "conflicts": 0},
+    )
     assert await post(bench, [event(1), event(2), event(3)]) == (202, {"accepted": 0, "duplicates": 3, "conflicts": 0})
     assert await post(bench, []) == (202, {"accepted": 0, "duplicates": 0, "conflicts": 0})
     await bench.relay()
@@ -164,7 +167,10 @@ async def test_keys_of_one_name_share_one_space_of_ids_and_the_reference_says_so
         answers.append((await bench.client.post("/events", json=event(240), headers=header)).json())
     document = (await bench.client.get("/openapi.json")).json()
 
-    assert answers == [{"accepted": 1, "duplicates": 0, "conflicts": 0}, {"accepted": 0, "duplicates": 1, "conflicts": 0}]
+    assert answers == [
+        {"accepted": 1, "duplicates": 0, "conflicts": 0},
+        {"accepted": 0, "duplicates": 1, "conflicts": 0},
+    ]
     described = " ".join(document["paths"]["/events"]["post"]["description"].split())
     assert "Keys of one name are one sender and share one space of ids" in described
 

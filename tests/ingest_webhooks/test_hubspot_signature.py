@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ingest_webhooks.shapes import AmbiguousHeader, NotHere, Received, Refused
-from ingest_webhooks.sources.hubspot import Hubspot, HubspotSettings
-from ingest_webhooks.sources.hubspot_signature import decode_uri, signature_v1, signature_v2, signature_v3, verify
+from ingest_webhooks.sources.hubspot.signature import decode_uri, signature_v1, signature_v2, signature_v3, verify
+from ingest_webhooks.sources.hubspot.source import Hubspot, HubspotSettings
 from ingest_webhooks.sources.source import address_token
 
 VECTORS = json.loads((Path(__file__).parent / "samples/hubspot/signature-vectors.json").read_text())

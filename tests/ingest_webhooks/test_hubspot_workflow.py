@@ -8,8 +8,8 @@ import pytest
 
 from ingest_webhooks.rules import MappingDocument
 from ingest_webhooks.shapes import Context, Normalised, Received
-from ingest_webhooks.sources.hubspot import Hubspot, HubspotSettings
-from ingest_webhooks.sources.hubspot_signature import signature_v2
+from ingest_webhooks.sources.hubspot.signature import signature_v2
+from ingest_webhooks.sources.hubspot.source import Hubspot, HubspotSettings
 
 from .conftest import SAMPLES, SECRET, Bench
 

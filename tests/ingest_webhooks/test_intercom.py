@@ -11,7 +11,7 @@ from support.providers import SAMPLES, SECRETS, intercom_headers, jira_headers, 
 from ingest_webhooks.rules import Rule
 from ingest_webhooks.shapes import Context, NormalEvent, Normalised, Received
 from ingest_webhooks.sources import SOURCES
-from ingest_webhooks.sources.intercom_event import IntercomSettings
+from ingest_webhooks.sources.intercom.event import IntercomSettings
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 INTERCOM = SOURCES["intercom"]

@@ -10,7 +10,7 @@ from support.providers import SAMPLES, SECRETS, intercom_headers, jira_headers, 
 
 from ingest_webhooks.shapes import Context, Normalised, Received
 from ingest_webhooks.sources import SOURCES
-from ingest_webhooks.sources.jira_event import IDENTIFIER, JiraSettings
+from ingest_webhooks.sources.jira.event import IDENTIFIER, JiraSettings
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 JIRA = SOURCES["jira"]

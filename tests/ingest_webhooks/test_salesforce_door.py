@@ -10,8 +10,8 @@ from support.salesforce import ACME, MESSAGES, ORG, SAMPLES, SECRET, message, re
 
 from ingest_webhooks.shapes import NotHere, WrongOrganisation
 from ingest_webhooks.sources.reading import BadBody
-from ingest_webhooks.sources.salesforce import Salesforce
-from ingest_webhooks.sources.salesforce_rules import SalesforceSettings
+from ingest_webhooks.sources.salesforce.rules import SalesforceSettings
+from ingest_webhooks.sources.salesforce.source import Salesforce
 from ingest_webhooks.sources.source import address_token
 
 

@@ -21,7 +21,7 @@ from support.salesforce import (
 )
 
 from ingest_webhooks.shapes import Link
-from ingest_webhooks.sources.salesforce_ids import id18
+from ingest_webhooks.sources.salesforce.ids import id18
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from support.segment import basic, compact, signed, tracked
 
 from ingest_webhooks.shapes import Received
-from ingest_webhooks.sources.segment import Segment, SegmentSettings
-from ingest_webhooks.sources.segment_signature import signed_part
+from ingest_webhooks.sources.segment.signature import signed_part
+from ingest_webhooks.sources.segment.source import Segment, SegmentSettings
 
 from .conftest import Bench
 

@@ -12,8 +12,8 @@ from support.providers import SAMPLES, SECRETS, sample, sender
 from ingest_webhooks.rules import Rule
 from ingest_webhooks.shapes import Context, NormalEvent, Normalised, Received
 from ingest_webhooks.sources import SOURCES
-from ingest_webhooks.sources.stripe_amounts import major_units
-from ingest_webhooks.sources.stripe_event import StripeSettings
+from ingest_webhooks.sources.stripe.amounts import major_units
+from ingest_webhooks.sources.stripe.event import StripeSettings
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 STRIPE = SOURCES["stripe"]

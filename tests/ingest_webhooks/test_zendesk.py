@@ -14,8 +14,8 @@ from support.providers import SAMPLES, SECRETS, sample, sender
 from ingest_webhooks.rules import Rule
 from ingest_webhooks.shapes import Context, NormalEvent, Normalised, Received, Refused
 from ingest_webhooks.sources import SOURCES
-from ingest_webhooks.sources.zendesk import PUBLIC_SECRET
-from ingest_webhooks.sources.zendesk_event import ZendeskSettings
+from ingest_webhooks.sources.zendesk.event import ZendeskSettings
+from ingest_webhooks.sources.zendesk.source import PUBLIC_SECRET
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ZENDESK = SOURCES["zendesk"]

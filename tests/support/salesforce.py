@@ -7,8 +7,8 @@ from typing import Any
 
 from ingest_webhooks.rules import Rule
 from ingest_webhooks.shapes import Context, NormalEvent, Normalised, Received
-from ingest_webhooks.sources.salesforce import Salesforce
-from ingest_webhooks.sources.salesforce_rules import SalesforceSettings
+from ingest_webhooks.sources.salesforce.rules import SalesforceSettings
+from ingest_webhooks.sources.salesforce.source import Salesforce
 from ingest_webhooks.sources.source import address_token
 
 SAMPLES = Path(__file__).parents[1] / "ingest_webhooks" / "samples" / "salesforce"

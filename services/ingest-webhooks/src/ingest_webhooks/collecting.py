@@ -13,9 +13,9 @@ from ingest_webhooks.doors import ConnectionUnknown, Door, Doors
 from ingest_webhooks.intake import Intake
 from ingest_webhooks.queries.deliveries import Kept
 from ingest_webhooks.shapes import Refused, delivery_key
-from ingest_webhooks.sources import segment
 from ingest_webhooks.sources.reading import BadBody, read_json
-from ingest_webhooks.sources.segment_signature import basic_user
+from ingest_webhooks.sources.segment import source as segment
+from ingest_webhooks.sources.segment.signature import basic_user
 from milepost_runtime.ids import new_id
 
 BODY_LIMIT = 500 * 1024

@@ -167,9 +167,10 @@ class _Stream:
     async def _flush(self) -> None:
         """Hand the chunk over to be written, as soon as the one before it is."""
         self.chunk.seal()
+        draft = self.loader.draft(self.chunk)
         await self._settled()
         if self.chunk.lines:
-            self.loading = asyncio.create_task(self.loader.load(self.chunk))
+            self.loading = asyncio.create_task(self.loader.load(self.chunk, draft))
             self.chunk = Chunk(self.chunk.before + self.chunk.lines)
 
     async def _settled(self) -> None:

@@ -5,8 +5,8 @@ events into the feed, count, move the position. Only from the second step on is 
 """
 
 import asyncio
-from collections.abc import Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 from datetime import UTC
 from uuid import UUID
 
@@ -44,9 +44,23 @@ class ImportClosed(Exception):
     """The import takes no lines any more; the text is its state."""
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The feed's rows of a chunk, written ahead while the chunk before it is loaded: right if `heads` still are.
+
+    Heads are what stands in front of a row for each reference: its account and the columns of PLACE.
+    """
+
+    heads: Mapping[str, str]
+    rows: str
+
+
 @dataclass
 class Loader:
-    """Loads the chunks of one import, one after the other; `mostly_new` is what the last one held."""
+    """Loads the chunks of one import, one after the other.
+
+    `mostly_new` is whether all of the last one was new, `heads` are where its references led.
+    """
 
     pool: Pool
     hints: Hints
@@ -54,12 +68,20 @@ class Loader:
     import_id: UUID
     dry_run: bool
     mostly_new: bool = True
+    heads: Mapping[str, str] = field(default_factory=dict)
 
-    async def load(self, chunk: Chunk) -> None:
+    def draft(self, chunk: Chunk) -> Draft | None:
+        """Write a chunk's rows as if every reference led where it led lately; None when that cannot be known."""
+        heads = self.heads
+        if self.dry_run or chunk.special or not chunk.first_told.keys() <= heads.keys():
+            return None
+        return Draft(heads, _plain_rows(chunk, heads, self._end))
+
+    async def load(self, chunk: Chunk, draft: Draft | None = None) -> None:
         """Settle a chunk; raises ImportMoved and ImportClosed, and what the store raises when it stays in trouble."""
         for tried in range(1, TRIES + 1):
             try:
-                await self._load(chunk)
+                await self._load(chunk, draft)
             except Exception as error:
                 if tried == TRIES or not is_store_trouble(error):
                     raise
@@ -69,7 +91,7 @@ class Loader:
                 break
         self.hints.nudge(READER_LANE)
 
-    async def _load(self, chunk: Chunk) -> None:
+    async def _load(self, chunk: Chunk, draft: Draft | None) -> None:
         async with self.pool.acquire() as connection, connection.transaction():
             position, state = await imports.hold(connection, self.import_id)
             if state != "open":
@@ -77,14 +99,14 @@ class Loader:
             if position != chunk.before:
                 raise ImportMoved(position)
             accepted, unmapped = await (
-                self._look(connection, chunk) if self.dry_run else self._write(connection, chunk)
+                self._look(connection, chunk) if self.dry_run else self._write(connection, chunk, draft)
             )
             if chunk.rejects:
                 await imports.refuse(connection, self.import_id, chunk.rejects)
             await imports.advance(connection, self.import_id, _progress(chunk, accepted, unmapped))
             fp("import.before_commit")
 
-    async def _write(self, connection: Connection, chunk: Chunk) -> tuple[int, int]:
+    async def _write(self, connection: Connection, chunk: Chunk, draft: Draft | None) -> tuple[int, int]:
         """Write what is new; return how many events went into the feed and how many wait for an account."""
         if not chunk.keys:
             return 0, 0
@@ -96,7 +118,11 @@ class Loader:
         await self._leave_out(connection, chunk, before)
         attached = await attach_references(connection, [(_spoken(chunk), self._origin)])
         await events.publish(connection, attached.told)
-        known, waiting = _rows(chunk, before, attached, f"\t{SOURCE}\t{self.import_id}\n")
+        self.heads = heads = _heads(chunk, attached)
+        if draft is not None and not before and not chunk.ignored and heads.items() <= draft.heads.items():
+            known, waiting = draft.rows, ""
+        else:
+            known, waiting = _rows(chunk, before, attached, self._end)
         published = await imports.write(connection, "event", ("account_id", *PLACE, *COLUMNS, *_ORIGIN), known)
         await follow(connection, attached)
         return published, await imports.write(connection, "waiting_event", (*PLACE, *COLUMNS, *_ORIGIN), waiting)
@@ -128,17 +154,28 @@ class Loader:
             chunk.first_told.pop(name, None)
 
     @property
+    def _end(self) -> str:
+        return f"\t{SOURCE}\t{self.import_id}\n"
+
+    @property
     def _origin(self) -> Origin:
         return Origin(SOURCE, None, None, str(self.import_id))
 
 
+def _heads(chunk: Chunk, attached: Attached) -> dict[str, str]:
+    leads = attached.accounts
+    return {name: f"{leads[name]}\t{place_of(name, None)}" for name in chunk.first_told if name in leads}
+
+
+def _plain_rows(chunk: Chunk, heads: Mapping[str, str], end: str) -> str:
+    return "".join([f"{heads[reference]}{text}{end}" for reference, text in chunk.rows.values()])
+
+
 def _rows(chunk: Chunk, before: Set[bytes], attached: Attached, end: str) -> tuple[str, str]:
     """Return the rows for the feed and for the waiting room, as COPY reads them, without what was known before."""
-    leads = attached.accounts
-    places = {name: place_of(name, None) for name in chunk.first_told}
-    heads = {name: f"{leads[name]}\t{place}" for name, place in places.items() if name in leads}
-    if not chunk.special and not before and len(heads) == len(places):
-        return "".join([f"{heads[reference]}{text}{end}" for reference, text in chunk.rows.values()]), ""
+    heads = _heads(chunk, attached)
+    if not chunk.special and not before and len(heads) == len(chunk.first_told):
+        return _plain_rows(chunk, heads, end), ""
     known, waiting = [], []
     for key, (reference, text) in chunk.rows.items():
         special = chunk.special.get(key)
@@ -148,7 +185,7 @@ def _rows(chunk: Chunk, before: Set[bytes], attached: Attached, end: str) -> tup
             account_id, place = attached.account_of(special), place_of(reference, other_names(special))
             head = None if account_id is None else f"{account_id}\t{place}"
         else:
-            head, place = heads.get(reference), places[reference]
+            head, place = heads.get(reference), place_of(reference, None)
         if head is None:
             waiting.append(place + text + end)
         else:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ingest_webhooks.domains import domain_reference
-from ingest_webhooks.sources.salesforce_ids import ACCOUNT_PREFIX, id18
+from ingest_webhooks.sources.salesforce.ids import ACCOUNT_PREFIX, id18
 from milepost_contracts.events import NAME_LENGTH
 
 # Nobody's: what is told without naming a company stays apart from every real one.

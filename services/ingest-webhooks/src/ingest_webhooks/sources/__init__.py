@@ -4,18 +4,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ingest_webhooks.sources.calendly import Calendly
-from ingest_webhooks.sources.cloudevents import CloudEvents
-from ingest_webhooks.sources.hubspot import Hubspot
-from ingest_webhooks.sources.intercom import Intercom
-from ingest_webhooks.sources.jira import Jira
+from ingest_webhooks.sources.cloudevents.source import CloudEvents
+from ingest_webhooks.sources.hubspot.source import Hubspot
+from ingest_webhooks.sources.intercom.source import Intercom
+from ingest_webhooks.sources.jira.source import Jira
 from ingest_webhooks.sources.plain import Plain
-from ingest_webhooks.sources.salesforce import Salesforce
-from ingest_webhooks.sources.segment import Segment
+from ingest_webhooks.sources.salesforce.source import Salesforce
+from ingest_webhooks.sources.segment.source import Segment
 from ingest_webhooks.sources.source import Source
 from ingest_webhooks.sources.standard import Standard
-from ingest_webhooks.sources.stripe import Stripe
+from ingest_webhooks.sources.stripe.source import Stripe
 from ingest_webhooks.sources.typeform import Typeform
-from ingest_webhooks.sources.zendesk import Zendesk
+from ingest_webhooks.sources.zendesk.source import Zendesk
 
 _ALL: tuple[type[Source], ...] = (
     Calendly,

@@ -27,8 +27,8 @@ from ingest_webhooks.sources.documents import (
     text_at,
 )
 from ingest_webhooks.sources.reading import BadBody, read_json
-from ingest_webhooks.sources.salesforce_ids import ACCOUNT_PREFIX, KINDS, id18
-from ingest_webhooks.sources.salesforce_ids import reference as salesforce_reference
+from ingest_webhooks.sources.salesforce.ids import ACCOUNT_PREFIX, KINDS, id18
+from ingest_webhooks.sources.salesforce.ids import reference as salesforce_reference
 from ingest_webhooks.sources.source import Source
 
 # Calendly's own sample code refuses what is older.

@@ -7,7 +7,8 @@ from scoring_api.queries.records import Span
 _BLANKED = """
     (select coalesce(m.survivor_id, p.account_id) as account_id, e.event_id, e.actor, e.item, e.value_text,
         e.properties
-    from ingest.event p left join scoring.merged_account m on m.account_id = p.account_id cross join lateral jsonb_array_elements_text(
+    from ingest.event p left join scoring.merged_account m on m.account_id = p.account_id
+    cross join lateral jsonb_array_elements_text(
         case when jsonb_typeof(p.properties -> 'event_ids') = 'array' then p.properties -> 'event_ids' else '[]' end
     ) as n(event_id) join ingest.event e on e.event_id = n.event_id
     where p.id > $1 and p.id <= $2 and p.type = $3 and p.source = $4)

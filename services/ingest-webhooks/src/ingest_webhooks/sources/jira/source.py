@@ -7,8 +7,8 @@ from pydantic import BaseModel
 from ingest_webhooks.shapes import Broken, Context, Fault, Normalised, Received
 from ingest_webhooks.sources import hub_signature
 from ingest_webhooks.sources.documents import read_document, tell
-from ingest_webhooks.sources.jira_event import IDENTIFIER, JiraSettings, read_event
-from ingest_webhooks.sources.jira_rules import DEFAULT_RULES
+from ingest_webhooks.sources.jira.event import IDENTIFIER, JiraSettings, read_event
+from ingest_webhooks.sources.jira.rules import DEFAULT_RULES
 from ingest_webhooks.sources.reading import BadBody, read_json
 from ingest_webhooks.sources.source import Source, require_address
 

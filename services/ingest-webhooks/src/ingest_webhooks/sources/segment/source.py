@@ -21,10 +21,10 @@ from ingest_webhooks.shapes import (
     fact_key,
     usable_instant,
 )
-from ingest_webhooks.sources import segment_signature
 from ingest_webhooks.sources.reading import BadBody, read_json
-from ingest_webhooks.sources.segment_message import Message, read_message, read_message_id, with_plain_keys
-from ingest_webhooks.sources.segment_rules import SEGMENT_RULES
+from ingest_webhooks.sources.segment import signature as segment_signature
+from ingest_webhooks.sources.segment.message import Message, read_message, read_message_id, with_plain_keys
+from ingest_webhooks.sources.segment.rules import SEGMENT_RULES
 from ingest_webhooks.sources.source import Source
 
 # A batch of Segment's holds up to 4,000 events.

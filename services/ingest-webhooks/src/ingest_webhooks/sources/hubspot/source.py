@@ -19,9 +19,10 @@ from ingest_webhooks.shapes import (
     Received,
     usable_instant,
 )
-from ingest_webhooks.sources import hubspot_signature, hubspot_workflow
-from ingest_webhooks.sources.hubspot_change import Change, kind_of, number_of, read_change, text_of
-from ingest_webhooks.sources.hubspot_rules import DEFAULT_RULES
+from ingest_webhooks.sources.hubspot import signature as hubspot_signature
+from ingest_webhooks.sources.hubspot import workflow as hubspot_workflow
+from ingest_webhooks.sources.hubspot.change import Change, kind_of, number_of, read_change, text_of
+from ingest_webhooks.sources.hubspot.rules import DEFAULT_RULES
 from ingest_webhooks.sources.reading import BadBody, read_json
 from ingest_webhooks.sources.source import ACCEPTED, Reply, Source
 

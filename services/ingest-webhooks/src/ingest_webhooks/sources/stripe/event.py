@@ -21,7 +21,7 @@ from ingest_webhooks.sources.documents import (
     text_at,
     whole_at,
 )
-from ingest_webhooks.sources.stripe_amounts import invoice_fields, other_fields, subscription_fields
+from ingest_webhooks.sources.stripe.amounts import invoice_fields, other_fields, subscription_fields
 
 # What happens to an object at most once: its second telling is the same fact, whatever else differs.
 _ONCE = frozenset(

@@ -12,7 +12,7 @@ from typing import Any
 
 from ingest_webhooks.domains import domain_reference
 from ingest_webhooks.shapes import Broken, Fact, clean, fact_key, instant_of_milliseconds
-from ingest_webhooks.sources.hubspot_change import number_of, object_kind, reference_of
+from ingest_webhooks.sources.hubspot.change import number_of, object_kind, reference_of
 
 ACTION = "workflow.action"
 SUCCESS = b'{"outputFields":{"hs_execution_state":"SUCCESS"}}'

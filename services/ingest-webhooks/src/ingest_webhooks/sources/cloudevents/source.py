@@ -19,7 +19,7 @@ from ingest_webhooks.shapes import (
     Refused,
     fact_key,
 )
-from ingest_webhooks.sources.cloudevents_format import attributes_of, check_id, read_event, unescaped
+from ingest_webhooks.sources.cloudevents.format import attributes_of, check_id, read_event, unescaped
 from ingest_webhooks.sources.documents import digest
 from ingest_webhooks.sources.own_words import OwnWordsSettings, tell
 from ingest_webhooks.sources.reading import BadBody, read_json

@@ -11,7 +11,7 @@ from defusedxml.ElementTree import DefusedXMLParser
 
 from ingest_webhooks.shapes import Broken
 from ingest_webhooks.sources.reading import MAX_DEPTH, BadBody
-from ingest_webhooks.sources.salesforce_ids import id18
+from ingest_webhooks.sources.salesforce.ids import id18
 
 _ENVELOPE = "{http://schemas.xmlsoap.org/soap/envelope/}"
 _OUTBOUND = "{http://soap.sforce.com/2005/09/outbound}"

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from ingest_webhooks.rules import Rule
-from ingest_webhooks.sources.salesforce_ids import id18
+from ingest_webhooks.sources.salesforce.ids import id18
 
 
 def _as_id(text: str) -> str:

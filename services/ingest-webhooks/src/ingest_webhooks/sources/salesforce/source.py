@@ -11,13 +11,11 @@ from pydantic import BaseModel
 
 from ingest_webhooks.mapping.values import instant_of
 from ingest_webhooks.shapes import Broken, Context, Fault, Normalised, Received, WrongOrganisation
-from ingest_webhooks.sources import salesforce_json
 from ingest_webhooks.sources.reading import BadBody, read_json
-from ingest_webhooks.sources.salesforce_ids import id18
-from ingest_webhooks.sources.salesforce_json import Change
-from ingest_webhooks.sources.salesforce_record import Record, is_echo, say
-from ingest_webhooks.sources.salesforce_rules import RULES, SalesforceSettings
-from ingest_webhooks.sources.salesforce_xml import (
+from ingest_webhooks.sources.salesforce import changes
+from ingest_webhooks.sources.salesforce.changes import Change
+from ingest_webhooks.sources.salesforce.ids import id18
+from ingest_webhooks.sources.salesforce.messages import (
     Message,
     Notification,
     acknowledgement,
@@ -25,6 +23,8 @@ from ingest_webhooks.sources.salesforce_xml import (
     read_record,
     without_sessions,
 )
+from ingest_webhooks.sources.salesforce.record import Record, is_echo, say
+from ingest_webhooks.sources.salesforce.rules import RULES, SalesforceSettings
 from ingest_webhooks.sources.source import ACCEPTED, Reply, Source, require_address
 
 _XML_ANSWER = b"text/xml; charset=utf-8"
@@ -53,7 +53,7 @@ class Salesforce(Source):
         """Return the number of notifications, change events or calls; raises BadBody, WrongOrganisation."""
         if not _is_xml(received.header(b"content-type") or b"", received.body):
             elements = _elements(read_json(received.body))
-            salesforce_json.check_event_ids(elements)
+            changes.check_event_ids(elements)
             return len(elements)
         _check_charset(received.header(b"content-type") or b"")
         message = read_message(received.body)
@@ -142,7 +142,7 @@ def _notified(one: Notification, message: Message, settings: SalesforceSettings,
         organisation=message.organisation,
         kind=kind,
         id=record_id,
-        verb=salesforce_json.verb_of(fields),
+        verb=changes.verb_of(fields),
         at=received_at if moment is None else instant_of(moment),
         key=("notification", one.id),
         fields=fields,
@@ -158,9 +158,9 @@ def _take_elements(elements: list[Any], settings: SalesforceSettings, context: C
     for position, change, element in _in_order(elements, said):
         try:
             if change is None:
-                records = [salesforce_json.call_of(element, organisation, context.received_at)]
+                records = [changes.call_of(element, organisation, context.received_at)]
             else:
-                records = salesforce_json.records_of(change, organisation)
+                records = changes.records_of(change, organisation)
             client, user = ("", None) if change is None else (change.client, change.user)
             records = [one for one in records if not is_echo(one, settings, client, user)]
             _take(records, settings, context, said, position)
@@ -172,7 +172,7 @@ def _in_order(elements: list[Any], said: Normalised) -> Iterator[tuple[int, Chan
     """Yield elements with their positions: change events in the order of their commits, then the others."""
     placed = []
     for position, element in enumerate(elements):
-        change = salesforce_json.find_change(element)
+        change = changes.find_change(element)
         try:
             placed.append(((change is None, change.place if change else (0, 0)), position, change, element))
         except Broken as error:

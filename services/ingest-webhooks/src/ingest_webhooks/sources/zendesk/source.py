@@ -16,8 +16,8 @@ from ingest_webhooks.shapes import Broken, Context, Fault, Normalised, Received,
 from ingest_webhooks.sources.documents import check_event_id, read_document, signature_of, tell, text_at
 from ingest_webhooks.sources.reading import read_json
 from ingest_webhooks.sources.source import Source
-from ingest_webhooks.sources.zendesk_event import INVOCATION, SENT_AT, TENANT, ZendeskSettings, read_event, read_trigger
-from ingest_webhooks.sources.zendesk_rules import DEFAULT_RULES
+from ingest_webhooks.sources.zendesk.event import INVOCATION, SENT_AT, TENANT, ZendeskSettings, read_event, read_trigger
+from ingest_webhooks.sources.zendesk.rules import DEFAULT_RULES
 
 WINDOW_S = 300
 # The secret that test calls are signed with while a webhook is being made; it stands in the public documentation.

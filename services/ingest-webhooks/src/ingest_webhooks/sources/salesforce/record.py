@@ -21,8 +21,8 @@ from ingest_webhooks.shapes import (
     usable_instant,
 )
 from ingest_webhooks.sources.documents import is_finite
-from ingest_webhooks.sources.salesforce_ids import ACCOUNT_PREFIX, KINDS, id18, reference
-from ingest_webhooks.sources.salesforce_rules import RULES, SalesforceSettings
+from ingest_webhooks.sources.salesforce.ids import ACCOUNT_PREFIX, KINDS, id18, reference
+from ingest_webhooks.sources.salesforce.rules import RULES, SalesforceSettings
 
 MAX_FIELDS = 1_000
 # Book-keeping of the record itself: to be used in templates, but never told as a change.

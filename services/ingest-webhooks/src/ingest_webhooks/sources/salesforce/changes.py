@@ -10,8 +10,8 @@ from typing import Any
 from ingest_webhooks.mapping.values import instant_of
 from ingest_webhooks.shapes import Broken, instant_of_milliseconds, short_name
 from ingest_webhooks.sources.reading import BadBody
-from ingest_webhooks.sources.salesforce_ids import id18
-from ingest_webhooks.sources.salesforce_record import Record
+from ingest_webhooks.sources.salesforce.ids import id18
+from ingest_webhooks.sources.salesforce.record import Record
 from milepost_contracts.events import NAME_LENGTH
 
 _HEADER = "ChangeEventHeader"

@@ -1,6 +1,6 @@
 """What Stripe's events mean unless a connection's mapping says otherwise; it never looks at a delivery.
 
-A topic is Stripe's own event type. Beside the event's fields the rules read the plain names of `stripe_event`.
+A topic is Stripe's own event type. Beside the event's fields the rules read the plain names of `event`.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """What Zendesk's events mean unless a connection's mapping says otherwise; it never looks at a delivery.
 
 A topic is the event type without `zen:event-type:`; a trigger's is `trigger.` and what its body says `happened`.
-Beside the event's fields the rules read the plain names of `zendesk_event`. Subjects, descriptions and comments are
+Beside the event's fields the rules read the plain names of `event`. Subjects, descriptions and comments are
 people's words: no rule takes them.
 """
 

@@ -1,0 +1,1 @@
+"""CloudEvents: any sender that speaks the standard."""

@@ -1,0 +1,1 @@
+"""Intercom: conversations, tickets and companies."""

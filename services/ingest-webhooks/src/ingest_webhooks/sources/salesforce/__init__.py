@@ -1,0 +1,1 @@
+"""Salesforce: outbound messages, change data capture and calls of flows."""

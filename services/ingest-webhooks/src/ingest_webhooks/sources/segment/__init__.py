@@ -1,0 +1,1 @@
+"""Segment: its webhook destination, and messages of analytics libraries."""
