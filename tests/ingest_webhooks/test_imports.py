@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from ingest_webhooks import importing, loading
+from ingest_webhooks.sources.plain_lines import Chunk, LineReader
 from milepost_contracts.events import EventRow
 from milepost_runtime import failpoints
 from milepost_runtime.database import Pool
@@ -173,6 +174,34 @@ async def test_what_an_import_refuses_post_events_refuses_too_and_the_other_way_
 
     assert {number + 2 for number, status in enumerate(answers) if status != 202} == refused
     assert 0 < len(refused) < len(odd)
+
+
+def test_both_ways_of_reading_a_line_end_in_the_same_row() -> None:
+    said = [
+        event(
+            1, actor="u@a.example", role="sponsor", item="reports", value=12, properties={"a": "x", "b": 1, "c": 0.5}
+        ),
+        event(2, value="text", properties={"z": None, "y": True, "x": -7, "w": 1e-12}),
+        event(3, value=0.25, occurred_at="2025-03-01T09:30:00Z", properties={}),
+        event(4, item="Zoë, 東京", role=None, value=None),
+    ]
+    written = [json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode() for one in said]
+    rows: list[list[list[Any]]] = []
+    for passes in (1, 2):
+        reader, chunk = LineReader("me", datetime.now(UTC)), Chunk(0)
+        for _ in range(passes):
+            chunk = Chunk(0)
+            for line in written:
+                reader.read([line], chunk)
+        rows.append([[reference, *_columns(text)] for reference, text in chunk.rows.values()])
+    assert rows[0] == rows[1]
+    assert len(rows[0]) == 4
+
+
+def _columns(text: str) -> list[Any]:
+    event_id, kind, at, *words, value, value_text, properties = text.split("\t")
+    number = None if value == "\\N" else float(value)
+    return [event_id, kind, datetime.fromisoformat(at), words, number, value_text, json.loads(properties)]
 
 
 async def test_blank_lines_count_as_lines_and_a_last_line_needs_no_end(bench: Bench) -> None:
@@ -500,6 +529,30 @@ async def test_live_events_come_through_while_an_import_runs(bench: Bench) -> No
     assert len(await bench.events("external:live")) == posted
     assert posted > 3
     assert slowest < 2.0
+
+
+async def test_a_reference_that_moves_while_an_import_runs_is_followed_from_the_next_chunk_on(bench: Bench) -> None:
+    other = await bring_in(bench, lines([event(300_000, "external:other")]))
+    account = await bench.pool.fetchval("select account_id from ingest.reference where reference = 'external:other'")
+    made = await begin(bench)
+
+    async def moving() -> AsyncIterator[bytes]:
+        for first in (310_000, 320_000, 330_000):
+            yield lines(event(first + number, "external:moves") for number in range(10_000))
+            while (await bench.client.get(f"/imports/{made['id']}")).json()["position"] < first - 300_000:
+                await asyncio.sleep(0.01)
+            if first == 320_000:
+                path, body = f"/accounts/{account}/references", {"reference": "external:moves", "move": True}
+                moved = await bench.client.post(path, json=body)
+                assert moved.status_code == 201, moved.text
+
+    row = (await send(bench, made, moving())).json()
+    late = await bench.pool.fetch(
+        "select distinct account_id from ingest.event where reference = 'external:moves' and source = 'import'"
+        " and id > (select max(id) from ingest.event where type = 'account.linked' and value_text = 'external:moves')"
+    )
+    assert (counts(other), counts(row)) == ({"accepted": 1}, {"accepted": 30_000})
+    assert {one["account_id"] for one in late} == {account}
 
 
 async def test_a_chunk_holds_the_feed_for_less_than_half_a_second(bench: Bench) -> None:

@@ -21,7 +21,8 @@ from scoring_api.recording import Recording
 START = datetime(2026, 5, 1, tzinfo=UTC)
 KINDS = ["account.started", "account.updated", "feature.used", "account.linked", "task.created", "event.retracted"]
 PROJECTIONS = {
-    "account": "name, segment, owner, start_at, started_at, first_seen_at, attributes",
+    "account": "name, segment, owner, start_at, started_at, started_told_at, started_event_id, first_seen_at, named_at,"
+    " attributes",
     "attribute": "name, value, occurred_at, recorded_at, event_id, superseded_at",
     "record": "event_id, type, occurred_at, recorded_at, actor, role, item, value, value_text, due_at, properties,"
     " superseded_at",

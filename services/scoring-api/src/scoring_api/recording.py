@@ -131,6 +131,7 @@ class Recording:
     async def _project(self, connection: Connection, span: Span) -> None:
         """Write every projection; marks come last, their row locks are the contended ones."""
         fresh = await records.upsert_accounts(connection, span)
+        await records.note_names(connection, span)
         await records.insert_records(connection, span)
         described = await records.insert_attributes(connection, span)
         described += await corrections.supersede(connection, *span)

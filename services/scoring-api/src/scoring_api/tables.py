@@ -21,6 +21,7 @@ class Account(SQLModel, table=True):
     """What is known of an account by now; `start_at` is `started_at` if told, else `first_seen_at`.
 
     `started_told_at` and `started_event_id` are of the newest word on the start: an older one does not replace it.
+    `first_seen_at` is the first of what counts; `named_at` is the first of our own book-keeping in that, null if none.
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
@@ -33,6 +34,7 @@ class Account(SQLModel, table=True):
     started_told_at: datetime | None = may(STAMP)
     started_event_id: str | None = may(sa.Text)
     first_seen_at: datetime = must(STAMP)
+    named_at: datetime | None = may(STAMP)
     attributes: dict[str, Any] = must(JSONB, "'{}'")
     updated_at: datetime = must(STAMP)
 

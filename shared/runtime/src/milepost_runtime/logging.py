@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from typing import Any, Protocol, TextIO
 
 import structlog
@@ -110,10 +111,18 @@ def _batch_writer(service: str, process: str) -> Callable[[str, Iterable[Mapping
         stamp = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         same = {"event": event, "level": "info", "timestamp": stamp, "service": service, "process": process}
         ending = f", {json.dumps(same)[1:]}\n"
-        sys.stderr.write("".join([json.dumps(redact(None, "", dict(line)))[:-1] + ending for line in lines]))
+        sys.stderr.write("".join(["{" + ", ".join(map(_pair, line.items())) + ending for line in lines]))
         sys.stderr.flush()
 
     return write
+
+
+def _pair(item: tuple[str, Any]) -> str:
+    """Return one name and value as JSON; a text, as most are, without the encoder's ceremony."""
+    name, value = item
+    if _sounds_secret(name):
+        value = _HIDDEN
+    return f'"{name}": {encode_basestring_ascii(value) if isinstance(value, str) else json.dumps(value)}'
 
 
 def _silent(_event: str, _lines: Iterable[Mapping[str, Any]]) -> None:

@@ -23,14 +23,16 @@ where c.id > $1 and c.id <= $2 and c.supersedes is not null and t.account_id = c
 returning t.account_id
 """
 
-# The start follows from what still counts: of an account of which nothing does, it stays as it was.
+# The start follows from what still counts, and where nothing does from all that was ever told: what stood here while
+# the feed was read would depend on the order. What names the account is told by us and never taken back.
 _RESTART = """
 with touched as materialized (
   select u.account_id from unnest($1::uuid[]) as u(account_id)
   where exists (select from scoring.record r where r.account_id = u.account_id and r.superseded_at is not null)
 ), counted as (
   select t.account_id, s.occurred_at as started_at, s.recorded_at as told_at, s.event_id,
-    coalesce(f.occurred_at, a.first_seen_at) as seen_at
+    coalesce(least(f.occurred_at, a.named_at),
+      (select min(r.occurred_at) from scoring.record r where r.account_id = t.account_id)) as seen_at
   from touched t join scoring.account a using (account_id)
   left join lateral (select * from scoring.record r where r.account_id = t.account_id and r.superseded_at is null
     and r.type = 'account.started' order by r.recorded_at desc, r.event_id collate "C" desc limit 1) s on true

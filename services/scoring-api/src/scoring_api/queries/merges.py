@@ -79,8 +79,9 @@ async def _lead(connection: Connection, gone: UUID, told: UUID) -> UUID | None:
 async def _absorb_one(connection: Connection, gone: UUID, survivor: UUID, arrives_within: timedelta) -> None:
     known = await connection.fetchval(
         "insert into scoring.account (account_id, name, segment, owner, start_at, started_at, started_told_at,"
-        " started_event_id, first_seen_at, attributes, updated_at) select $2::uuid, name, segment, owner, start_at,"
-        " started_at, started_told_at, started_event_id, first_seen_at, attributes, clock_timestamp()"
+        " started_event_id, first_seen_at, named_at, attributes, updated_at) select $2::uuid, name, segment, owner,"
+        " start_at, started_at, started_told_at, started_event_id, first_seen_at, named_at, attributes,"
+        " clock_timestamp()"
         " from scoring.account where account_id = $1"
         " on conflict (account_id) do update set updated_at = clock_timestamp() returning account_id",
         gone,

@@ -143,9 +143,12 @@ def newer_start(old: str, new: str) -> str:
     words = {name: f"case when {newer} then {new}.{name} else {old}.{name} end" for name in columns}
     seen = f"least({old}.first_seen_at, {new}.first_seen_at)"
     words |= {"first_seen_at": seen, "start_at": f"coalesce({words['started_at']}, {seen})"}
+    words |= {"named_at": f"least({old}.named_at, {new}.named_at)"}
     return ", ".join(f"{name} = {word}" for name, word in words.items())
 
 
+# Of our own words these two speak of what was told before: an account is not seen by them.
+_UNSEEN = (ACCOUNT_MERGED, EVENT_RETRACTED)
 _NEWEST = "order by recorded_at desc, event_id collate \"C\" desc) filter (where type = 'account.started'))[1]"
 _ACCOUNTS = (
     "insert into scoring.account as a (account_id, start_at, started_at, started_told_at, started_event_id,"  # noqa: S608 - constants of ours
@@ -164,8 +167,20 @@ async def upsert_accounts(connection: Connection, span: Span) -> list[UUID]:
 
     `account.started` wins over the first thing seen; of several the one that was told last counts.
     """
-    rows = await connection.fetch(_ACCOUNTS, *span, [ACCOUNT_MERGED, EVENT_RETRACTED], OWN_SOURCE)
+    rows = await connection.fetch(_ACCOUNTS, *span, list(_UNSEEN), OWN_SOURCE)
     return [row["account_id"] for row in rows]
+
+
+async def note_names(connection: Connection, span: Span) -> None:
+    """Keep since when our own book-keeping knows these accounts: seen they stay, whatever else is taken back."""
+    await connection.execute(
+        "update scoring.account a set named_at = n.at from (select account_id, min(occurred_at) as at"
+        " from ingest.event where id > $1 and id <= $2 and type = any($3::text[]) and source = $4"
+        " group by account_id) n where a.account_id = n.account_id and (a.named_at is null or a.named_at > n.at)",
+        *span,
+        [one for one in BOOK_KEEPING if one not in _UNSEEN],
+        OWN_SOURCE,
+    )
 
 
 async def upsert_references(connection: Connection, span: Span) -> None:

@@ -22,6 +22,7 @@ TABLES = (
         started_told_at timestamptz,
         started_event_id TEXT,
         first_seen_at timestamptz NOT NULL,
+        named_at timestamptz,
         attributes JSONB DEFAULT '{}' NOT NULL,
         updated_at timestamptz NOT NULL,
         CONSTRAINT pk_account PRIMARY KEY (account_id)

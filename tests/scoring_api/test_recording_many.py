@@ -1,0 +1,247 @@
+"""Claims about recording: any order and any repetition of what is told leaves the same rows, and nothing stops it."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.histories import Told, new_account, tell
+
+from milepost_core.model import ScoreModel
+from milepost_runtime import failpoints
+from milepost_runtime.lanes import drain
+from scoring_api.recording import Recording
+
+START = datetime(2026, 5, 1, tzinfo=UTC)
+KINDS = ["account.started", "account.updated", "feature.used", "account.linked", "task.created", "event.retracted"]
+PROJECTIONS = {
+    "account": "name, segment, owner, start_at, started_at, started_told_at, started_event_id, first_seen_at, named_at,"
+    " attributes",
+    "attribute": "name, value, occurred_at, recorded_at, event_id, superseded_at",
+    "record": "event_id, type, occurred_at, recorded_at, actor, role, item, value, value_text, due_at, properties,"
+    " superseded_at",
+    "milestone": "milestone_id, label, weight, required, due_at",
+    "account_reference": "reference, occurred_at",
+}
+MAKE = Callable[[ScoreModel], Recording]
+
+
+async def record_all(recording: Recording) -> None:
+    await drain(recording.pool, recording.lane, seconds=60)
+
+
+async def rows_of(owner: asyncpg.Connection, account: UUID) -> dict[str, list[tuple[Any, ...]]]:
+    """All that was recorded of an account, without its id and in an order of its own."""
+    found = {}
+    for table, columns in PROJECTIONS.items():
+        rows = await owner.fetch(f"select {columns} from scoring.{table} where account_id = $1", account)
+        found[table] = sorted((tuple(row) for row in rows), key=repr)
+    return found
+
+
+@st.composite
+def told(draw: st.DrawFn) -> Told:
+    at = START + timedelta(hours=draw(st.integers(-50, 50)))
+    kind = draw(st.sampled_from(KINDS))
+    event = Told(UUID(int=0), kind, at, at + timedelta(hours=draw(st.integers(0, 40))))
+    match kind:
+        case "account.updated":
+            names, values = st.sampled_from(["name", "owner", "seats"]), st.sampled_from(["a", "b", 3])
+            return replace(event, properties=draw(st.dictionaries(names, values)))
+        case "account.linked":
+            return replace(event, value_text=f"domain:{draw(st.sampled_from(['a', 'b']))}")
+        case "task.created":
+            return replace(event, item="t", properties={"due_at": draw(st.sampled_from(["2026-06-01", "soon", 5]))})
+        case _:
+            return replace(event, actor=draw(st.sampled_from(["ann", None])))
+
+
+def of_account(events: list[Told], account: UUID, corrected: Sequence[int] = ()) -> list[Told]:
+    """The same events, told of this account under ids and references of its own.
+
+    At these places an event supersedes the one before it; a retraction always does, and is left out where it cannot.
+    """
+    told: list[Told] = []
+    for place, event in enumerate(events):
+        kept = [one for one in told if one.type != "account.linked"]
+        retracts = event.type == "event.retracted"
+        if retracts and not kept:
+            continue
+        supersedes = kept[-1].event_id if kept and (place in corrected or retracts) else None
+        if supersedes in {one.supersedes for one in told} or event.type == "account.linked":
+            if retracts:
+                continue
+            supersedes = None
+        told.append(
+            replace(
+                event,
+                account_id=account,
+                event_id=f"{account}:{place}",
+                value_text=event.value_text and f"{event.value_text}.{account}",
+                supersedes=supersedes,
+            )
+        )
+    return told
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    events=st.lists(told(), min_size=1, max_size=12), corrected=st.sets(st.integers(1, 11)), seed=st.integers(0, 1000)
+)
+async def test_any_order_and_any_repetition_leave_the_same_rows(
+    events: list[Told], corrected: set[int], seed: int, owner: asyncpg.Connection, recorder: MAKE, shipped: ScoreModel
+) -> None:
+    recording, one, other = recorder(shipped), new_account(), new_account()
+    await tell(owner, of_account(events, one, sorted(corrected)))
+    await record_all(recording)
+    first = await rows_of(owner, one)
+    # The same facts of another account, shuffled and in pieces; then the cursor is set back and all is read again.
+    again = of_account(events, other, sorted(corrected))
+    random.Random(seed).shuffle(again)
+    for event in again:
+        await tell(owner, [event])
+        await record_all(recording)
+    second = await rows_of(owner, other)
+    assert repr(second).replace(str(other), str(one)) == repr(first)
+    await owner.execute("update scoring.cursor set position = 0")
+    await record_all(recording)
+    assert await rows_of(owner, other) == second
+
+
+async def test_a_start_that_is_told_late_moves_the_plan(
+    owner: asyncpg.Connection, recorder: MAKE, shipped: ScoreModel
+) -> None:
+    account, recording = new_account(), recorder(shipped)
+    await tell(owner, [Told(account, "feature.used", START)])
+    await record_all(recording)
+    await tell(owner, [Told(account, "account.started", START + timedelta(days=10))])
+    await record_all(recording)
+    kickoff = "select due_at from scoring.milestone where account_id = $1 and milestone_id = 'kickoff'"
+    assert await owner.fetchval(kickoff, account) == START + timedelta(days=13)
+
+
+async def test_what_no_one_can_read_stops_nothing(
+    owner: asyncpg.Connection, recorder: MAKE, shipped: ScoreModel
+) -> None:
+    account, recording = new_account(), recorder(shipped)
+    odd: list[dict[str, Any]] = [
+        {"due_at": "2026-99-99"}, {"due_at": {"a": 1}}, {"due_at": None}, {"due_at": "infinity"}, {"due_at": "now"},
+    ]  # fmt: skip
+    await tell(owner, [Told(account, "task.created", START, item=f"t{n}", properties=one) for n, one in enumerate(odd)])
+    await tell(owner, [Told(account, "survey.answered", START, value=value) for value in (1e300, float("inf"), 4.0)])
+    await tell(owner, [Told(account, "account.merged", START, value_text="nobody")])
+    await tell(owner, [Told(account, "account.updated", START, properties={"seats": None, "name": {"deep": []}})])
+    await record_all(recording)
+    answers = "select value from scoring.record where account_id = $1 and type = 'survey.answered'"
+    values = await owner.fetch(answers, account)
+    assert sorted(row["value"] or 0.0 for row in values) == [0.0, 0.0, 4.0]
+    assert await owner.fetchval("select count(due_at) from scoring.record where account_id = $1", account) == 0
+
+
+async def test_a_link_marks_only_an_account_nobody_had_heard_of(
+    owner: asyncpg.Connection, recorder: MAKE, shipped: ScoreModel
+) -> None:
+    account, recording = new_account(), recorder(shipped)
+    await tell(owner, [Told(account, "account.linked", START, value_text=f"domain:{account}")])
+    await record_all(recording)
+    await tell(owner, [Told(account, "account.linked", START, value_text=f"external:{account}")])
+    await record_all(recording)
+    assert await owner.fetchval("select marked from scoring.rescoring where account_id = $1", account) == 1
+    count = "select count(*) from scoring.account_reference where account_id = $1"
+    assert await owner.fetchval(count, account) == 2
+
+
+@pytest.mark.parametrize("corrected_first", [False, True])
+async def test_the_newest_word_on_the_start_counts_and_moves_the_plan(
+    owner: asyncpg.Connection, recorder: MAKE, shipped: ScoreModel, corrected_first: bool
+) -> None:
+    account, recording = new_account(), recorder(shipped)
+    said = Told(account, "account.started", START, START + timedelta(days=20))
+    corrected = Told(account, "account.started", START + timedelta(days=10), START + timedelta(days=21))
+    for word in (corrected, said) if corrected_first else (said, corrected):
+        await tell(owner, [word])
+        await record_all(recording)
+    look = "select start_at, first_seen_at from scoring.account where account_id = $1"
+    assert await owner.fetchrow(look, account) == (corrected.occurred_at, START)
+    kickoff = "select due_at from scoring.milestone where account_id = $1 and milestone_id = 'kickoff'"
+    assert await owner.fetchval(kickoff, account) == START + timedelta(days=13)
+
+
+async def test_a_merge_keeps_the_newest_word_on_the_start(
+    owner: asyncpg.Connection, recorder: MAKE, shipped: ScoreModel
+) -> None:
+    gone, survivor, recording = new_account(), new_account(), recorder(shipped)
+    later = START + timedelta(days=10)
+    await tell(owner, [Told(gone, "account.started", later, later), Told(survivor, "account.started", START, START)])
+    await tell(owner, [Told(gone, "account.merged", later, value_text=str(survivor))])
+    await record_all(recording)
+    assert await owner.fetchval("select start_at from scoring.account where account_id = $1", survivor) == later
+
+
+async def test_a_merged_account_lives_on_in_its_survivor(
+    owner: asyncpg.Connection, recorder: MAKE, shipped: ScoreModel
+) -> None:
+    gone, survivor, recording = new_account(), new_account(), recorder(shipped)
+    earlier = START - timedelta(days=9)
+    await tell(owner, [Told(gone, "account.started", earlier), Told(gone, "feature.used", START, actor="ann")])
+    await tell(owner, [Told(gone, "account.updated", START, properties={"name": "Gone", "seats": 4})])
+    await tell(owner, [Told(gone, "account.linked", START, value_text=f"domain:{gone}")])
+    await tell(owner, [Told(survivor, "account.updated", START + timedelta(days=1), properties={"name": "Stays"})])
+    await record_all(recording)
+    await tell(owner, [Told(gone, "account.merged", START + timedelta(days=2), value_text=str(survivor))])
+    await record_all(recording)
+    assert not any(rows for rows in (await rows_of(owner, gone)).values())
+    row = "select name, start_at, attributes from scoring.account where account_id = $1"
+    kept = await owner.fetchrow(row, survivor)
+    assert kept is not None
+    assert (kept["name"], kept["start_at"]) == ("Stays", earlier)
+    assert '"seats": 4' in kept["attributes"]
+    reference = "select account_id from scoring.account_reference where reference = $1"
+    assert await owner.fetchval(reference, f"domain:{gone}") == survivor
+    kickoff = "select due_at from scoring.milestone where account_id = $1 and milestone_id = 'kickoff'"
+    assert await owner.fetchval(kickoff, survivor) == earlier + timedelta(days=3)
+
+
+async def test_a_crash_before_the_commit_records_nothing_and_loses_nothing(
+    owner: asyncpg.Connection, recorder: MAKE, shipped: ScoreModel
+) -> None:
+    account, recording = new_account(), recorder(shipped)
+    await record_all(recording)
+    position = await owner.fetchval("select position from scoring.cursor")
+    await tell(owner, [Told(account, "feature.used", START)])
+    failpoints.arm("scoring.record.before_commit=raise")
+    try:
+        await record_all(recording)
+    finally:
+        failpoints.arm("")
+    assert await owner.fetchval("select position from scoring.cursor") == position
+    assert not (await rows_of(owner, account))["record"]
+    await owner.execute("update scoring.cursor set next_at = '-infinity'")
+    await record_all(recording)
+    assert len((await rows_of(owner, account))["record"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "kept"),
+    [
+        ("stakeholder.left", None, "left"),
+        ("stakeholder.left", "departed", "left"),
+        ("stakeholder.joined", None, "joined"),
+        ("stakeholder.role_changed", None, "role_changed"),
+        ("stakeholder.role_changed", "active", "active"),
+        ("survey.answered", None, None),
+    ],
+)
+async def test_a_stakeholder_event_says_by_its_type_what_happened(
+    owner: asyncpg.Connection, recorder: MAKE, shipped: ScoreModel, kind: str, told: str | None, kept: str | None
+) -> None:
+    account, recording = new_account(), recorder(shipped)
+    await tell(owner, [Told(account, kind, START, role="sponsor", value_text=told)])
+    await record_all(recording)
+    assert await owner.fetchval("select value_text from scoring.record where account_id = $1", account) == kept
