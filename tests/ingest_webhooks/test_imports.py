@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from support.house import until
 
 from ingest_webhooks import importing, loading
 from ingest_webhooks.sources.plain_lines import Chunk, LineReader
@@ -536,11 +537,13 @@ async def test_a_reference_that_moves_while_an_import_runs_is_followed_from_the_
     account = await bench.pool.fetchval("select account_id from ingest.reference where reference = 'external:other'")
     made = await begin(bench)
 
+    async def settled(least: int) -> bool:
+        return bool((await bench.client.get(f"/imports/{made['id']}")).json()["position"] >= least)
+
     async def moving() -> AsyncIterator[bytes]:
         for first in (310_000, 320_000, 330_000):
             yield lines(event(first + number, "external:moves") for number in range(10_000))
-            while (await bench.client.get(f"/imports/{made['id']}")).json()["position"] < first - 300_000:
-                await asyncio.sleep(0.01)
+            await until(lambda least=first - 300_000: settled(least), "the chunk")
             if first == 320_000:
                 path, body = f"/accounts/{account}/references", {"reference": "external:moves", "move": True}
                 moved = await bench.client.post(path, json=body)

@@ -130,6 +130,43 @@ async def test_a_start_that_was_told_wrongly_moves_back_with_the_plan(
     assert await owner.fetchval(kickoff, account) == START + timedelta(days=3)
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1)])
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("named", [True, False])
+async def test_an_account_of_which_all_is_taken_back_starts_when_it_was_first_told_of(
+    owner: asyncpg.Connection, recorder: MAKE, shipped: ScoreModel, order: tuple[int, ...], at_once: bool, named: bool
+) -> None:
+    account, recording, name = new_account(), recorder(shipped), START - timedelta(days=1)
+    first, second, third, last = (f"{account}:{place}" for place in range(4))
+    events = [
+        Told(account, "account.started", LATER, event_id=first),
+        Told(account, "account.started", START, LATER, event_id=second, supersedes=first),
+        Told(account, "account.started", LATER, LATER, event_id=third, supersedes=second),
+        Told(account, "event.retracted", LATER, event_id=last, supersedes=third),
+    ]
+    link = [Told(account, "account.linked", name, value_text=f"domain:{account}")] if named else []
+    told = [*link, *(events[place] for place in order)]
+    for piece in [told] if at_once else [[one] for one in told]:
+        await tell(owner, piece)
+        await record(recording)
+    look = "select start_at, started_at, first_seen_at from scoring.account where account_id = $1"
+    seen = name if named else START
+    assert await owner.fetchrow(look, account) == (seen, None, seen)
+
+
+async def test_a_word_that_is_taken_back_leaves_an_account_as_old_as_its_name(
+    owner: asyncpg.Connection, recorder: MAKE, shipped: ScoreModel
+) -> None:
+    account, recording = new_account(), recorder(shipped)
+    slip = Told(account, "feature.used", START + timedelta(days=1), event_id=f"{account}:1")
+    back = Told(account, "event.retracted", START, LATER, supersedes=slip.event_id)
+    link = Told(account, "account.linked", START, value_text=f"domain:{account}")
+    for one in (link, slip, Told(account, "feature.used", LATER), back):
+        await tell(owner, [one])
+        await record(recording)
+    assert await owner.fetchval("select start_at from scoring.account where account_id = $1", account) == START
+
+
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 1, 0)])
 async def test_a_correction_on_the_survivor_reaches_what_was_told_of_the_account_that_is_gone(
     owner: asyncpg.Connection, scoring_pool: Pool, recorder: MAKE, order: tuple[int, ...]
