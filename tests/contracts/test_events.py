@@ -73,12 +73,39 @@ def test_book_keeping_long_names_and_moments_that_are_no_rfc_3339_text_are_refus
     ("written", "compared"),
     [
         ("domain:Acme.COM", "domain:acme.com"),
+        ("domain:www.acme.com", "domain:acme.com"),
+        ("domain:acme.com.", "domain:acme.com"),
+        ("domain:anna@acme.com", "domain:acme.com"),
+        ("domain:BÜCHER.de", "domain:xn--bcher-kva.de"),
+        ("domain:xn--bcher-kva.de", "domain:xn--bcher-kva.de"),
+        ("salesforce:00D000000000062:001D000000IRFma", "salesforce:00D000000000062EAA:001D000000IRFmaIAH"),
+        ("salesforce:00D000000000062EAA:001D000000IRFmaIAH", "salesforce:00D000000000062EAA:001D000000IRFmaIAH"),
+        ("salesforce:00D000000000062:case:5003000000D8cuI", "salesforce:00D000000000062EAA:case:5003000000D8cuIAAR"),
+        ("salesforce:00D000000000062:opportunitylite:7", "salesforce:00D000000000062EAA:opportunitylite:7"),
+        ("hubspot:4711:99", "hubspot:4711:99"),
         ("external:Acme", "external:Acme"),
         ("01A20286-2883-7087-A895-EA903E7DDF1D", "01a20286-2883-7087-a895-ea903e7ddf1d"),
     ],
 )
-def test_domains_and_ids_of_ours_are_compared_in_lower_case(written: str, compared: str) -> None:
+def test_every_way_to_write_a_reference_is_compared_in_one(written: str, compared: str) -> None:
     assert TypeAdapter(AccountReference).validate_python(written) == compared
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(f"domain:{name}" for name in ("acme", "acme com", "10.0.0.1", "a..com", "-", "x" * 248)),
+        *(f"salesforce:{ids}" for ids in ("1", "00D000000000062", "00D000000000062:7", "00D:001D000000IRFma")),
+        "salesforce:00D000000000062:001D000000IRF-a",
+        "salesforce:00D000000000062:001D000000IRFmaIA",
+    ],
+)
+def test_a_domain_or_an_id_of_salesforce_that_is_none_is_refused_with_its_own_reason(written: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        TypeAdapter(AccountReference).validate_python(written)
+    (error,) = raised.value.errors()
+    assert error["type"] == "bad_reference"
+    assert error["msg"].startswith("expected")
 
 
 @pytest.mark.parametrize("value", [True, [1], {"a": 1}, float("nan"), float("inf"), "x" * 4097])

@@ -1,6 +1,7 @@
 """Claims about `milepost import` as people run it: against the real process, killed and run again."""
 
 import asyncio
+import gzip
 import json
 import os
 import signal
@@ -248,11 +249,12 @@ async def test_the_same_events_in_every_format_are_the_same_events(
     table = write_csv(tmp_path / "a.csv", 500, "formats", first=400_000)
     with duckdb.connect() as connection:
         connection.execute(f"copy (from read_csv('{table}')) to '{tmp_path}/a.parquet' (format parquet)")
-        events = connection.execute(f"select id, type, account, occurred_at from read_csv('{table}', all_varchar=true)")
-        lines = [
-            json.dumps(dict(zip(("id", "type", "account", "occurred_at"), row, strict=True)))
-            for row in events.fetchall()
-        ]
+        events = connection.execute(f"select * from read_csv('{table}', all_varchar=true)").fetchall()
+    names = ("id", "type", "account", "occurred_at", "actor")
+    lines = [
+        json.dumps(dict(zip(names, row, strict=True)) | {"value": int(value), "properties": {"plan": plan}})
+        for *row, value, plan in events
+    ]
     (tmp_path / "a.ndjson").write_text("\n".join(lines))
     counts: list[dict[str, Any]] = []
     for name in ("a.parquet", "a.csv", "a.ndjson"):
@@ -261,6 +263,36 @@ async def test_the_same_events_in_every_format_are_the_same_events(
         counts.append(json.loads(out))
     assert [(one["accepted"], one["duplicates"]) for one in counts] == [(500, 0), (0, 500), (0, 500)]
     assert await stored(owner, "formats") == 500
+
+
+async def test_a_packed_file_that_breaks_off_is_brought_in_up_to_there_and_completed_later(
+    web: Web, asking: httpx.AsyncClient, owner: asyncpg.Connection, tmp_path: Path
+) -> None:
+    packed = gzip.compress(write_csv(tmp_path / "a.csv", 30_000, "cut", first=3_000_000).read_bytes())
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(packed[: len(packed) // 2])
+    for before in (False, True):
+        code, out, err = await ended(command(web, path, "--json"))
+        row = json.loads(out)
+        assert (code, row["state"], row["rejected"], row["conflicts"]) == (1, "cancelled", 0, 0), err
+        assert (row["position"], row["brought_in_before"]) == (await stored(owner, "cut"), False), before
+        assert 5_000 < row["position"] < 25_000
+        assert len(err.splitlines()) == 1
+        assert "breaks off behind" in err
+    path.write_bytes(packed)
+    code, out, err = await ended(command(web, path, "--json"))
+    whole = json.loads(out)
+    assert (code, whole["accepted"] + row["position"], whole["duplicates"]) == (0, 30_000, row["position"]), err
+
+
+async def test_a_line_that_contradicts_what_is_known_is_shown_with_its_place(
+    web: Web, asking: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    await ended(command(web, write_csv(tmp_path / "a.csv", 3, "first", first=4_000_000)))
+    code, out, err = await ended(command(web, write_csv(tmp_path / "b.csv", 3, "other", first=4_000_000)))
+    assert code == 1, err
+    assert "3  say something else than was told under their ids before" in out
+    assert "row 2, line 3: id: Something else was told under this id before" in out
 
 
 @pytest.mark.slow

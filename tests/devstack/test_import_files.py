@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,48 @@ def test_a_packed_file_is_unpacked_on_the_way(tmp_path: Path) -> None:
     rows = Csv(Opened(path), PLAIN)
     assert read(rows) == [EVENT]
     assert rows.read() > 0
+
+
+def cut(tmp_path: Path, name: str, content: bytes, kept: float) -> Path:
+    """Write a packed file of which only a part is there."""
+    packed = gzip.compress(content, mtime=0)
+    path = tmp_path / name
+    path.write_bytes(packed[: int(len(packed) * kept)])
+    return path
+
+
+def test_a_packed_file_that_breaks_off_gives_its_whole_lines_and_says_so(tmp_path: Path) -> None:
+    numbers = random.Random(1)
+    content = b"".join(b'{"id":"%x"}\n' % numbers.getrandbits(200) for _ in range(20_000))
+    rows = JsonLines(Opened(cut(tmp_path, "events.jsonl.gz", content, 0.7)))
+    read_lines = list(rows.lines(0))
+    assert 10_000 < len(read_lines) < 15_000
+    assert read_lines == content.split(b"\n")[: len(read_lines)]
+    assert rows.broken_off().startswith(f"{tmp_path}/events.jsonl.gz breaks off behind ")
+    whole = JsonLines(Opened(cut(tmp_path, "whole.jsonl.gz", content, 1)))
+    assert (len(list(whole.lines(0))), whole.broken_off()) == (20_000, "")
+
+
+def test_a_row_that_the_break_left_open_is_not_read(tmp_path: Path) -> None:
+    numbers = random.Random(2)
+    row = 'e%d,x,external:a,t,"%x\n%x",pro\n'
+    content = HEADER + "".join(row % (one, numbers.getrandbits(400), numbers.getrandbits(400)) for one in range(3_000))
+    everything = read(csv_of(tmp_path, content))
+    for kept in range(50, 62):
+        rows = Csv(Opened(cut(tmp_path, "events.csv.gz", content.encode(), kept / 100)), PLAIN)
+        found = read(rows)
+        assert rows.broken_off()
+        assert found == everything[: len(found)]
+        assert len(found) > 1_000
+
+
+def test_what_is_not_packed_at_all_is_said_to_be_so(tmp_path: Path) -> None:
+    for name, content in (("a.jsonl.gz", b"junk"), ("b.csv.gz", b"junk"), ("c.jsonl.gz", gzip.compress(b"{}\n")[:5])):
+        (tmp_path / name).write_bytes(content)
+        opened = Opened(tmp_path / name)
+        rows: Rows = JsonLines(opened) if "jsonl" in name else Csv(opened, PLAIN)
+        with pytest.raises(NotReadable, match="cannot be unpacked"):
+            list(rows.lines(0))
 
 
 def test_empty_cells_are_left_out_and_surplus_cells_are_shown_to_the_service(tmp_path: Path) -> None:

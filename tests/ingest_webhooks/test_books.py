@@ -4,7 +4,11 @@ import asyncio
 import itertools
 from typing import Any
 
-from .conftest import Bench, batch, change, linked
+from support import salesforce
+
+from milepost_runtime.lanes import drain
+
+from .conftest import Bench, batch, change, linked, prop
 
 
 async def test_the_books_balance_whatever_was_delivered(bench: Bench) -> None:
@@ -111,3 +115,51 @@ async def _hubspot(bench: Bench) -> dict[str, Any]:
     books = (await bench.client.get("/books")).json()
     (found,) = (one for one in books["sources"] if one["source"] == "hubspot")
     return dict(found)
+
+
+async def delivered(bench: Bench, connection: dict[str, Any]) -> list[dict[str, Any]]:
+    """Relay, and return the deliveries of a connection, the oldest first."""
+    await bench.relay()
+    found = await bench.client.get(f"/deliveries?connection={connection['id']}")
+    return list(reversed(found.raise_for_status().json()["data"]))
+
+
+def counts(delivery: dict[str, Any]) -> dict[str, int]:
+    names = ("elements", "relayed", "linked", "duplicates", "ignored", "quarantined")
+    return {name: delivery[name] for name in names if delivery[name]}
+
+
+async def test_an_element_of_which_several_facts_contradict_what_was_told_is_quarantined_once(bench: Bench) -> None:
+    made = await bench.connect(source="salesforce", secret=None, settings={"organization_id": salesforce.ORG})
+    path = made["secret_webhook_url"].removeprefix("http://test")
+
+    def changed(plan: str, seats: int, number: int = 1) -> dict[str, Any]:
+        header = {"sequenceNumber": number}
+        return salesforce.change("Account", salesforce.ACME, header=header, Plan__c=plan, Seats__c=seats)
+
+    other, again, third = changed("free", 3), changed("growth", 8, 2), changed("growth", 9, 3)
+    for body in (changed("growth", 7), [other, again, third], [third, other, other]):
+        (await bench.client.post(path, json=body)).raise_for_status()
+        found = await delivered(bench, made)
+
+    assert [counts(one) for one in found] == [
+        {"elements": 1, "relayed": 1},
+        {"elements": 3, "relayed": 2, "quarantined": 1},
+        {"elements": 3, "duplicates": 1, "quarantined": 2},
+    ]
+    assert [{fault["position"] for fault in one["faults"]} for one in found] == [set(), {0}, {1, 2}]
+    assert (await bench.client.get("/books")).json()["balanced"] is True
+
+
+async def test_an_element_that_would_tell_several_events_of_the_forgotten_is_ignored_once(bench: Bench) -> None:
+    own = Bench(bench.app, bench.client, bench.pool, bench.service, await bench.connect())
+    event = {"type": "seat.added", "actor": "a.person@books.example"}
+    rules = {"company.seats": event | {"also": [event | {"type": "seat.counted"}]}}
+    (await own.client.put(f"/connections/{own.connection['id']}/mapping", json={"rules": rules})).raise_for_status()
+    (await own.client.post("/erasures", json={"person": "a.person@books.example"})).raise_for_status()
+    await drain(own.pool, own.service.erasing.lane)
+    await own.deliver(batch(prop("company", 87, 1, "seats", "7"), prop("company", 87, 1, "domain", "books.example")))
+    (found,) = await delivered(own, own.connection)
+
+    assert counts(found) == {"elements": 2, "relayed": 1, "ignored": 1}
+    assert (await own.client.get("/books")).json()["balanced"] is True

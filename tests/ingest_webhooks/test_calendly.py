@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from ingest_webhooks.shapes import Context, NormalEvent, Normalised, Received, Refused
 from ingest_webhooks.sources.calendly import Calendly, CalendlySettings
-from ingest_webhooks.sources.reading import BadBody
+from milepost_runtime.strict_json import BadBody
 
 from .conftest import Bench
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ingest_webhooks.measuring import volume
+from milepost_runtime.lanes import drain
 
 from .conftest import Bench, batch, change, prop
 
@@ -87,6 +88,37 @@ async def test_the_newest_delivery_and_the_backlog_are_measured_for_alerts(own: 
     newest = float(lines['milepost_source_newest_delivery_timestamp_seconds{source="hubspot"}'])
     assert time.time() - newest < 60
     assert float(lines['milepost_source_waiting_deliveries{source="hubspot"}']) == 1.0
+
+
+async def test_after_replays_that_correct_only_what_counts_now_is_measured(bench: Bench) -> None:
+    own = Bench(bench.app, bench.client, bench.pool, bench.service, await bench.connect())
+    path = f"/connections/{own.connection['id']}"
+
+    async def replayed(rule: dict[str, Any]) -> dict[str, Any]:
+        rules = {"rules": {"company.seats": rule}}
+        (await own.client.put(f"{path}/mapping", json=rules)).raise_for_status()
+        (await own.client.post("/replays", json={"connection_id": own.connection["id"]})).raise_for_status()
+        await drain(own.pool, own.service.replaying.lane)
+        return await figures(own, own.connection["id"])
+
+    counted = {"type": "seats.counted", "value": "{value}", "reads": "number"}
+    await own.deliver(
+        batch(*(prop("company", 603, n, "seats", "7") for n in range(3)), change("company.creation", 603, 1))
+    )
+    await own.relay()
+    first = await replayed(counted)
+    corrected = await replayed(counted | {"item": "seat", "actor": "{fields.sourceId}"})
+    taken_back = await replayed({"ignore": True})
+
+    assert [one["lag"]["events"] for one in (first, corrected, taken_back)] == [4, 4, 1]
+    assert [one["nulls"]["item"] for one in (first, corrected)] == [1.0, 0.25]
+
+
+async def test_a_topic_that_is_no_text_is_named_all_the_same(bench: Bench) -> None:
+    own = Bench(bench.app, bench.client, bench.pool, bench.service, await bench.connect())
+    await own.deliver(batch(change("deal.\ud800", 604, 1)))
+    await own.relay()
+    assert (await figures(own, own.connection["id"]))["ignored_topics"] == [{"name": "deal.\ufffd", "count": 1}]
 
 
 @pytest.mark.parametrize(

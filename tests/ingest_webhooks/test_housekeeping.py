@@ -228,6 +228,23 @@ async def test_what_sessions_counted_on_past_days_is_folded_into_one_row(url: st
     assert await numbers(pool) == before
 
 
+async def test_reports_of_replays_and_imports_go_with_the_deliveries_of_their_time(pool: Pool) -> None:
+    for one, over in ((new_id(), datetime.now(UTC)), (new_id(), None)):
+        replay = "insert into ingest.replay (id, author, dry_run, status, finished_at) values ($1, 'a', true, $2, $3)"
+        await pool.execute(replay, one, "done" if over else "running", over)
+        await pool.execute("insert into ingest.foreseen_fact (replay_id, key, delivery_id) values ($1, 'k', $1)", one)
+        brought = "insert into ingest.import (id, name, sender, state, finished_at) values ($1, 'a', 'a', $2, $3)"
+        await pool.execute(brought, one, "finished" if over else "open", over)
+        await pool.execute("insert into ingest.import_reject (import_id, line, errors) values ($1, 1, '[]')", one)
+    tables = ("replay", "foreseen_fact", "import_reject", "import")
+    left = []
+    for days in (89, 91):
+        await house(pool, days).drop()
+        left.append([await pool.fetchval(f"select count(*) from ingest.{name}") for name in tables])
+
+    assert left == [[2, 2, 2, 2], [1, 1, 1, 2]]
+
+
 async def test_the_lane_does_each_chore_and_puts_it_off(pool: Pool) -> None:
     ours = house(pool)
     done = await drain(pool, ours.lane)

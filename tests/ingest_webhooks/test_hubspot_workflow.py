@@ -174,3 +174,20 @@ async def test_a_workflow_may_sign_with_version_2_or_call_the_secret_address(ben
 def test_what_a_card_answers_is_no_delivery() -> None:
     found = said((SAMPLES / "crm-card-fetch-response.json").read_bytes())
     assert (found.events, [fault.position for fault in found.faults]) == ([], [None])
+
+
+@pytest.mark.parametrize("written", [str(STAMP), STAMP, "2026-11-01T09:30:00Z", "2026-11-01T10:30:00.000+01:00"])
+def test_the_last_modification_is_a_time_however_it_is_written_and_no_attribute(written: str | int) -> None:
+    (event,) = said({"portalId": 33, "companyId": 7, "seats": "25", "hs_lastmodifieddate": written}).events
+    assert (event.properties, event.occurred_at) == ({"seats": 25}, AT)
+
+
+async def test_a_workflow_that_is_too_fast_is_told_milliseconds_and_a_batch_seconds(bench: Bench) -> None:
+    made = await bench.connect(rate_per_second=1)
+    own = Bench(bench.app, bench.client, bench.pool, bench.service, made)
+    waits = {}
+    for name, body in (("workflow", b' {"portalId": 61, "companyId": %d}'), ("batch", b"[%d]")):
+        answers = [await own.deliver(body % number) for number in range(3)]
+        assert answers[-1].status_code == 429
+        waits[name] = answers[-1].headers["retry-after"]
+    assert waits == {"workflow": "1000", "batch": "1"}

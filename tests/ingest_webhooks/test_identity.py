@@ -205,6 +205,34 @@ def test_what_a_person_says_outranks_every_provider_until_a_person_takes_it_back
     assert made.book.now(CONTACT) == a
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_companys_own_domain_outranks_that_of_whoever_pays_its_bills_in_any_order(order: tuple[int, ...]) -> None:
+    made = ledger()
+    made.open(A, at(0))
+    made.open(OURS, at(0))
+    words = [
+        Link(CUSTOMER, OURS, at(1), primary=True),
+        Link(DOMAIN, CUSTOMER, at(1), derived=True),
+        Link(DOMAIN, A, at(2)),
+    ]
+    for place in order:
+        made.link(words[place])
+        made.settle(at(9))
+    assert made.book.now(CUSTOMER) == made.book.now(OURS) != made.book.now(A)
+    assert made.book.now(DOMAIN) == made.book.at(DOMAIN, at(1)) == made.book.now(A)
+
+
+def test_a_derived_domain_counts_while_nobody_has_it_and_until_a_person_takes_it_away() -> None:
+    made = ledger()
+    made.open(CUSTOMER, at(0))
+    made.link(Link(DOMAIN, CUSTOMER, at(1), derived=True))
+    payer = made.book.now(CUSTOMER)
+    assert payer is not None
+    assert made.book.now(DOMAIN) == payer
+    made.detach(DOMAIN, payer, at(5))
+    assert made.book.now(DOMAIN) is None
+
+
 def test_a_name_that_was_detached_leads_nowhere_although_events_named_it_beside_others() -> None:
     made = ledger()
     made.take(opening(OURS))

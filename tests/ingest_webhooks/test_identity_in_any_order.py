@@ -42,6 +42,8 @@ class Said:
         match self.kind:
             case "link":
                 reference, target = things[self.one % 5], targets[self.other % 8]
+                if reference == domain and self.how > 3:
+                    return Link(reference, target, at, derived=True)
                 return Link(reference, target, at, primary=self.how % 2 == 0, removed=self.how == 5)
             case "alias":
                 return Link(ours, companies[0], at)

@@ -96,11 +96,13 @@ def test_further_events_of_one_fact_have_ids_of_their_own_that_stay() -> None:
         ({"accounts": ()}, {"type": "renewed"}, "names no account"),
         ({}, {"type": "renewed", "account": "external:{gone}"}, "names no account"),
         ({"value": "many"}, {"type": "renewed", "value": "{value}", "reads": "number"}, "no number"),
-        ({"value": "1e999"}, {"type": "renewed", "value": "{value}", "reads": "number"}, "no finite number"),
+        ({"value": "1e999"}, {"type": "renewed", "value": "{value}", "reads": "number"}, "between -1e300 and 1e300"),
         ({"fields": {"n": float("inf")}}, {"type": "renewed", "properties": {"n": "{n}"}}, "no finite number"),
         ({"value": "soon"}, {"type": "renewed", "at": "{value}"}, "no date"),
         ({"fields": {"id": "x" * 300}}, {"type": "renewed", "account": "external:{id}"}, "no reference"),
         ({"fields": {"id": "x" * 300}}, {"type": "renewed", "item": "{id}"}, "longer than"),
+        ({"fields": {"id": "gmail.com"}}, {"type": "renewed", "account": "domain:{id}"}, "no one company's own"),
+        ({"fields": {"id": "7"}}, {"type": "renewed", "account": "salesforce:00D000000000062:{id}"}, "15 or 18"),
     ],
 )
 def test_what_cannot_be_told_is_a_fault_of_this_element(
@@ -108,6 +110,20 @@ def test_what_cannot_be_told_is_a_fault_of_this_element(
 ) -> None:
     with pytest.raises(Broken, match=reason):
         one(fact, rule)
+
+
+@pytest.mark.parametrize(
+    ("account", "reference"),
+    [
+        ("domain:{id}", "domain:acme.com"),
+        ("domain:{mail}", "domain:acme.com"),
+        ("salesforce:{org}:{acc}", "salesforce:00D000000000062EAA:001D000000IRFmaIAH"),
+    ],
+)
+def test_a_filled_reference_is_written_as_it_is_compared(account: str, reference: str) -> None:
+    fields = {"id": "WWW.Acme.com", "mail": "anna@acme.com", "org": "00D000000000062", "acc": "001D000000IRFma"}
+    assert one({"fields": fields}, {"type": "renewed", "account": account}).reference == reference
+    assert remarked({"a": {"type": "renewed", "account": account}}) == {}
 
 
 def test_notes_say_by_which_rule_a_fact_was_understood() -> None:

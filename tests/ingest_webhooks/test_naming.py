@@ -206,3 +206,67 @@ async def test_a_contact_that_is_known_by_its_company_brings_over_what_waited_fo
     assert await found(bench, ticket) is None
     await ask(bench, "POST", f"/accounts/{account}/references", {"reference": ticket})
     assert "ticket.opened" in [row["type"] for row in await bench.events(ticket)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("domain:www.p{n}.com", "domain:P{n}.com."),
+        ("domain:b\u00fccher{n}.de", "domain:anna@B\u00dcCHER{n}.de"),
+        ("salesforce:00D0000000000{n}:001D000000IRFma", "salesforce:00D0000000000{n}EAA:001D000000IRFmaIAH"),
+    ],
+)
+async def test_two_ways_to_write_a_reference_are_one_at_every_door(bench: Bench, one: str, other: str) -> None:
+    number = f"{next(_names) % 90 + 10}"
+    one, other = one.format(n=number), other.format(n=number)
+    status, made = await ask(bench, "POST", "/accounts", {"references": [one]})
+    await tell(bench, other)
+    await tell(bench, one)
+
+    assert status == 201
+    assert await found(bench, one) == await found(bench, other) == made["account_id"]
+    assert len(await bench.events(made["references"][0])) == 2
+    assert (await ask(bench, "POST", "/accounts", {"references": [other]}))[0] == 409
+    assert (await ask(bench, "DELETE", f"/accounts/{made['account_id']}/references/{other}"))[0] == 204
+    assert await found(bench, one) is None
+
+
+@pytest.mark.parametrize("host", ["gmail.com", "GMX.de", "mail.gmail.com", "co.uk", "www.yahoo.co.uk", "nas.local"])
+async def test_a_domain_of_no_one_company_is_named_to_no_account(bench: Bench, host: str) -> None:
+    _, account = await opened(bench)
+    by_hand = await ask(bench, "POST", f"/accounts/{account}/references", {"reference": f"domain:{host}"})
+    made = await ask(bench, "POST", "/accounts", {"references": [fresh(), f"domain:{host}"]})
+
+    assert [(status, answer["type"].rpartition("/")[2]) for status, answer in (by_hand, made)] == [
+        (422, "shared_domain")
+    ] * 2
+    assert [answer["errors"][0]["pointer"] for _, answer in (by_hand, made)] == ["/reference", "/references/1"]
+    assert "no one company's own" in made[1]["errors"][0]["detail"]
+
+
+async def test_taking_a_link_by_hand_back_lets_the_crms_word_count_again_and_the_history_says_so(bench: Bench) -> None:
+    _, account = await opened(bench)
+    contact, company = "hubspot:80:contact:5", "hubspot:80:500"
+    await bench.deliver(batch(change("company.creation", 80, 500), linked("contact", 80, 5, 500)))
+    await bench.relay()
+    await ask(bench, "POST", f"/accounts/{account}/references", {"reference": contact, "move": True})
+    assert await found(bench, contact) == account
+    assert (await ask(bench, "DELETE", f"/accounts/{account}/references/{contact}"))[0] == 204
+    theirs = await found(bench, company)
+    _, page = await ask(bench, "GET", f"/accounts/{theirs}/references")
+    (line,) = [one for one in page["data"] if one["reference"] == contact]
+
+    assert theirs is not None
+    assert (await found(bench, contact), line["account_id"]) == (theirs, theirs)
+    assert [span["account_id"] for span in line["history"]] == [theirs]
+    assert [word["kind"] for word in line["words"]] == ["unhand", "hand", "primary"]
+    assert (await ask(bench, "DELETE", f"/accounts/{theirs}/references/{contact}"))[0] == 204
+    assert await found(bench, contact) is None
+
+
+async def test_a_companys_own_name_goes_back_to_its_account_when_a_link_by_hand_is_taken_back(bench: Bench) -> None:
+    (reference, first), (_, second) = await opened(bench), await opened(bench)
+    await ask(bench, "POST", f"/accounts/{second}/references", {"reference": reference, "move": True})
+    assert await found(bench, reference) == second
+    await ask(bench, "DELETE", f"/accounts/{second}/references/{reference}")
+    assert await found(bench, reference) == first

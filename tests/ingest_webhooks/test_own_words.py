@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,6 +13,10 @@ from uuid import uuid4
 import pytest
 from support.front_door import Bench
 from support.salesforce import ACCOUNT, ACME, CASE, ORG, message, record
+
+from ingest_webhooks.rules import MappingDocument
+from ingest_webhooks.shapes import Context, Normalised
+from ingest_webhooks.sources import SOURCES
 
 SAMPLES = Path(__file__).parent / "samples"
 TOKEN = "a-token-of-the-sender"
@@ -156,3 +161,38 @@ async def test_the_same_id_from_two_senders_is_two_events(bench: Bench) -> None:
             assert answer.status_code == 200
     await bench.relay()
     assert len(await bench.events("external:two-senders")) == 2
+
+
+DATA = {"account": "external:told", "item": "t-1", "occurred_at": "2026-11-01T09:30:00+01:00"}
+TOLD = datetime(2026, 11, 1, 8, 30, tzinfo=UTC)
+SENT, RECEIVED = datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC)
+
+
+def heard(source: str, document: dict[str, Any], **rules: Any) -> Normalised:
+    head = {"specversion": "1.0", "id": "1", "source": "/crm"} if source == "cloudevents" else {}
+    media = {"content-type": "application/cloudevents+json"} if head else {}
+    headers = media or {"webhook-id": "m", "webhook-timestamp": str(int(SENT.timestamp()))}
+    own = MappingDocument.model_validate({"rules": rules}).rules
+    context = Context(RECEIVED, SOURCES[source].settings(), headers=headers, mapping=own)
+    return SOURCES[source].normalise(json.dumps(head | document).encode(), context)
+
+
+@pytest.mark.parametrize(("source", "clock"), [("cloudevents", "time"), ("standard", "timestamp")])
+def test_without_a_time_of_the_envelope_the_data_says_when_it_happened(source: str, clock: str) -> None:
+    document: dict[str, Any] = {"type": "ticket.opened", "data": DATA}
+    assert [event.occurred_at for event in heard(source, document).events] == [TOLD]
+    dated = document | {clock: "2026-11-02T10:00:00Z"}
+    assert [event.occurred_at for event in heard(source, dated).events] == [datetime(2026, 11, 2, 10, tzinfo=UTC)]
+    bare = {"type": "ticket.opened", "data": {"account": "external:told"}}
+    assert [event.occurred_at for event in heard(source, bare).events] == [SENT if source == "standard" else RECEIVED]
+
+
+@pytest.mark.parametrize("source", ["cloudevents", "standard"])
+def test_a_moment_that_is_none_is_a_fault_in_words_of_ours_and_of_no_interest_in_others(source: str) -> None:
+    data = DATA | {"occurred_at": "yesterday"}
+    assert len(heard(source, {"type": "ticket.opened", "data": data}).faults) == 1
+    rule = {"type": "renewed", "account": "{data.account}"}
+    (event,) = heard(source, {"type": "deal.won", "data": data}, **{"deal.won": rule}).events
+    assert event.occurred_at == (SENT if source == "standard" else RECEIVED)
+    (event,) = heard(source, {"type": "deal.won", "data": DATA}, **{"deal.won": rule}).events
+    assert event.occurred_at == TOLD

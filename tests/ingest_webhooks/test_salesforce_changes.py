@@ -1,7 +1,7 @@
 """Claims about what Salesforce's change events and calls of its Flows mean in our words; pure, without a store."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -94,7 +94,18 @@ def test_changes_come_in_the_order_of_their_commits() -> None:
     ]
     found = said([change("Account", ACME, header=one, Plan__c=str(n)) for n, one in enumerate(headers)])
     assert [event.properties["plan"] for event in found.events] == ["2", "1", "0"]
-    assert found.events[1].occurred_at - found.events[0].occurred_at == timedelta(microseconds=1)
+    assert len({event.occurred_at for event in found.events}) == 1
+
+
+def test_changes_of_one_instant_carry_the_place_of_their_commits_however_many_digits_that_has() -> None:
+    places = [(9, 2), (10, 1), (2**53, 1), (2**53 + 1, 1), (2**63 - 1, 2), (2**63 - 1, 10)]
+    told = [
+        said(change("Account", ACME, header={"commitNumber": commit, "sequenceNumber": number}, Plan__c="x"))
+        for commit, number in places
+    ]
+    found = [one.events[0].place or "" for one in told]
+    assert found == sorted(found)
+    assert len(set(found)) == len(places)
 
 
 def test_the_number_of_a_commit_that_is_its_time_says_it_to_the_microsecond() -> None:
@@ -215,3 +226,9 @@ def test_a_flow_may_name_the_account_by_any_reference_of_ours() -> None:
 def test_json_without_a_configured_organisation_waits_as_a_whole() -> None:
     found = said(change("Account", ACME, Plan__c="x"), organization_id=None)
     assert ([fault.position for fault in found.faults], found.events) == ([None], [])
+
+
+def test_a_list_of_ids_that_is_null_leaves_the_word_to_the_one_id() -> None:
+    told = change("Account", ACME, Plan__c="growth")
+    one = {**told, "ChangeEventHeader": {**told["ChangeEventHeader"], "recordId": ACME, "recordIds": None}}
+    assert said(one).events[0].key == said(told).events[0].key

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from support.salesforce import ACME, MESSAGES, ORG, SAMPLES, SECRET, message, received, record, said
 
 from ingest_webhooks.shapes import NotHere, WrongOrganisation
-from ingest_webhooks.sources.reading import BadBody
 from ingest_webhooks.sources.salesforce.rules import SalesforceSettings
 from ingest_webhooks.sources.salesforce.source import Salesforce
 from ingest_webhooks.sources.source import address_token
+from milepost_runtime.strict_json import BadBody
 
 
 def test_the_secret_address_lets_in_and_any_other_is_not_there() -> None:

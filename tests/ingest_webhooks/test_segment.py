@@ -159,11 +159,17 @@ async def test_a_write_key_is_not_kept_with_what_it_let_in(bench: Bench, door: d
     single = await bench.client.post("/v1/t", content=compact(event), headers={"content-type": "text/plain"})
     body = compact({"batch": [event | {"messageId": "w-2"}], "writeKey": SECRET, "context": {"library": {"name": "x"}}})
     many = await bench.client.post("/v1/b", content=body, headers=JSON)
-    assert (single.status_code, many.status_code) == (200, 200)
+    hidden = {"writeKey": SECRET, "integrations": [{"write_key": SECRET}], "kept": "deep-1"}
+    nested = tracked(writeKey=SECRET, messageId="w-3", properties={"a": [hidden]}, context={"traits": hidden})
+    deep = await bench.client.post("/v1/t", content=compact(nested), headers=JSON)
+    body = compact({"batch": [nested | {"messageId": "w-4"}], "writeKey": SECRET, "context": hidden, "sentAt": None})
+    deeper = await bench.client.post("/v1/b", content=body, headers=JSON)
+    assert {one.status_code for one in (single, many, deep, deeper)} == {200}
 
     bodies = await bench.pool.fetch("select body from ingest.delivery where connection_id = $1", door["id"])
     assert not any(SECRET.encode() in row["body"] for row in bodies)
     assert any(b'"w-2"' in row["body"] for row in bodies)
+    assert sum(row["body"].count(b'"deep-1"') for row in bodies) == 5
 
 
 async def test_each_call_says_its_type_by_its_address(bench: Bench, door: dict[str, Any]) -> None:

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ingest_webhooks.rules import Rule
 from ingest_webhooks.shapes import AmbiguousHeader, Context, Normalised, Received, Refused
 from ingest_webhooks.sources.own_words import OwnWordsSettings
-from ingest_webhooks.sources.reading import BadBody
 from ingest_webhooks.sources.standard import Standard
+from milepost_runtime.strict_json import BadBody
 
 SAMPLES = Path(__file__).parent / "samples/standard"
 VECTORS = json.loads((SAMPLES / "signature-vectors.json").read_text())

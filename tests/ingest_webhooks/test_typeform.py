@@ -13,8 +13,8 @@ import pytest
 
 from ingest_webhooks.rules import MappingDocument
 from ingest_webhooks.shapes import Context, NormalEvent, Normalised, Received, Refused
-from ingest_webhooks.sources.reading import BadBody
 from ingest_webhooks.sources.typeform import Typeform, TypeformSettings
+from milepost_runtime.strict_json import BadBody
 
 from .conftest import Bench
 
@@ -130,8 +130,14 @@ def test_a_form_without_a_scale_has_no_value_and_leaves_the_latest_score_standin
         ({"account_id": "xxxxx", "account": "acme-18"}, "external:acme-18"),
         ({"account": "hubspot:33:7"}, "hubspot:33:7"),
         ({"account": "hubspot:33:ticket:7"}, "external:hubspot:33:ticket:7"),
+        ({"account": "jira:acme.atlassian.net:9"}, "jira:acme.atlassian.net:9"),
+        ({"account": "01980F3A-7c1d-7abc-8def-0123456789ab"}, "01980f3a-7c1d-7abc-8def-0123456789ab"),
+        ({"account": "Acme: EU"}, "external:Acme: EU"),
         ({"account": "domain:Acme.com"}, "domain:acme.com"),
         ({"account": "domain:gmail.com", "company_id": "c"}, "external:c"),
+        ({"account": "domain:www.acme.com."}, "domain:acme.com"),
+        ({"account": "salesforce:00D000000000062:001D000000IRFma"}, "salesforce:00D000000000062EAA:001D000000IRFmaIAH"),
+        ({"account": "salesforce:00D000000000062:7", "company_id": "c"}, "external:c"),
         ({"email": "dana@acme.com"}, "domain:acme.com"),
         ({"email": "Dana@gmail.com"}, "email:dana@gmail.com"),
         ({"account_id": "undefined"}, "typeform:lT4Z3j:response:a3a12ec67a1365927098a606107fac15"),

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from support.gates import require_key_first, require_strict_bodies
 from support.lifespan import lifespan
 from support.outreach import PLAYBOOK, Outreach, publish
 
@@ -38,6 +39,14 @@ async def reader(outreach: Outreach) -> dict[str, str]:
 @pytest.fixture
 async def author(outreach: Outreach) -> dict[str, str]:
     return await key_with(outreach.pool, "read", "playbooks")
+
+
+async def test_every_route_that_takes_a_body_asks_for_the_key_first_and_reads_strictly(
+    api: httpx.AsyncClient, outreach: Outreach
+) -> None:
+    api.headers.update(await key_with(outreach.pool, "admin"))
+    await require_key_first(api)
+    await require_strict_bodies(api)
 
 
 READS = [

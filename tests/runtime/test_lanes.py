@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+import asyncpg
 import pytest
 
-from milepost_runtime.database import Pool
+from milepost_runtime.database import STORE_TROUBLE, Pool
 from milepost_runtime.lanes import Claim, GiveUp, Lane, TryLater, claim, drain, finish, hold, release
 
 Handle = Callable[[Sequence[Claim]], Awaitable[int]]
@@ -202,14 +203,63 @@ async def test_try_later_postpones_without_blame_and_give_up_buries(parcels: Poo
 
 async def test_a_store_in_trouble_is_nobodys_fault(parcels: Pool) -> None:
     await put(parcels, 1)
-
-    async def unlucky(_claims: Sequence[Claim]) -> int:
-        raise ConnectionResetError
-
     with pytest.raises(ConnectionResetError):
-        await drain(parcels, lane(unlucky, parcels))
-
+        await drain(parcels, lane(_unlucky, parcels))
     assert await parcels.fetchval("select crashes from parcel") == 0
+
+
+async def test_a_store_that_fails_again_and_again_brings_no_row_under_suspicion(parcels: Pool) -> None:
+    await put(parcels, 2)
+    failures = iter(range(4))
+    made: Lane
+
+    async def cut_off(claims: Sequence[Claim]) -> int:
+        async with parcels.acquire() as connection, connection.transaction():
+            ours = await hold(connection, made, claims)
+            if next(failures, None) is not None:
+                await connection.execute("set local role none; select pg_terminate_backend(pg_backend_pid())")
+            await finish(connection, made, claims)
+        return len(ours)
+
+    made = lane(cut_off, parcels, lease_s=0.02)
+    for _ in range(4):
+        with pytest.raises(STORE_TROUBLE):
+            await drain(parcels, made)
+        # By now the lease of what was claimed is over, as after the death of its holder.
+        await asyncio.sleep(0.05)
+
+    assert await drain(parcels, made) == 2
+    assert await parcels.fetchval("select count(*) from parcel where outcome is null and crashes = 0") == 2
+
+
+async def test_what_an_unlucky_worker_lost_to_another_stays_with_that_one(parcels: Pool) -> None:
+    await put(parcels, 1)
+
+    made = lane(_unlucky, parcels, lease_s=0.02)
+    with pytest.raises(ConnectionResetError):
+        await drain(parcels, made)
+    await asyncio.sleep(0.05)
+    async with parcels.acquire() as connection:
+        await claim(connection, lane(_never, parcels), 1, suspects=True)
+
+        assert await drain(parcels, made) == 0
+        assert await connection.fetchval("select lease_until > clock_timestamp() from parcel")
+
+
+async def test_a_row_whose_work_takes_too_long_is_claimed_alone_from_then_on(parcels: Pool) -> None:
+    await put(parcels, 3)
+
+    async def slow(_claims: Sequence[Claim]) -> int:
+        await parcels.execute("set local statement_timeout = '20ms'; select pg_sleep(5)")
+        return 0
+
+    made = lane(slow, parcels, lease_s=0.02)
+    async with parcels.acquire() as connection:
+        with pytest.raises(asyncpg.QueryCanceledError):
+            await drain(parcels, made)
+        await asyncio.sleep(0.05)
+        assert await claim(connection, made, 10) == []
+        assert len(await claim(connection, made, 10, suspects=True)) == 1
 
 
 async def test_a_long_batch_keeps_its_lease(parcels: Pool) -> None:
@@ -240,6 +290,10 @@ async def test_released_rows_are_as_due_as_before(parcels: Pool) -> None:
         await release(connection, made, await claim(connection, made, 1))
 
         assert len(await claim(connection, made, 1)) == 1
+
+
+async def _unlucky(_claims: Sequence[Claim]) -> int:
+    raise ConnectionResetError
 
 
 async def _never(_claims: Sequence[Claim]) -> int:

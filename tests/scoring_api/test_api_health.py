@@ -18,7 +18,8 @@ HEALTH = f"/accounts/{ACCOUNT}/health"
 async def web(database_url: str, redis_url: str) -> AsyncIterator[Web]:
     async with running(database_url, redis_url) as made:
         await keep(made.owner, document())
-        await made.owner.execute("insert into scoring.account_reference values ('external:a/b c%', $1, now())", ACCOUNT)
+        for name in ("external:a/b c%", "salesforce:00D000000000062EAA:001D000000IRFmaIAH"):
+            await made.owner.execute("insert into scoring.account_reference values ($2, $1, now())", ACCOUNT, name)
         yield made
 
 
@@ -41,6 +42,9 @@ async def stored_body(web: Web) -> bytes:
         "hubspot:4711:90210",
         "domain:harbourpine.example",
         "domain:HarbourPine.Example",
+        "DOMAIN:www.HarbourPine.Example.",
+        "salesforce:00D000000000062:001D000000IRFma",
+        "salesforce:00D000000000062EAA:001D000000IRFmaIAH",
         "external:a/b c%",
     ],
 )

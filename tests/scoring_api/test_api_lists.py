@@ -161,6 +161,13 @@ async def test_a_batch_answers_in_order_and_names_what_it_does_not_know(client: 
     assert answer["not_scored"] == []
 
 
+async def test_a_batch_finds_a_reference_in_any_way_to_write_it(client: httpx.AsyncClient) -> None:
+    asked = ["domain:WWW.HarbourPine.example.", "domain:harbourpine.example", "domain:no domain"]
+    answer = (await client.post("/accounts/health:batch", json={"ids": asked})).json()
+    assert [one["account"]["id"] for one in answer["data"]] == [str(ACCOUNT)]
+    assert answer["unknown"] == ["domain:no domain"]
+
+
 @pytest.mark.parametrize("body", [{}, {"ids": []}, {"ids": ["x"] * 201}, {"ids": ["x"], "more": 1}, {"ids": "x"}])
 async def test_a_batch_that_is_none_is_422(client: httpx.AsyncClient, body: dict[str, Any]) -> None:
     assert (await client.post("/accounts/health:batch", json=body)).status_code == 422

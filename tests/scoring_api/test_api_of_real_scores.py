@@ -7,6 +7,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from support.gates import require_key_first, require_strict_bodies
 from support.histories import Told
 from support.scored import clock, score, three_customers
 from support.scoring_web import Web, add_key, running
@@ -155,6 +156,19 @@ async def test_days_that_cannot_be_restated_are_422(web: Web, body: dict[str, An
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+@pytest.mark.parametrize("body", [{"days": "5"}, {"days": True}, {"every_days": 1.0}, {"from": 0}, {"from": "0"}])
+async def test_what_is_another_kind_than_it_should_be_restates_nothing(web: Web, body: dict[str, Any]) -> None:
+    async with web.client(key=await add_key(web.owner, ["models"])) as author:
+        answer = await author.post("/restatements", json=body)
+    assert (answer.status_code, [one["pointer"] for one in answer.json()["errors"]]) == (422, [f"/{next(iter(body))}"])
+
+
+async def test_every_route_that_takes_a_body_asks_for_the_key_first_and_reads_strictly(web: Web) -> None:
+    async with web.client(key=await add_key(web.owner, ["admin"])) as anyone:
+        await require_key_first(anyone)
+        await require_strict_bodies(anyone)
 
 
 async def test_restating_needs_the_scope_of_models(client: httpx.AsyncClient) -> None:

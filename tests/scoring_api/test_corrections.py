@@ -167,6 +167,20 @@ async def test_a_word_that_is_taken_back_leaves_an_account_as_old_as_its_name(
     assert await owner.fetchval("select start_at from scoring.account where account_id = $1", account) == START
 
 
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_survivor_is_as_old_as_the_name_of_the_account_that_is_gone(
+    owner: asyncpg.Connection, recorder: MAKE, shipped: ScoreModel, known: bool
+) -> None:
+    gone, survivor, recording = new_account(), new_account(), recorder(shipped)
+    slip = Told(survivor if known else gone, "feature.used", START + timedelta(days=1), event_id=f"{gone}:1")
+    link = Told(gone, "account.linked", START, value_text=f"domain:{gone}")
+    merged = Told(gone, "account.merged", LATER, value_text=str(survivor))
+    for one in (link, slip, merged, Told(survivor, "event.retracted", START, LATER, supersedes=slip.event_id)):
+        await tell(owner, [one])
+        await record(recording)
+    assert await owner.fetchval("select start_at from scoring.account where account_id = $1", survivor) == START
+
+
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 1, 0)])
 async def test_a_correction_on_the_survivor_reaches_what_was_told_of_the_account_that_is_gone(
     owner: asyncpg.Connection, scoring_pool: Pool, recorder: MAKE, order: tuple[int, ...]

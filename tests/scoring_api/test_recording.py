@@ -21,11 +21,11 @@ from scoring_api.recording import Recording
 START = datetime(2026, 5, 1, tzinfo=UTC)
 KINDS = ["account.started", "account.updated", "feature.used", "account.linked", "task.created", "event.retracted"]
 PROJECTIONS = {
-    "account": "name, segment, owner, start_at, started_at, started_told_at, started_event_id, first_seen_at, named_at,"
+    "account": "name, segment, owner, start_at, started_at, started_told_at, started_sequence, first_seen_at, named_at,"
     " attributes",
-    "attribute": "name, value, occurred_at, recorded_at, event_id, superseded_at",
+    "attribute": "name, value, occurred_at, recorded_at, event_id, superseded_at, sequence",
     "record": "event_id, type, occurred_at, recorded_at, actor, role, item, value, value_text, due_at, properties,"
-    " superseded_at",
+    " superseded_at, sequence, told_at",
     "milestone": "milestone_id, label, weight, required, due_at",
     "account_reference": "reference, occurred_at",
 }
@@ -50,7 +50,12 @@ def told(draw: st.DrawFn) -> Told:
     at = START + timedelta(hours=draw(st.integers(-50, 50)))
     kind = draw(st.sampled_from(KINDS))
     event = Told(UUID(int=0), kind, at, at + timedelta(hours=draw(st.integers(0, 40))))
+    event = replace(event, sequence=draw(st.sampled_from([None, "1", "2"])))
     match kind:
+        case "account.started":
+            return replace(
+                event, told_at=draw(st.none() | st.integers(-9, 9).map(lambda day: at + timedelta(days=day)))
+            )
         case "account.updated":
             names, values = st.sampled_from(["name", "owner", "seats"]), st.sampled_from(["a", "b", 3])
             return replace(event, properties=draw(st.dictionaries(names, values)))
@@ -83,6 +88,7 @@ def of_account(events: list[Told], account: UUID, corrected: Sequence[int] = ())
                 event,
                 account_id=account,
                 event_id=f"{account}:{place}",
+                sequence=event.sequence and f"{event.sequence}:{account}:{place}",
                 value_text=event.value_text and f"{event.value_text}.{account}",
                 supersedes=supersedes,
             )
@@ -176,6 +182,47 @@ async def test_the_newest_word_on_the_start_counts_and_moves_the_plan(
     assert await owner.fetchrow(look, account) == (corrected.occurred_at, START)
     kickoff = "select due_at from scoring.milestone where account_id = $1 and milestone_id = 'kickoff'"
     assert await owner.fetchval(kickoff, account) == START + timedelta(days=13)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+async def test_the_start_that_was_said_last_counts_whenever_it_came_and_outlives_what_is_taken_back(
+    owner: asyncpg.Connection, recorder: MAKE, shipped: ScoreModel, order: tuple[int, ...]
+) -> None:
+    account, recording = new_account(), recorder(shipped)
+    said = [
+        Told(
+            account, "account.started", START + timedelta(days=day), told_at=START + timedelta(days=told), event_id=name
+        )
+        for day, told, name in ((1, 5, f"{account}:a"), (2, 7, f"{account}:b"), (3, 7, f"{account}:c"))
+    ]
+    said[1] = replace(said[1], sequence="2")
+    said[2] = replace(said[2], sequence="1")
+    for hours, place in enumerate(order):
+        await tell(owner, [replace(said[place], recorded_at=START + timedelta(days=9, hours=hours))])
+        await record_all(recording)
+    look = "select start_at from scoring.account where account_id = $1"
+    assert await owner.fetchval(look, account) == said[1].occurred_at
+    await tell(owner, [Told(account, "event.retracted", START, supersedes=said[1].event_id)])
+    await record_all(recording)
+    assert await owner.fetchval(look, account) == said[2].occurred_at
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+async def test_of_two_values_of_one_instant_the_last_in_sequence_counts_whichever_came_first(
+    owner: asyncpg.Connection, recorder: MAKE, shipped: ScoreModel, swapped: bool
+) -> None:
+    account, recording = new_account(), recorder(shipped)
+    words = [
+        Told(
+            account, "account.updated", START, event_id=f"{account}:{name}", sequence=name, properties={"seats": seats}
+        )
+        for name, seats in (("1", 10), ("2", 25))
+    ]
+    for hours, word in enumerate(words[::-1] if swapped else words):
+        await tell(owner, [replace(word, recorded_at=START + timedelta(hours=hours))])
+        await record_all(recording)
+    attributes = await owner.fetchval("select attributes from scoring.account where account_id = $1", account)
+    assert attributes == '{"seats": 25}'
 
 
 async def test_a_merge_keeps_the_newest_word_on_the_start(

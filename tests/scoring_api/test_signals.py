@@ -42,13 +42,14 @@ def told_events(draw: st.DrawFn, told_after: int | None = None) -> dict[str, Any
         event["recorded_at"] = at + timedelta(hours=delay)
     event["actor"] = draw(st.sampled_from([None, "ann", "bob", "cem"]))
     event["role"] = draw(st.sampled_from([None, "admin", "sponsor", "other"]))
-    # One value an event and moment, so that two events told at one instant cannot disagree on the newest word.
     code = int((at - START).total_seconds() // 21600) + (delay or 0)
     event["value"] = [None, 1.5, -20, 7, "left", "high"][code % 6]
     if event["type"].startswith("stakeholder."):
         event["value"] = event["type"].partition(".")[2]
     if code % 3:
         event["properties"] = {"plan": ["pro", 3, True, 0.5, None][code % 5]}
+    # Of two events of one instant the greater in sequence is the newest word, whenever either was told.
+    event["sequence"] = f"{draw(st.integers(0, 9))}:{event}"
     return event
 
 

@@ -14,7 +14,9 @@ from milepost_contracts.events import BOOK_KEEPING, OWN_SOURCE
 from milepost_runtime.ids import new_id
 
 _numbers = itertools.count(1)
-_FIELDS = frozenset({"t", "type", "actor", "role", "item", "value", "recorded_at", "id", "key", "properties"})
+_FIELDS = frozenset(
+    {"t", "type", "actor", "role", "item", "value", "recorded_at", "id", "key", "properties", "sequence"}
+)
 _OPENS = {"ticket": "opened", "task": "created", "invoice": "issued"}
 _CLOSES = {"ticket": "resolved", "task": "completed", "invoice": "paid"}
 
@@ -37,6 +39,8 @@ class Told:
     correlation_id: str = ""
     source: str = ""
     supersedes: str | None = None
+    told_at: datetime | None = None
+    sequence: str | None = None
 
 
 async def tell(owner: asyncpg.Connection, events: Sequence[Told]) -> None:
@@ -59,13 +63,15 @@ async def tell(owner: asyncpg.Connection, events: Sequence[Told]) -> None:
             one.correlation_id,
             one.source or (OWN_SOURCE if one.type in BOOK_KEEPING else "test"),
             one.supersedes,
+            one.told_at,
+            one.sequence,
         )
         for one in events
     ]
     await owner.executemany(
         "insert into ingest.event (event_id, account_id, type, occurred_at, recorded_at, actor, role, item, value,"
-        " value_text, properties, source, correlation_id, supersedes)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $13, $12, $14) on conflict do nothing",
+        " value_text, properties, source, correlation_id, supersedes, told_at, sequence)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $13, $12, $14, $15, $16) on conflict do nothing",
         rows,
     )
 
@@ -117,6 +123,7 @@ def _event(one: Mapping[str, Any], account_id: UUID) -> Told:
         None if word is not None or value is None else float(value),
         word,
         {**(one.get("properties") or {}), **{key: more for key, more in one.items() if key not in _FIELDS}},
+        sequence=one.get("sequence"),
     )
 
 

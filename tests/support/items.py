@@ -40,7 +40,7 @@ def _as_of(item: Account, as_of: datetime) -> Account | None:
     openings = [move for move in moves if move.opens and all(move.at > closed for closed in closings)]
     if not openings:
         return None
-    by_type = sorted((move for move in openings if move.state is not None), key=lambda move: (move.at, move.recorded))
+    by_type = sorted((move for move in openings if move.state is not None), key=lambda move: move.at)
     # What the item is like was told when it was opened: until that is known, nothing of it is.
     first = _moves(item)[0]
     told = item if first.at <= as_of and first.recorded <= as_of else {"kind": item["kind"], "id": item.get("id")}

@@ -13,10 +13,10 @@ from ingest_webhooks.doors import ConnectionUnknown, Door, Doors
 from ingest_webhooks.intake import Intake
 from ingest_webhooks.queries.deliveries import Kept
 from ingest_webhooks.shapes import Refused, delivery_key
-from ingest_webhooks.sources.reading import BadBody, read_json
 from ingest_webhooks.sources.segment import source as segment
 from ingest_webhooks.sources.segment.signature import basic_user
 from milepost_runtime.ids import new_id
+from milepost_runtime.strict_json import BadBody, read_json
 
 BODY_LIMIT = 500 * 1024
 EVENT_LIMIT = 32 * 1024
@@ -28,6 +28,7 @@ CALLS: Mapping[str, str] = MappingProxyType(
         for name in (call, call[0])
     }
 )
+_KEYS = frozenset(("writeKey", "write_key"))
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -102,14 +103,14 @@ def _batch(call: str, document: Mapping[str, Any]) -> dict[str, Any]:
         messages = document.get("batch")
         if not isinstance(messages, list):
             raise BadBody("bad_json", "batch is no list")
-        shared = {name: document[name] for name in ("context", "sentAt") if name in document}
+        shared = {name: _keyless(document[name]) for name in ("context", "sentAt") if name in document}
     else:
         messages, shared = [{**document, "type": call}], {}
     return {**shared, "batch": [_message(position, one) for position, one in enumerate(messages)]}
 
 
 def _message(position: int, message: Any) -> Any:
-    kept = {name: one for name, one in message.items() if name != "writeKey"} if isinstance(message, dict) else message
+    kept = _keyless(message)
     try:
         size = len(_written(kept, allow_nan=False))
     except ValueError:
@@ -118,6 +119,13 @@ def _message(position: int, message: Any) -> Any:
     if size > EVENT_LIMIT:
         raise BadBody("event_too_large", f"message {position} has more than {EVENT_LIMIT} bytes")
     return kept
+
+
+def _keyless(value: Any) -> Any:
+    """Return a document without write keys, wherever a library put one; it is as deep as strict JSON may be."""
+    if isinstance(value, dict):
+        return {name: _keyless(one) for name, one in value.items() if name not in _KEYS}
+    return [_keyless(one) for one in value] if isinstance(value, list) else value
 
 
 def _written(value: Any, *, allow_nan: bool = False) -> str:

@@ -1,5 +1,7 @@
 """Makes, changes and rotates connections; it never shows a secret twice."""
 
+import hmac
+import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,9 +15,9 @@ from ingest_webhooks.doors import ConnectionUnknown, Doors
 from ingest_webhooks.queries import connections
 from ingest_webhooks.sources import CONNECTABLE, SOURCES
 from ingest_webhooks.sources.source import address_token
-from milepost_runtime.database import Pool
+from milepost_runtime.database import Connection, Pool
 from milepost_runtime.ids import new_id
-from milepost_runtime.secrets import Vault
+from milepost_runtime.secrets import SealBroken, Vault
 
 
 class SourceUnknown(Exception):
@@ -24,6 +26,10 @@ class SourceUnknown(Exception):
 
 class SecretUnfit(Exception):
     """This text can be no secret of the source's provider; the message says why."""
+
+
+class SecretTaken(Exception):
+    """Another connection has this secret, and it alone says whose a call is."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +76,15 @@ class Connecting:
     async def create(self, wanted: NewConnection) -> ConnectionView:
         """Make a connection; without a secret one is made up and returned this once.
 
-        Raises SourceUnknown, SecretUnfit, and pydantic's ValidationError for settings that the source does not know.
+        Raises SourceUnknown, SecretUnfit, SecretTaken, and pydantic's ValidationError for settings that the source does not know.
         """
         if wanted.source not in CONNECTABLE:
             raise SourceUnknown(wanted.source)
-        SOURCES[wanted.source].settings.model_validate(wanted.settings)
+        _require_settings(wanted.source, wanted.settings)
         secret = self._secret(wanted.source, wanted.secret)
         connection_id = new_id()
         async with self._pool.acquire() as connection, connection.transaction():
+            await self._require_free(connection, wanted.source, secret, connection_id)
             await connections.insert(
                 connection, connection_id, wanted.source, wanted.name, wanted.settings, wanted.rate_per_second
             )
@@ -92,12 +99,16 @@ class Connecting:
             return [_view(row) for row in await connections.every(connection)]
 
     async def change(self, connection_id: UUID, wanted: Mapping[str, Any]) -> ConnectionView:
-        """Change the columns that are given; raises ConnectionUnknown, ValidationError."""
+        """Change the columns that are given, merging settings into those that are there.
+
+        Raises ConnectionUnknown, ValidationError.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
             row = _known(await connections.one(connection, connection_id, lock=True))
-            if "settings" in wanted:
-                SOURCES[row["source"]].settings.model_validate(wanted["settings"])
             values = {name: wanted.get(name, row[name]) for name in connections.CHANGEABLE}
+            if "settings" in wanted:
+                values["settings"] = _merged(row["settings"], wanted["settings"])
+                _require_settings(row["source"], values["settings"])
             await connections.change(connection, connection_id, values)
             changed = _known(await connections.one(connection, connection_id))
         await self._doors.refresh()
@@ -106,11 +117,12 @@ class Connecting:
     async def rotate(self, connection_id: UUID, secret: str | None, overlap_s: float) -> ConnectionView:
         """Make a new secret current; the present one stays live for `overlap_s`.
 
-        Raises ConnectionUnknown, SecretUnfit.
+        Raises ConnectionUnknown, SecretUnfit, SecretTaken.
         """
         async with self._pool.acquire() as connection, connection.transaction():
             source = _known(await connections.one(connection, connection_id, lock=True))["source"]
             made = self._secret(source, secret)
+            await self._require_free(connection, source, made, connection_id)
             await connections.retire_secrets(connection, connection_id, overlap_s)
             await connections.add_secret(connection, new_id(), connection_id, self._vault.seal(made.encode()))
             row = _known(await connections.one(connection, connection_id))
@@ -124,6 +136,25 @@ class Connecting:
                 raise ConnectionUnknown(str(connection_id))
         await self._doors.refresh()
 
+    async def _require_free(self, connection: Connection, source: str, secret: str, connection_id: UUID) -> None:
+        """Raise SecretTaken if another connection has a secret that has to name one; two at once wait for each other.
+
+        One that is disabled counts too, as it may be enabled again.
+        """
+        if not SOURCES[source].finds_by_secret:
+            return
+        await connections.hold_secrets(connection)
+        for row in await connections.every(connection):
+            others = row["sealed"] if row["source"] == source and row["id"] != connection_id else ()
+            if any(self._is_sealed(secret, sealed) for sealed in others):
+                raise SecretTaken
+
+    def _is_sealed(self, secret: str, sealed: bytes) -> bool:
+        try:
+            return hmac.compare_digest(self._vault.open(sealed), secret.encode())
+        except SealBroken:
+            return False  # nobody can use it either
+
     def _secret(self, source: str, given: str | None) -> str:
         """Return the secret that was given, else one made up in the provider's form; raises SecretUnfit."""
         if given is None:
@@ -132,6 +163,24 @@ class Connecting:
         if reason is not None:
             raise SecretUnfit(reason)
         return given
+
+
+def _require_settings(source: str, settings: Mapping[str, Any]) -> None:
+    """Raise ValidationError for settings that the source does not know; as JSON, where `"5"` is no number."""
+    SOURCES[source].settings.model_validate_json(json.dumps(settings), strict=True)
+
+
+def _merged(present: Any, change: Any) -> Any:
+    """Return what is there with a change merged into it (RFC 7396): null removes, lists and values replace."""
+    if not isinstance(change, dict):
+        return change
+    merged = dict(present) if isinstance(present, dict) else {}
+    for name, value in change.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = _merged(merged.get(name), value)
+    return merged
 
 
 def _known(row: Record | None) -> Record:

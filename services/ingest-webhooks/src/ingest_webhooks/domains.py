@@ -1,15 +1,15 @@
 """Says which company domain an address speaks for; it never takes a shared mail domain for a company's own."""
 
-import ipaddress
-import re
 from functools import cache, lru_cache
 from importlib.resources import files
+from typing import Annotated
 
-import idna
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
-PREFIX = "domain:"
-# What RFC 1035 allows, and a last label that is no number, so that no address of a machine passes.
-_NAME = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+\Z)[a-z0-9-]{2,63}\Z")
+from milepost_contracts.events import AccountReference
+from milepost_contracts.references import DOMAIN, domain_name
+
 # Names that never lead out of a house (RFC 6761, RFC 8375); `.example` may be told as if it were somebody's own.
 _INSIDE = {"arpa", "corp", "home", "internal", "invalid", "lan", "local", "localdomain", "localhost", "onion"}
 
@@ -21,15 +21,32 @@ def domain_reference(email_or_domain: str) -> str | None:
     None when it names no one company: free-mail and other shared domains, public suffixes, machines, names of
     a house, and what is not a domain at all. `a.acme.com` stays `a.acme.com`: a part may be a company.
     """
-    name = _domain_of(email_or_domain)
+    name = domain_name(email_or_domain)
     if name is None or name.rpartition(".")[2] in _INSIDE or is_public_suffix(name) or is_shared(name):
         return None
-    return PREFIX + name
+    return DOMAIN + name
+
+
+def leads_nowhere(reference: str) -> str:
+    """Return why a reference can never lead to one account: a domain of no one company; empty for any other."""
+    if not reference.startswith(DOMAIN) or domain_reference(reference.removeprefix(DOMAIN)) is not None:
+        return ""
+    return "this domain is no one company's own, so it can name no account"
+
+
+def _of_somebody(reference: str) -> str:
+    if why := leads_nowhere(reference):
+        raise PydanticCustomError("shared_domain", "{why}", {"why": why})
+    return reference
+
+
+# A reference that may lead to one account, in the form in which it is kept.
+OwnReference = Annotated[AccountReference, AfterValidator(_of_somebody)]
 
 
 def parents(reference: str) -> list[str]:
     """Return the references of the domains above one, the nearest first; none for any other reference."""
-    labels = reference.removeprefix(PREFIX).split(".") if reference.startswith(PREFIX) else []
+    labels = reference.removeprefix(DOMAIN).split(".") if reference.startswith(DOMAIN) else []
     above = (domain_reference(".".join(labels[start:])) for start in range(1, len(labels) - 1))
     return [name for name in above if name is not None]
 
@@ -49,28 +66,6 @@ def is_public_suffix(name: str) -> bool:
     """Tell whether names are registered right below this one: any single label, or a second level of a country."""
     second, dot, country = name.rpartition(".")
     return not dot or second in _second_levels().get(country, frozenset())
-
-
-def _domain_of(text: str) -> str | None:
-    """Return the normal form of the domain in a text; None when there is none."""
-    name = text.strip().rpartition("@")[2].lower().rstrip(".")
-    if len(name) > 1000 or (text.count("@") and not text.strip().partition("@")[0]):
-        return None
-    if not name.isascii() or "xn--" in name:
-        try:
-            name = idna.encode(name, uts46=True).decode("ascii")
-        except (idna.IDNAError, UnicodeError):
-            return None
-    name = name.removeprefix("www.")
-    return name if _NAME.match(name) and not _is_machine(name) else None
-
-
-def _is_machine(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True
 
 
 @cache

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from pydantic import Field
 
-from ingest_webhooks.views import Wire
+from ingest_webhooks.views import Asked, Wire
 from milepost_contracts.events import Name
 
 
-class NewErasure(Wire):
+class NewErasure(Asked):
     """Somebody to forget: a mail address, or what a provider calls the person (`hubspot:<portal>:contact:<id>`)."""
 
     person: Name

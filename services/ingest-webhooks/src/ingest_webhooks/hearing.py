@@ -4,8 +4,9 @@ Settings and mappings are read from text once and kept, so that a delivery costs
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -16,13 +17,14 @@ from ingest_webhooks.persons import Persons
 from ingest_webhooks.queries import deliveries, mappings
 from ingest_webhooks.queries.events import Origin
 from ingest_webhooks.rules import MappingDocument, Rule
-from ingest_webhooks.shapes import Context, Fault, Normalised
+from ingest_webhooks.shapes import Context, Fault, Link, Merge, Normalised, usable_instant
 from ingest_webhooks.sources import SOURCES
 from ingest_webhooks.sources.source import Source
 from milepost_runtime.database import Connection
 from milepost_runtime.failpoints import fp
 
 log = structlog.get_logger()
+Told = TypeVar("Told", Link, Merge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,16 @@ def _hear(row: Record, way: Way) -> Heard:
 def read(source: Source, body: bytes, context: Context, name: str) -> Normalised:
     """Return what a body says; a mistake of ours in reading must not hold up others, so it is a fault of the body."""
     try:
-        return source.normalise(body, context)
+        said = source.normalise(body, context)
     except Exception as error:
         log.exception("delivery_not_understood", delivery_id=name, source=source.name)
         return Normalised(faults=[Fault(None, f"could not be read: {type(error).__name__}")])
+    # Identity is told forwards and backwards in time, by moments that a database can hold: nobody lived in the year 1.
+    said.links = [_in_time(link, context.received_at) for link in said.links]
+    said.merges = [_in_time(merge, context.received_at) for merge in said.merges]
+    return said
+
+
+def _in_time(one: Told, received_at: datetime) -> Told:
+    at = usable_instant(one.at, received_at)
+    return one if at == one.at else replace(one, at=at)

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import structlog
 
-from ingest_webhooks.queries import books, keys, partitions
+from ingest_webhooks.queries import books, expiring, keys, partitions
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.idempotency import forget_old
 from milepost_runtime.lanes import Claim, Lane, TryLater, hold, postpone
@@ -110,7 +110,7 @@ class Housekeeping:
                 day += timedelta(days=1)
 
     async def drop(self) -> None:
-        """Drop weeks of deliveries and periods of keys that are over their time, and remains that nobody looked at."""
+        """Drop what is over its time: weeks of deliveries, periods of keys, reports, remains nobody looked at."""
         async with self._pool.acquire() as connection:
             for week in await partitions.weeks(connection):
                 over = week + partitions.WEEK + timedelta(days=self._retention.deliveries) <= self._today()
@@ -118,6 +118,7 @@ class Housekeeping:
                     break
             await self._drop_keys(connection)
             await forget_old(connection)
+            await expiring.forget_reports(connection, self._now() - timedelta(days=self._retention.deliveries))
             before = self._now() - timedelta(days=self._retention.keys)
             gone = REMAINS_AT_ONCE
             while gone == REMAINS_AT_ONCE:

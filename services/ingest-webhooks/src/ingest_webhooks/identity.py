@@ -4,7 +4,7 @@ A name of an account (a company, an id of the customer's own) leads to one accou
 contact, a ticket, a domain) leads where its words lead: which words there are decides, never the order of telling.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -23,7 +23,7 @@ class Kind(StrEnum):
 
     LINK and PRIMARY: it belongs there from then on; REMOVED takes both back. SAME: two names of one thing. HINT: it
     came beside that name, which counts while nothing better is known. HAND: somebody said so, which outranks
-    providers; UNHAND takes everything back.
+    providers; UNHAND takes that and hints back.
     """
 
     LINK = "link"
@@ -134,7 +134,7 @@ class Book:
         if not follows(name):
             return self._lead_of_account(name, path)
         group = self.group(name)
-        return self._first([*self._active(group, moment), *self._later(group, moment)], moment, path | group)
+        return self._first(self._ways(group, moment), moment, path | group)
 
     def steps(self, name: str) -> list[Step]:
         """Return where words lead from a name now, best first, whether or not any account is there."""
@@ -213,6 +213,11 @@ class Book:
                     return lead
         return None
 
+    def _ways(self, group: Set[str], moment: datetime) -> Iterator[Step]:
+        yield from self._active(group, moment)
+        yield from self._later(group, moment)
+        yield from self._derived(group)
+
     def _active(self, group: Set[str], moment: datetime) -> list[Step]:
         """Return where words lead at a moment, best first: by hand, then primary, the newest; then the oldest link."""
         ranked = []
@@ -222,7 +227,8 @@ class Book:
             if strong:
                 ranked.append((0 if by_hand else 1, EPOCH - max(strong), Step(target, min(times), by_hand)))
             elif times:
-                ranked.append((2, min(times) - EPOCH, Step(target, min(times), by_hand)))
+                # What it was given to itself comes before what it is only known by.
+                ranked.append((3 if follows(target) else 2, min(times) - EPOCH, Step(target, min(times), by_hand)))
         return [step for *_, step in sorted(ranked)]
 
     def _later(self, group: Set[str], moment: datetime) -> list[Step]:
@@ -234,6 +240,13 @@ class Book:
                 steps.append((min(later), not by_hand, Step(target, min(later), by_hand)))
         return [step for *_, step in sorted(steps)]
 
+    def _derived(self, group: Set[str]) -> list[Step]:
+        """Return where hints of a thing lead, the oldest first, until a person took them back."""
+        told = {word for name in group for word in self.words.get(name, ())}
+        undone = {word.target: word.at for word in told if word.kind is Kind.UNHAND}
+        hints = {word for word in told if word.kind is Kind.HINT and word.at > undone.get(word.target, EVER)}
+        return [Step(word.target, word.at, False) for word in sorted(hints, key=lambda one: (one.at, one.target))]
+
     def _added(self, group: Set[str], moment: datetime) -> Mapping[tuple[str, bool], list[Word]]:
         """Return, per target and whether by hand, the words that belong there and were not undone by `moment`."""
         told = {word for name in group for word in self.words.get(name, ())}
@@ -242,22 +255,18 @@ class Book:
         ]
         found: dict[tuple[str, bool], list[Word]] = {}
         for word in told:
-            if word.kind in _ADDING and not (undoing and self._is_undone(word, undoing, moment)):
+            if word.kind in _ADDING and not (undoing and self._is_undone(word, undoing)):
                 found.setdefault((word.target, word.kind is Kind.HAND), []).append(word)
         return found
 
-    def _is_undone(self, added: Word, undoing: Iterable[Word], moment: datetime) -> bool:
+    def _is_undone(self, added: Word, undoing: Iterable[Word]) -> bool:
         """What a merged name took over is taken back under the name of its heir, from the merge on.
 
         What a person said and took back counts as never said.
         """
         heirs = self._heirs(added.target)
-        by_hand = added.kind is Kind.HAND
-        return any(
-            word.at >= max(added.at, heirs.get(word.target, NOW))
-            and (word.kind is Kind.UNHAND if by_hand else word.at <= moment)
-            for word in undoing
-        )
+        undoes = Kind.UNHAND if added.kind is Kind.HAND else Kind.REMOVED
+        return any(word.at >= max(added.at, heirs.get(word.target, NOW)) and word.kind is undoes for word in undoing)
 
     def _heirs(self, name: str) -> dict[str, datetime]:
         """Return the names that a name of an account goes by, itself first, each from when on."""

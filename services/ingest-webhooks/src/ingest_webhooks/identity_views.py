@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from ingest_webhooks.views import Wire
+from ingest_webhooks.views import Asked, Wire
 from milepost_contracts.events import AccountReference
 
 
@@ -40,7 +40,7 @@ class Unmapped(Wire):
 Reason = Annotated[str, Field(max_length=500)]
 
 
-class NewAccount(Wire):
+class NewAccount(Asked):
     """An account to make by hand, and the references that shall lead to it."""
 
     references: list[AccountReference] = Field(min_length=1, max_length=50)
@@ -54,7 +54,7 @@ class AccountAnswer(Wire):
     references: list[str]
 
 
-class NewReference(Wire):
+class NewReference(Asked):
     """A reference that shall lead to an account; `move` takes it from another one."""
 
     reference: AccountReference
@@ -107,10 +107,10 @@ class References(Wire):
     next_cursor: str | None
 
 
-class MergeRequest(Wire):
+class MergeRequest(Asked):
     """The account that another one shall live on in, and why."""
 
-    into: UUID
+    into: Annotated[UUID, Field(strict=False)]  # in JSON it is text
     reason: Reason = ""
 
 

@@ -18,7 +18,8 @@ from ingest_webhooks.loading import ImportClosed, ImportMoved, Loader
 from ingest_webhooks.persons import Persons
 from ingest_webhooks.queries import imports
 from ingest_webhooks.queries.imports import NewImport
-from ingest_webhooks.sources.plain_lines import LINE_LIMIT, Chunk, LineReader
+from ingest_webhooks.sources.line_chunks import Chunk
+from ingest_webhooks.sources.plain_lines import LINE_LIMIT, LineReader
 from milepost_runtime.database import Pool
 from milepost_runtime.paging import Cursors
 from milepost_runtime.queue import Hints
@@ -120,7 +121,7 @@ class Importing:
             async with self._pool.acquire() as connection:
                 await imports.begin_stream(connection, import_id)
             reader = LineReader(row["sender"], datetime.now(UTC))
-            loader = Loader(self._pool, self._hints, self._persons, import_id, row["dry_run"])
+            loader = Loader(self._pool, self._hints, self._persons, import_id, row["sender"], row["dry_run"])
             await _Stream(reader, loader, Chunk(row["position"]), row["position"] - start).take(blocks)
         settled = await self.one(import_id)
         log.info("import_stream_ended", import_id=str(import_id), position=settled["position"])

@@ -8,18 +8,21 @@ import asyncio
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import UTC
+from operator import itemgetter
 from uuid import UUID
 
 import structlog
 
 from ingest_webhooks.attaching import Attached, attach_references, follow
+from ingest_webhooks.contradicting import CONFLICT, contradictions
 from ingest_webhooks.persons import Persons
 from ingest_webhooks.queries import erasures, events, imports, keys
 from ingest_webhooks.queries.events import Origin
 from ingest_webhooks.queries.imports import Progress
 from ingest_webhooks.relaying import READER_LANE
 from ingest_webhooks.shapes import NormalEvent, Normalised, other_names
-from ingest_webhooks.sources.plain_lines import COLUMNS, PLACE, Chunk, names_in, place_of
+from ingest_webhooks.sources.line_chunks import Chunk
+from ingest_webhooks.sources.plain_lines import COLUMNS, PLACE, names_in, place_of
 from milepost_contracts.events import FEED
 from milepost_runtime.database import Connection, Pool, is_store_trouble
 from milepost_runtime.failpoints import fp
@@ -66,6 +69,7 @@ class Loader:
     hints: Hints
     persons: Persons
     import_id: UUID
+    sender: str
     dry_run: bool
     mostly_new: bool = True
     heads: Mapping[str, str] = field(default_factory=dict)
@@ -98,20 +102,31 @@ class Loader:
                 raise ImportClosed(state)
             if position != chunk.before:
                 raise ImportMoved(position)
-            accepted, unmapped = await (
-                self._look(connection, chunk) if self.dry_run else self._write(connection, chunk, draft)
+            before = await self._before(connection, chunk)
+            contrary = await contradictions(connection, chunk, before, self.sender, self.persons)
+            written = await (
+                self._look(connection, chunk, before) if self.dry_run else self._write(connection, chunk, before, draft)
             )
-            if chunk.rejects:
-                await imports.refuse(connection, self.import_id, chunk.rejects)
-            await imports.advance(connection, self.import_id, _progress(chunk, accepted, unmapped))
+            if chunk.rejects or contrary:
+                listed = sorted([*chunk.rejects, *((line, CONFLICT) for line in contrary)], key=itemgetter(0))
+                await imports.refuse(connection, self.import_id, listed)
+            await imports.advance(connection, self.import_id, _progress(chunk, *written, len(contrary)))
             fp("import.before_commit")
 
-    async def _write(self, connection: Connection, chunk: Chunk, draft: Draft | None) -> tuple[int, int]:
-        """Write what is new; return how many events went into the feed and how many wait for an account."""
+    async def _before(self, connection: Connection, chunk: Chunk) -> Set[bytes]:
+        """Note the facts of a chunk, unless it runs dry; return those that are known."""
         if not chunk.keys:
-            return 0, 0
+            return frozenset()
+        if self.dry_run:
+            return await imports.known_keys(connection, chunk.keys)
         before = await keys.reserve_many(connection, chunk.keys, self.import_id, mostly_new=self.mostly_new)
         self.mostly_new = not before
+        return before
+
+    async def _write(
+        self, connection: Connection, chunk: Chunk, before: Set[bytes], draft: Draft | None
+    ) -> tuple[int, int]:
+        """Write what is new; return how many events went into the feed and how many wait for an account."""
         if len(before) == len(chunk.keys):
             return 0, 0
         await publish_lock(connection, FEED)
@@ -127,9 +142,8 @@ class Loader:
         await follow(connection, attached)
         return published, await imports.write(connection, "waiting_event", (*PLACE, *COLUMNS, *_ORIGIN), waiting)
 
-    async def _look(self, connection: Connection, chunk: Chunk) -> tuple[int, int]:
+    async def _look(self, connection: Connection, chunk: Chunk, before: Set[bytes]) -> tuple[int, int]:
         """Return what `_write` would return, and leave nothing behind."""
-        before = await imports.known_keys(connection, chunk.keys)
         trial = connection.transaction()
         await trial.start()
         try:
@@ -202,13 +216,14 @@ def _spoken(chunk: Chunk) -> Normalised:
     return Normalised(events=[*said, *chunk.special.values()])
 
 
-def _progress(chunk: Chunk, accepted: int, unmapped: int) -> Progress:
+def _progress(chunk: Chunk, accepted: int, unmapped: int, conflicts: int) -> Progress:
     rejected = len(chunk.rejects)
     return Progress(
         lines=chunk.lines,
         size=chunk.size,
         accepted=accepted,
-        duplicates=chunk.lines - accepted - unmapped - chunk.ignored - rejected - chunk.blank,
+        duplicates=chunk.lines - accepted - unmapped - conflicts - chunk.ignored - rejected - chunk.blank,
+        conflicts=conflicts,
         unmapped=unmapped,
         ignored=chunk.ignored,
         rejected=rejected,

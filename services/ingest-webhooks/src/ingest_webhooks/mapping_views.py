@@ -6,27 +6,30 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
-from ingest_webhooks.views import State, Wire
+from ingest_webhooks.views import Asked, State, Wire
 from milepost_contracts.events import Moment
 
 _RULES = "By topic: what each fact becomes. Topics that are not named are understood by the source's defaults."
+# In JSON both are text.
+_Id = Annotated[UUID, Field(strict=False)]
+_Moment = Annotated[Moment, Field(strict=False)]
 _Header = Annotated[str, StringConstraints(max_length=2_000)]
 
 
-class NewMapping(Wire):
+class NewMapping(Asked):
     """A connection's own rules, all of them, and why they are as they are."""
 
     rules: Any = Field(description=_RULES, examples=[{"company.seats": {"attribute": "seats", "reads": "number"}}])
     note: str = Field(default="", max_length=500)
 
 
-class LintMapping(Wire):
+class LintMapping(Asked):
     """Rules to check; nothing is kept."""
 
     rules: Any = Field(description=_RULES)
 
 
-class Activation(Wire):
+class Activation(Asked):
     """The version whose rules shall count again; 0 has none of its own."""
 
     version: int = Field(ge=0, le=2**31 - 1)
@@ -83,7 +86,7 @@ class Lint(Wire):
     remarks: list[RemarkAnswer]
 
 
-class TriedPayload(Wire):
+class TriedPayload(Asked):
     """What a provider would deliver: a JSON document, or a text (XML, say); `rules` try out a mapping instead."""
 
     payload: JsonValue
@@ -168,14 +171,14 @@ class Preview(Wire):
     ignored: int
 
 
-class NewReplay(Wire):
+class NewReplay(Asked):
     """Which deliveries to relay once more: all that fit everything given. A dry run changes nothing."""
 
-    connection_id: UUID | None = None
+    connection_id: _Id | None = None
     source: str | None = Field(default=None, max_length=50)
     state: State | None = None
-    received_from: Moment | None = Field(default=None, alias="from")
-    received_to: Moment | None = Field(default=None, alias="to")
+    received_from: _Moment | None = Field(default=None, alias="from")
+    received_to: _Moment | None = Field(default=None, alias="to")
     dry_run: bool = False
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ from ingest_webhooks.doors import ConnectionUnknown
 from ingest_webhooks.hearing import Hearing
 from ingest_webhooks.queries import books, connections, figures, imports
 from ingest_webhooks.queries.figures import Scope
+from ingest_webhooks.shapes import clean
 from milepost_runtime.database import STORE_TROUBLE, Connection, Pool
 from milepost_runtime.metrics import REGISTRY
 
@@ -133,7 +134,7 @@ class Measuring:
         """Return the topics that the newest deliveries spoke of in vain; they are heard again, by today's rules."""
         ids = await figures.partly_ignored(connection, since, scope, HEARD_AGAIN)
         heard = await self.hearing.hear(connection, ids) if ids else []
-        return Counter(topic for one in heard for topic in one.said.unheard).most_common(LISTED)
+        return Counter(clean(topic) for one in heard for topic in one.said.unheard).most_common(LISTED)
 
     async def publish(self) -> None:
         """Set the gauges."""

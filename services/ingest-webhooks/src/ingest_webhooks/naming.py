@@ -12,7 +12,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from ingest_webhooks.attaching import By, follow, load_book, settle
-from ingest_webhooks.domains import domain_reference, parents
+from ingest_webhooks.domains import domain_reference, leads_nowhere, parents
 from ingest_webhooks.identity import EVER, Book, Kind, Word
 from ingest_webhooks.queries import events, identity, names
 from ingest_webhooks.queries.events import Origin
@@ -42,6 +42,14 @@ class ReferenceUnknown(Exception):
 
 class ReferenceTaken(Exception):
     """The reference leads to another account already."""
+
+
+class LeadsNowhere(Exception):
+    """The reference can lead to no one account, the text says why; `pointer` is where the request names it."""
+
+    def __init__(self, why: str, pointer: str) -> None:
+        super().__init__(why)
+        self.pointer = pointer
 
 
 class MergedIntoItself(Exception):
@@ -101,7 +109,9 @@ class Naming:
         return [_described(name, book, rows.get(name), said) for name in found[:limit]], more
 
     async def open_account(self, references: Sequence[str], person: Person) -> UUID:
-        """Make an account by hand, with these references; raises ReferenceTaken."""
+        """Make an account by hand, with these references; raises LeadsNowhere, ReferenceTaken."""
+        for place, reference in enumerate(references):
+            _check_leads(reference, f"/references/{place}")
         account_id = new_id()
         async with self._pool.acquire() as connection, connection.transaction():
             await publish_lock(connection, FEED)
@@ -116,8 +126,9 @@ class Naming:
     async def add_reference(self, account_id: UUID, reference: str, person: Person, *, move: bool) -> UUID:
         """Let a reference lead to an account (its survivor after a merge), and bring over what waited for it.
 
-        Returns the account. Raises AccountUnknown, and ReferenceTaken unless `move`.
+        Returns the account. Raises LeadsNowhere, AccountUnknown, and ReferenceTaken unless `move`.
         """
+        _check_leads(reference, "/reference")
         async with self._pool.acquire() as connection, connection.transaction():
             await publish_lock(connection, FEED)
             target = await _living(connection, account_id)
@@ -128,7 +139,10 @@ class Naming:
         return target
 
     async def remove_reference(self, account_id: UUID, reference: str, person: Person) -> None:
-        """Let a reference lead to an account no longer; raises AccountUnknown, ReferenceUnknown."""
+        """Take back what people said of a reference, else what providers said, so that it leads there no longer.
+
+        Raises AccountUnknown, ReferenceUnknown.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
             await publish_lock(connection, FEED)
             target = await _living(connection, account_id)
@@ -174,6 +188,11 @@ class Naming:
             book = await load_book(connection, {name for found in near.values() for name in found})
         more = self._cursors.make("unmapped", rows[limit - 1]["reference"]) if len(rows) > limit else None
         return [_waiting(row, near[row["reference"]], book) for row in rows[:limit]], more
+
+
+def _check_leads(reference: str, pointer: str) -> None:
+    if why := leads_nowhere(reference):
+        raise LeadsNowhere(why, pointer)
 
 
 async def _living(connection: Connection, account_id: UUID, pointer: str = "") -> UUID:

@@ -70,15 +70,17 @@ def _named(said: Normalised) -> Iterable[str]:
 
 
 def _without(said: Normalised, gone: set[str], *, seen: bool) -> Normalised:
-    """Return what was said without the forgotten; everything that is left out counts as ignored."""
-    events = [_blank(event, gone) if seen else event for event in said.events]
-    kept = [event for event in events if not gone.intersection((event.actor, event.item, event.reference))]
+    """Return what was said without the forgotten; an element of which nothing is left counts as ignored."""
+    placed = [(position, _blank(event, gone) if seen else event) for position, event in said.placed()]
+    kept = [(place, one) for place, one in placed if not gone.intersection((one.actor, one.item, one.reference))]
+    silent = {place for place, _ in placed} - {place for place, _ in kept} - {fault.position for fault in said.faults}
     links = [link for link in said.links if not gone.intersection((link.reference, link.account))]
     merges = [merge for merge in said.merges if not gone.intersection((merge.survivor, *merge.merged))]
     less = max(0, said.linked - len(said.links) + len(links)) if len(links) < len(said.links) else said.linked
-    ignored = said.ignored + len(said.events) - len(kept) + said.linked - less
-    kept = [replace(one, fallbacks=tuple(name for name in one.fallbacks if name not in gone)) for one in kept]
-    return replace(said, events=kept, links=links, merges=merges, ignored=ignored, linked=less)
+    ignored = said.ignored + len(silent) + said.linked - less
+    events = [replace(one, fallbacks=tuple(name for name in one.fallbacks if name not in gone)) for _, one in kept]
+    begun = [(number, place) for number, (place, _) in enumerate(kept)]
+    return replace(said, events=events, links=links, merges=merges, ignored=ignored, linked=less, begun=begun)
 
 
 def _blank(event: NormalEvent, gone: set[str]) -> NormalEvent:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from ingest_webhooks.connecting import SecretUnfit, SourceUnknown
+from ingest_webhooks.connecting import SecretTaken, SecretUnfit, SourceUnknown
 from ingest_webhooks.doors import ConnectionUnknown
 from ingest_webhooks.erasing import ErasureUnknown
 from ingest_webhooks.importing import ImportIncomplete, ImportUnknown, TooManyStreams
@@ -17,6 +17,7 @@ from ingest_webhooks.intake import NotKept
 from ingest_webhooks.loading import ImportClosed, ImportMoved
 from ingest_webhooks.naming import (
     AccountUnknown,
+    LeadsNowhere,
     MergedAlready,
     MergedIntoItself,
     ReferenceTaken,
@@ -28,11 +29,11 @@ from ingest_webhooks.replaying import ReplayOver, ReplayUnknown
 from ingest_webhooks.samples.company import CompanyUnfit
 from ingest_webhooks.shapes import AmbiguousHeader, MediaUnsupported, NotHere, Refused, WrongOrganisation
 from ingest_webhooks.sources import CONNECTABLE
-from ingest_webhooks.sources.reading import BadBody
 from ingest_webhooks.translating import MappingChanged, MappingInvalid, VersionUnknown
-from milepost_runtime.database import STORE_TROUBLE
+from milepost_runtime.database import STORE_TROUBLE, is_store_trouble
 from milepost_runtime.paging import CursorBroken, bad_cursor
-from milepost_runtime.problems import Problem, Translate, from_validation
+from milepost_runtime.problems import Problem, Translate, bad_body, from_validation, unforeseen
+from milepost_runtime.strict_json import BadBody
 
 _COME_AGAIN = {"Retry-After": "5"}
 _CHALLENGE = {"WWW-Authenticate": 'Signature realm="milepost"'}
@@ -45,7 +46,7 @@ def _refused(error: Exception) -> Problem:
 
 def _bad_body(error: Exception) -> Problem:
     assert isinstance(error, BadBody)
-    return Problem(400, error.code, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+    return bad_body(error)
 
 
 def _invalid(error: Exception) -> Problem:
@@ -56,7 +57,7 @@ def _invalid(error: Exception) -> Problem:
 
 def _invalid_request(error: Exception) -> Problem:
     assert isinstance(error, RequestValidationError)
-    problem = from_validation(error.errors())
+    problem = from_validation(error.errors(), error.body)
     in_query = all(item["loc"][0] == "query" for item in error.errors())
     return replace(problem, type="bad_parameter") if in_query else problem
 
@@ -68,6 +69,10 @@ def _mapping_invalid(error: Exception) -> Problem:
         near = {} if one.nearest is None else {"nearest": one.nearest}
         entries.append({"pointer": one.pointer, "detail": one.message, "code": one.code, **near})
     return Problem(422, "mapping_invalid", f"{len(entries)} part(s) of the mapping are not valid.", errors=entries)
+
+
+def _store_trouble(error: Exception) -> Problem:
+    return _unavailable(error) if is_store_trouble(error) else unforeseen(error, "ingest")
 
 
 def _unavailable(_error: Exception) -> Problem:
@@ -84,6 +89,12 @@ def _too_fast(error: Exception) -> Problem:
 def _secret_unfit(error: Exception) -> Problem:
     entry = {"pointer": "/secret", "detail": str(error), "code": "secret_unfit"}
     return Problem(422, "not_valid", "This can be no secret of that provider.", errors=[entry])
+
+
+def _secret_taken(_error: Exception) -> Problem:
+    detail = "another connection has it, and it alone says whose a call is"
+    entry = {"pointer": "/secret", "detail": detail, "code": "secret_taken"}
+    return Problem(409, "secret_taken", "This secret belongs to another connection of that source.", errors=[entry])
 
 
 def _company_unfit(error: Exception) -> Problem:
@@ -112,6 +123,12 @@ def _account_unknown(error: Exception) -> Problem:
     return Problem(422, "not_valid", "An account that was named does not exist.", errors=[entry])
 
 
+def _leads_nowhere(error: Exception) -> Problem:
+    assert isinstance(error, LeadsNowhere)
+    entry = {"pointer": error.pointer, "detail": str(error), "code": "shared_domain"}
+    return Problem(422, "shared_domain", "This reference can name no account.", errors=[entry])
+
+
 def _not_found(what: str) -> Translate:
     return lambda _error: Problem(404, "not_found", f"There is no such {what}.")
 
@@ -134,6 +151,7 @@ PROBLEMS: Mapping[type[Exception], Translate] = MappingProxyType(
         ),
         DeliveryUnknown: _not_found("delivery"),
         AccountUnknown: _account_unknown,
+        LeadsNowhere: _leads_nowhere,
         ReferenceUnknown: _not_found("reference"),
         ErasureUnknown: _not_found("erasure"),
         MergedIntoItself: lambda _: Problem(
@@ -159,6 +177,7 @@ PROBLEMS: Mapping[type[Exception], Translate] = MappingProxyType(
             errors=[{"pointer": "/source", "detail": f"one of {', '.join(CONNECTABLE)}", "code": "source_unknown"}],
         ),
         SecretUnfit: _secret_unfit,
+        SecretTaken: _secret_taken,
         NothingOfThatName: _nothing_of_that_name,
         CompanyUnfit: _company_unfit,
         ConnectionDisabled: lambda _: Problem(
@@ -178,7 +197,7 @@ PROBLEMS: Mapping[type[Exception], Translate] = MappingProxyType(
         ValidationError: _invalid,
         RequestValidationError: _invalid_request,
         CursorBroken: bad_cursor,
-        **dict.fromkeys(STORE_TROUBLE, _unavailable),
+        **dict.fromkeys(STORE_TROUBLE, _store_trouble),
     }
 )
 

@@ -89,7 +89,7 @@ class Rehearsing:
     def _request(self, row: Record, sample: Sample, company: str | None, base: str) -> Prepared:
         source, now, secret = SOURCES[row["source"]], self._now(), self._vault.open(row["sealed"][0])
         settings: dict[str, Any] = source.settings.model_validate(row["settings"]).model_dump(mode="json")
-        filling = Filling(now, company_of(source.name, company, settings), settings)
+        filling = Filling(now, company_of(source, company, settings), settings)
         body = (filling.xml if sample.is_xml else filling.json)(sample.text)
         address = f"{base.rstrip('/')}/webhooks/{source.name}/{row['id']}"
         headers = {"content-type": "text/xml; charset=utf-8" if sample.is_xml else "application/json"}

@@ -15,7 +15,7 @@ from ingest_webhooks.hearing import Heard, Hearing
 from ingest_webhooks.intake import RELAY_LANE
 from ingest_webhooks.queries import deliveries
 from ingest_webhooks.queries.deliveries import Settled
-from ingest_webhooks.shapes import Fault
+from ingest_webhooks.shapes import Fault, clean
 from ingest_webhooks.telling import Outcome, Told, tell
 from milepost_runtime.database import Pool
 from milepost_runtime.failpoints import fp
@@ -93,25 +93,25 @@ def _groups(claims: Sequence[Claim]) -> Iterator[list[Claim]]:
 
 
 def settled(one: Heard, outcome: Outcome) -> Settled:
-    """Account for every element: a fact told twice within one delivery counts once as new, once as a duplicate.
+    """Account for every element once: quarantined for any fault or conflict, else new, else a duplicate.
 
-    An element that told several events counts once; the others are `further`.
+    An element that told several events counts once; the others that it told are `further`. What no event tells of is
+    accounted for by its source.
     """
     faults = [*one.said.faults, *outcome.conflicts]
-    quarantined = len(faults) if one.understood else one.row["elements"]
-    own, known = (outcome.own, outcome.known) if one.understood else (0, 0)
-    beside = own + known + one.said.linked + one.said.ignored + quarantined - one.row["elements"]
-    further = max(0, min(beside, own))
-    known -= max(0, min(beside - further, known))
-    counts = (own - further, one.said.linked, known, one.said.ignored)
+    faulty = {fault.position for fault in faults}
+    relayed = set(outcome.own) - faulty
+    known = set(outcome.known) - relayed - faulty
+    counts = (len(relayed), one.said.linked, len(known), one.said.ignored)
     state = "quarantined" if faults else "done" if any(counts[:3]) else "ignored"
+    quarantined = len(faulty) if one.understood else one.row["elements"]
     written = json.dumps([as_written(fault) for fault in faults])
-    return Settled(one.id, state, *counts, quarantined, written, further)
+    return Settled(one.id, state, *counts, quarantined, written, further=len(outcome.own) - len(relayed))
 
 
 def as_written(fault: Fault) -> dict[str, Any]:
     """Return a fault as it is kept with its delivery; `code` only where there is one."""
-    written: dict[str, Any] = {"position": fault.position, "reason": fault.reason}
+    written: dict[str, Any] = {"position": fault.position, "reason": clean(fault.reason)}
     return written | ({"code": fault.code} if fault.code else {})
 
 

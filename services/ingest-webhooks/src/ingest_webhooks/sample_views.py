@@ -34,7 +34,7 @@ class SampleWish(BaseModel):
     company that is nobody's. The same word is always the same company, with the same tickets.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     company: str | None = Field(default=None, min_length=1, max_length=255)
 

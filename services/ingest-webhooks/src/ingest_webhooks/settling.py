@@ -98,9 +98,15 @@ class Ledger:
                 self.say(Word(reference, merge.survivor, merge.at, Kind.SAME))
 
     def detach(self, reference: str, account_id: UUID, at: datetime) -> None:
-        """Let a reference lead to an account no longer, whoever said that it does."""
-        for target in {step.target for step in self.book.steps(reference)} | {str(account_id)}:
+        """Take back what people said of a reference; if nobody did, let it lead to an account no longer."""
+        steps = self.book.steps(reference)
+        by_hand = {step.target for step in steps if step.by_hand}
+        for target in by_hand:
             self.say(Word(reference, target, at, Kind.UNHAND))
+        if by_hand:
+            return
+        for target in {step.target for step in steps} | {str(account_id)}:
+            self.say(Word(reference, target, at, Kind.REMOVED))
         for word in list(self.book.words.get(reference, ())):
             if word.kind is Kind.HINT:
                 self.say(Word(reference, word.target, at, Kind.UNHAND))
@@ -181,6 +187,8 @@ class Ledger:
 
 def word_of(link: Link) -> Word:
     """Return a provider's link as a word."""
+    if link.derived:
+        return Word(link.reference, link.account, link.at, Kind.HINT)
     kind = Kind.REMOVED if link.removed else Kind.PRIMARY if link.primary else Kind.LINK
     return Word(link.reference, link.account, link.at, kind)
 

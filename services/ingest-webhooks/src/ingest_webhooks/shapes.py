@@ -1,7 +1,7 @@
 """What a source reads and what it says: a received request in, normalised events out; no source's own word."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -93,7 +93,8 @@ class Fact:
     are found (`invoice.payment_failed`, `company.seats`). `accounts` are references that it may belong to, the best
     first; `opens` allows the first to become a new account. `subject` names the thing that it is about, as a reference
     of ours. `value` is what changed, if one thing did. `fields` is the document, for templates and conditions.
-    `content` is a digest of what was said, so that the same id with other words is noticed; empty: never.
+    `content` is a digest of what was said, so that the same id with other words is noticed; empty: never. `sequence`
+    is the provider's own order among facts of one instant, as text that is compared byte by byte; empty: it has none.
     """
 
     key: bytes
@@ -105,6 +106,7 @@ class Fact:
     fields: Mapping[str, Any] = field(default_factory=dict)
     content: bytes = b""
     opens: bool = False
+    sequence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class NormalEvent:
 
     `opens` allows an unknown reference to become a new account. `key` is 32 bytes that are equal for equal facts,
     `content` a digest of what the sender said about it (empty: not watched). `supersedes` is the id of the event in
-    whose place this one counts from now on.
+    whose place this one counts from now on. `told_at` is when an account's start was said, `sequence` as in Fact.
     """
 
     key: bytes
@@ -130,11 +132,19 @@ class NormalEvent:
     fallbacks: tuple[str, ...] = ()
     content: bytes = b""
     supersedes: str | None = None
+    told_at: datetime | None = None
+    sequence: str = ""
 
     @property
     def event_id(self) -> str:
         """The public id: the same for the same fact, however often it comes; of a correction, one of its own."""
         return self.key[:16].hex() if self.supersedes is None else successor_id(self.supersedes)
+
+    @property
+    def place(self) -> str | None:
+        """What orders it among events of one instant, whatever took its place on the way; None: its id does."""
+        fact = self.key[:16].hex()
+        return f"{self.sequence}:{fact}" if self.sequence else fact if self.supersedes and fact else None
 
 
 @dataclass(slots=True)
@@ -153,7 +163,8 @@ class Link:
     """From `at` on, `reference` (a contact, a ticket, a domain) belongs to the account behind `account`.
 
     A `primary` link outranks others; `removed` takes the link away again. Without `opens` it waits for an account to be
-    known under that name.
+    known under that name. One that is `derived` from something else (a domain from somebody's address) counts while
+    nobody says outright where the reference belongs.
     """
 
     reference: str
@@ -162,6 +173,7 @@ class Link:
     primary: bool = False
     removed: bool = False
     opens: bool = True
+    derived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +208,21 @@ class Normalised:
     erased: list[str] = field(default_factory=list)
     # Topics of facts that no rule takes, for those who look for what they miss.
     unheard: list[str] = field(default_factory=list)
+    # Where in `events` those of the element at a position begin; a body that is one element needs to say nothing.
+    begun: list[tuple[int, int]] = field(default_factory=list)
+
+    def begin(self, position: int) -> None:
+        """Let the events that are added from now on belong to the element at this position."""
+        self.begun.append((len(self.events), position))
+
+    def placed(self) -> Iterator[tuple[int, NormalEvent]]:
+        """Yield each event with the position of its element."""
+        begun = iter((*self.begun, (len(self.events), 0)))
+        position, (first, coming) = 0, next(begun)
+        for place, event in enumerate(self.events):
+            while first <= place:
+                position, (first, coming) = coming, next(begun)
+            yield position, event
 
 
 def fact_key(*parts: str | int | None) -> bytes:

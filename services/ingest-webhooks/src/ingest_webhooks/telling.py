@@ -38,10 +38,13 @@ class Effect:
 
 @dataclass
 class Outcome:
-    """What became of one delivery's events: `own` facts are told by it, others were known; some contradict what was."""
+    """What became of one delivery's events: `own` facts are told by it, others were known; some contradict what was.
 
-    own: int = 0
-    known: int = 0
+    Own and known ones are given by the position of the element that told them.
+    """
+
+    own: list[int] = field(default_factory=list)
+    known: list[int] = field(default_factory=list)
     conflicts: list[Fault] = field(default_factory=list)
 
 
@@ -122,19 +125,19 @@ def _tell_one(
 ) -> None:
     outcome = told.outcomes.setdefault(one.id, Outcome())
     contents: dict[bytes, bytes | None] = {}
-    for event in one.said.events:
+    for position, event in one.said.placed():
         noted = owners[event.key]
         ours = noted.delivery_id == one.id and event.key not in contents
         if ours:
-            outcome.own += 1
+            outcome.own.append(position)
             contents[event.key] = event.content or None
             account_id = attached.account_of(event)
             what = _replace(before.get(event.event_id), event, account_id, one.origin, writing)
             told.effects.append(Effect(what, one.id, before.get(event.event_id), event))
         elif _contradicts(event, contents.get(event.key, noted.content)):
-            outcome.conflicts.append(_conflict(event))
+            outcome.conflicts.append(_conflict(position, event))
         else:
-            outcome.known += 1
+            outcome.known.append(position)
     roots = {key[:16].hex() for key in contents}
     for root, head in before.items():
         if root not in roots and _retract(head, one.origin, writing):
@@ -194,6 +197,6 @@ def _contradicts(event: NormalEvent, content: bytes | None) -> bool:
     return bool(event.content) and bool(content) and event.content != content
 
 
-def _conflict(event: NormalEvent) -> Fault:
+def _conflict(position: int, event: NormalEvent) -> Fault:
     what = "another content came under an id that is known; the first one stays"
-    return Fault(None, f"{what}: event {event.event_id}", CONFLICT)
+    return Fault(position, f"{what}: event {event.event_id}", CONFLICT)

@@ -80,7 +80,8 @@ class Translating:
         """
         async with self._pool.acquire() as connection, connection.transaction():
             row = _expected(await mappings.lock(connection, connection_id), author)
-            remarks = lint(rules, SOURCES[row["source"]].rules)
+            source = SOURCES[row["source"]]
+            remarks = lint(rules, source.rules, source.has_value)
             errors = [one for one in remarks if one.severity == "error"]
             if errors:
                 raise MappingInvalid(errors)
@@ -112,7 +113,8 @@ class Translating:
         """Return all that is wrong with rules or hardly meant. Raises ConnectionUnknown."""
         async with self._pool.acquire() as connection:
             row = _known(await mappings.look(connection, connection_id))
-        return lint(rules, SOURCES[row["source"]].rules)
+        source = SOURCES[row["source"]]
+        return lint(rules, source.rules, source.has_value)
 
 
 def as_document(rule: Rule) -> dict[str, Any]:

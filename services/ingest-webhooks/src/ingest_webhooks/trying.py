@@ -26,12 +26,12 @@ from ingest_webhooks.shapes import (
     WrongOrganisation,
 )
 from ingest_webhooks.sources import SOURCES
-from ingest_webhooks.sources.reading import BadBody
 from ingest_webhooks.sources.source import Source
 from ingest_webhooks.translating import MappingInvalid
 from milepost_contracts.events import FEED
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.feeds import publish_lock
+from milepost_runtime.strict_json import BadBody
 
 # What an event does with the account: it joins one that is known, makes a new one known, or waits.
 Placing = Literal["joins", "opens", "waits"]

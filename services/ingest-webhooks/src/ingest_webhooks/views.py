@@ -18,7 +18,13 @@ class Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class NewConnection(Wire):
+class Asked(Wire):
+    """What is asked for: nothing is read as another kind than it is, so that `"5"` is no number and 1 is no yes."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class NewConnection(Asked):
     """A connection to make; without a secret one is made up, without a rate it is as fast as the provider likes."""
 
     source: str = Field(max_length=50)
@@ -28,8 +34,12 @@ class NewConnection(Wire):
     rate_per_second: Rate | None = None
 
 
-class ConnectionChange(Wire):
-    """What to change; what is left out stays. `rate_per_second: null` lifts the limit."""
+class ConnectionChange(Asked):
+    """What to change; what is left out stays. `rate_per_second: null` lifts the limit.
+
+    `settings` are merged into those that are there (RFC 7396): a setting that is not named stays, null removes one, and
+    a list takes the place of the whole list.
+    """
 
     name: Name | None = None
     settings: dict[str, Any] | None = None
@@ -43,7 +53,7 @@ class ConnectionChange(Wire):
         return {name: value for name, value in given.items() if value is not None or name == "rate_per_second"}
 
 
-class Rotation(Wire):
+class Rotation(Asked):
     """The next secret (made up when left out) and how long the present one stays live."""
 
     secret: SecretStr | None = Field(default=None, min_length=8, max_length=500)
@@ -125,7 +135,7 @@ class Success(Wire):
     success: Literal[True] = True
 
 
-class NewImport(Wire):
+class NewImport(Asked):
     """An import to make, or to go on with when one of the same fingerprint is there.
 
     `fingerprint` is whatever tells the same file again, such as its SHA-256. Events are known by their `id` and by the
@@ -141,9 +151,9 @@ class NewImport(Wire):
 
 
 class ImportAnswer(Wire):
-    """How an import stands: position = accepted + duplicates + unmapped + ignored + rejected + blank.
+    """How an import stands: position = accepted + duplicates + conflicts + unmapped + ignored + rejected + blank.
 
-    All in lines. `ignored` are of people whom we were asked to forget. `rate` is in lines a second since the newest
+    All in lines. `conflicts` said something else than was told under their ids before: the first word stays. `ignored` are of people whom we were asked to forget. `rate` is in lines a second since the newest
     stream began. A dry run counts what would become of the lines.
     """
 
@@ -158,6 +168,7 @@ class ImportAnswer(Wire):
     bytes: int
     accepted: int
     duplicates: int
+    conflicts: int
     unmapped: int
     ignored: int
     rejected: int
@@ -177,14 +188,14 @@ class Imports(Wire):
 
 
 class RejectedLine(Wire):
-    """Why a line was refused: for each fault where (JSON pointer into the line), what, and a code."""
+    """Why a line was refused, or contradicts what is known (`conflict`): for each fault where (JSON pointer into the line), what, and a code."""
 
     line: int
     errors: list[dict[str, str]]
 
 
 class RejectedLines(Wire):
-    """A page of refused lines in their order; the first 10,000 of an import are kept."""
+    """A page of refused and contradicting lines in their order; the first 10,000 of an import are kept."""
 
     data: list[RejectedLine]
     next_cursor: str | None

@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from milepost_contracts.health import HealthDocument, ModelRef
+from milepost_contracts.references import Malformed, canonical
 from milepost_runtime.database import Pool
 from scoring_api.queries import reading as queries
 from scoring_api.views import Arithmetic, BatchAnswer, Explanation, History, HistoryPoint
@@ -84,14 +85,16 @@ class Reading:
         ids = {text: account for text in wanted if (account := as_uuid(text))}
         led = await queries.survivors(self.pool, list(ids.values()))
         ids = {text: led.get(account, account) for text, account in ids.items()}
-        ids |= await queries.resolve(self.pool, [text for text in wanted if text not in ids])
+        names = {text: as_reference(text) for text in wanted if text not in ids}
+        found = await queries.resolve(self.pool, list(dict.fromkeys(names.values())))
+        ids |= {text: found[name] for text, name in names.items() if name in found}
         bodies = await queries.documents(self.pool, list(dict.fromkeys(ids.values())))
         known = [text for text in wanted if text in ids]
-        found = list(dict.fromkeys(ids[text] for text in known if ids[text] in bodies))
+        scored = list(dict.fromkeys(ids[text] for text in known if ids[text] in bodies))
         absent = [text for text in known if ids[text] not in bodies]
         waiting = [text for text in absent if await queries.account(self.pool, ids[text], "")]
         return BatchAnswer(
-            data=tuple(HealthDocument.model_validate_json(bytes(bodies[account])) for account in found),
+            data=tuple(HealthDocument.model_validate_json(bytes(bodies[account])) for account in scored),
             unknown=tuple(text for text in wanted if text not in ids or (text in absent and text not in waiting)),
             not_scored=tuple(waiting),
         )
@@ -154,8 +157,12 @@ class Reading:
 
 
 def as_reference(text: str) -> str:
-    """Return a reference as it is kept: domains mean the same in any case."""
-    return text.lower() if text[:7].lower() == "domain:" else text
+    """Return a reference as it is kept; what is none stays as it stands, and nobody is known by it."""
+    kind, colon, rest = text.partition(":")
+    try:
+        return canonical(kind.lower() + colon + rest) if colon else text
+    except Malformed:
+        return text
 
 
 def as_uuid(text: str) -> UUID | None:

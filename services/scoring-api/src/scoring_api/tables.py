@@ -20,7 +20,7 @@ METADATA = metadata(SCHEMA)
 class Account(SQLModel, table=True):
     """What is known of an account by now; `start_at` is `started_at` if told, else `first_seen_at`.
 
-    `started_told_at` and `started_event_id` are of the newest word on the start: an older one does not replace it.
+    `started_told_at` and `started_sequence` are of the newest word on the start: an older one does not replace it.
     `first_seen_at` is the first of what counts; `named_at` is the first of our own book-keeping in that, null if none.
     """
 
@@ -32,7 +32,7 @@ class Account(SQLModel, table=True):
     start_at: datetime = must(STAMP)
     started_at: datetime | None = may(STAMP)
     started_told_at: datetime | None = may(STAMP)
-    started_event_id: str | None = may(sa.Text)
+    started_sequence: str | None = may(sa.Text)
     first_seen_at: datetime = must(STAMP)
     named_at: datetime | None = may(STAMP)
     attributes: dict[str, Any] = must(JSONB, "'{}'")
@@ -63,7 +63,8 @@ class MergedAccount(SQLModel, table=True):
 class Attribute(SQLModel, table=True):
     """The history of an account's attributes; at T the newest visible row of a name is its value.
 
-    `superseded_at` is when another word took the event's place.
+    `superseded_at` is when another word took the event's place, `sequence` what orders words of one instant (null: the
+    event's id).
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
@@ -74,12 +75,14 @@ class Attribute(SQLModel, table=True):
     occurred_at: datetime = must(STAMP)
     recorded_at: datetime = must(STAMP)
     superseded_at: datetime | None = may(STAMP)
+    sequence: str | None = may(sa.Text)
 
 
 class Record(SQLModel, table=True):
     """One event of an account, kept as it came: the set of these rows is all that a score is made of.
 
-    From `superseded_at` on another row, or nothing, counts in its place.
+    From `superseded_at` on another row, or nothing, counts in its place. `sequence` orders records of one instant
+    (null: the event's id does), `told_at` is when a start was said.
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
@@ -104,6 +107,8 @@ class Record(SQLModel, table=True):
     properties: dict[str, Any] = must(JSONB, "'{}'")
     source: str = must(sa.Text, "''")
     superseded_at: datetime | None = may(STAMP)
+    sequence: str | None = may(sa.Text)
+    told_at: datetime | None = may(STAMP)
 
 
 class Milestone(SQLModel, table=True):

@@ -3,11 +3,13 @@
 It never decides a figure; everything here is a selection of what is stored.
 """
 
+import re
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from milepost_contracts.changes import ChangeRow
 from milepost_contracts.health import (
@@ -25,6 +27,18 @@ from milepost_contracts.health import (
     Path,
     Trend,
 )
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _is_day(value: Any) -> Any:
+    """A number could be seconds or days, so only text names a day."""
+    if not isinstance(value, str) or _DAY.fullmatch(value) is None:
+        raise PydanticCustomError("bad_time", "expected a day as RFC 3339 writes it, such as 2026-03-02")
+    return value
+
+
+_Day = Annotated[date, Field(strict=False), BeforeValidator(_is_day)]
 
 
 class _Frozen(BaseModel):
@@ -58,7 +72,11 @@ class AccountPage(_Frozen):
 class BatchRequest(_Frozen):
     """Our ids or references, in any mixture."""
 
-    ids: tuple[str, ...] = Field(min_length=1, max_length=200, examples=[["hubspot:4711:99", "domain:acme.com"]])
+    model_config = ConfigDict(strict=True)
+
+    ids: tuple[str, ...] = Field(
+        strict=False, min_length=1, max_length=200, examples=[["hubspot:4711:99", "domain:acme.com"]]
+    )
 
 
 class BatchAnswer(_Frozen):
@@ -170,8 +188,10 @@ class ModelList(_Frozen):
 class RestatementRequest(_Frozen):
     """Which days to tell anew with the active model: by their dates, or so many back from today."""
 
-    from_day: date | None = Field(None, alias="from", description="First day")
-    to_day: date | None = Field(None, alias="to", description="Last day; today when not given")
+    model_config = ConfigDict(strict=True)
+
+    from_day: _Day | None = Field(None, alias="from", description="First day")
+    to_day: _Day | None = Field(None, alias="to", description="Last day; today when not given")
     days: int = Field(default=90, ge=1, le=1100, description="Used when `from` is not given")
     every_days: int = Field(default=1, ge=1, le=31)
 

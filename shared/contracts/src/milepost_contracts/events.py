@@ -22,6 +22,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from milepost_contracts.references import Malformed, canonical
+
 FEED = "ingest.event"
 
 # Types that speak about the book-keeping of accounts; they are no behaviour of a customer. Only Milepost tells them:
@@ -48,13 +50,14 @@ def _tellable(kind: str) -> str:
 
 
 def _as_compared(reference: str) -> str:
-    """Ids of ours and domains mean the same in any case, so there is one way to write them."""
-    if ":" in reference and not reference.startswith("domain:"):
-        return reference
-    lowered = reference.lower()
-    if len(lowered) > NAME_LENGTH:
-        raise ValueError(f"at most {NAME_LENGTH} characters, also in lower case")
-    return lowered
+    """Ids of ours, domains and Salesforce's ids can be written in several ways, and there is one to compare them by."""
+    try:
+        found = canonical(reference)
+    except Malformed as error:
+        raise PydanticCustomError("bad_reference", "{why}", {"why": str(error)}) from None
+    if len(found) > NAME_LENGTH:
+        raise ValueError(f"at most {NAME_LENGTH} characters, also as it is compared")
+    return found
 
 
 def _is_rfc_3339(value: Any) -> Any:
@@ -91,6 +94,8 @@ AccountReference = Annotated[
     AfterValidator(_readable),
     AfterValidator(_as_compared),
 ]
+
+
 def _within_the_calendar(moment: datetime) -> datetime:
     """The first and the last hours of the calendar have no instant in UTC."""
     try:
@@ -131,6 +136,11 @@ class EventRow(BaseModel):
     this one counts from its `recorded_at` on; `event.retracted`, from `milepost` too, takes that row back and says
     nothing itself. Each row is superseded at most once.
 
+    Of several rows that speak of one thing the newest counts: that with the latest `occurred_at`, of one instant that
+    with the greatest `sequence`, where that is null `event_id`, byte by byte. `sequence` begins with the source's own
+    order if it has one. Of several starts that counts which was said last: at `told_at`, where the sender told no such
+    moment at `recorded_at`.
+
     `person.erased` says that somebody asked to be forgotten: nobody may know any more who acted, or whom it was about,
     in the account's events that `properties.event_ids` names.
     """
@@ -154,12 +164,14 @@ class EventRow(BaseModel):
     delivery_id: UUID | None = None
     correlation_id: str = ""
     supersedes: str | None = None
+    told_at: datetime | None = None
+    sequence: str | None = None
 
 
 # The columns of the published table in the order of EventRow, for readers that select by name.
 COLUMNS = (
     "id, event_id, account_id, type, occurred_at, recorded_at, actor, role, item, value, value_text, "
-    "properties, source, connection_id, delivery_id, correlation_id, supersedes"
+    "properties, source, connection_id, delivery_id, correlation_id, supersedes, told_at, sequence"
 )
 
 
@@ -167,8 +179,8 @@ class PlainEvent(BaseModel):
     """What happened to whom and when, in our words; unknown types are kept, those of our book-keeping are refused.
 
     `id` is the sender's own and makes repetition harmless. `account` is our id or a reference such as
-    `hubspot:<portal>:<company>`, `domain:acme.com` (compared in lower case) or `external:<any>`. `occurred_at` is
-    text as RFC 3339 writes it, with its offset.
+    `hubspot:<portal>:<company>`, `domain:acme.com` (in any case, with or without `www.`) or `external:<any>`.
+    `occurred_at` is text as RFC 3339 writes it, with its offset.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

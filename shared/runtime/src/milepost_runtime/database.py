@@ -50,7 +50,12 @@ class StoreUnusable(Exception):
 
 
 def is_store_trouble(error: Exception) -> bool:
-    """Tell whether the store failed us rather than the caller; a value that cannot be encoded is the caller's."""
+    """Tell whether the store failed us rather than the caller; a value that cannot be encoded is the caller's.
+
+    A file that cannot be read is our own fault: such an error names the file, one of a socket names none.
+    """
+    if isinstance(error, OSError) and error.filename is not None:
+        return False
     return isinstance(error, STORE_TROUBLE) and not isinstance(error, ValueError)
 
 

@@ -15,7 +15,7 @@ from prometheus_client import Histogram
 from milepost_runtime.exchange import offered
 from milepost_runtime.ids import clean_correlation_id
 from milepost_runtime.metrics import HTTP_SECONDS
-from milepost_runtime.problems import Problem, unforeseen
+from milepost_runtime.problems import Problem, cut_short, unforeseen
 
 log = structlog.get_logger()
 Scope: TypeAlias = Any
@@ -124,15 +124,13 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int) -> bytes:
     whole = None if exchange is None else exchange.whole_body()
     if whole is not None and len(whole) <= limit:
         return whole
-    declared = header(scope["headers"], b"content-length")
-    if declared is not None and declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
+    check_size(scope["headers"], limit)
     parts: list[bytes] = []
     size, more = 0, True
     while more and size <= limit:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _CUT_SHORT
+            raise cut_short()
         part: bytes = message.get("body", b"")
         more = message.get("more_body", False)
         if not parts and not more and len(part) <= limit:
@@ -144,7 +142,11 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int) -> bytes:
     return b"".join(parts)
 
 
-_CUT_SHORT = Problem(400, "bad_framing", "The connection ended before the body did.", headers={"Connection": "close"})
+def check_size(headers: Headers, limit: int) -> None:
+    """Raise Problem 413 for a body that is said to be larger than `limit` bytes."""
+    declared = header(headers, b"content-length")
+    if declared is not None and declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
 
 
 def _too_large(limit: int) -> Problem:

@@ -118,7 +118,10 @@ class NamedRequests(APIRoute):
     """
 
     def get_route_handler(self) -> _Handler:
-        """Return the handler with the memory before it."""
+        """Return the handler with the memory before it; raises ValueError for a route that reads its body itself."""
+        # What is named is read as a whole, and the gate bounds only bodies that it reads.
+        if "requestBody" in (self.openapi_extra or {}):
+            raise ValueError(f"{self.path} reads its body itself and cannot be named")
         handle = super().get_route_handler()
 
         async def named(request: Request) -> Response:

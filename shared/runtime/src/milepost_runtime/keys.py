@@ -114,14 +114,21 @@ async def insert_key(
 _documented_bearer = Security(HTTPBearer(auto_error=False, description="An API key: `mp_<id>_<secret>`"))
 
 
-def require_scope(scope: str) -> Any:
-    """Return the FastAPI dependency that lets a request pass with this scope and hands over the Principal."""
+@dataclass(frozen=True)
+class ScopeCheck:
+    """Lets a request pass whose key has this scope; known by its class to whoever asks before the framework does."""
 
-    async def check(request: Request, _documented: Any = _documented_bearer) -> Principal:
+    scope: str
+
+    async def __call__(self, request: Request, _documented: Any = _documented_bearer) -> Principal:
+        """Return who asks; raises Problem 401, 403."""
         ring: KeyRing = request.app.state.keys
         principal = await ring.authenticate(request.headers.get("authorization"))
-        principal.require(scope)
+        principal.require(self.scope)
         return principal
 
+
+def require_scope(scope: str) -> Any:
+    """Return the FastAPI dependency that lets a request pass with this scope and hands over the Principal."""
     # Named as a scope too, so that the published document says what a key has to be allowed.
-    return Security(check, scopes=[scope])
+    return Security(ScopeCheck(scope), scopes=[scope])

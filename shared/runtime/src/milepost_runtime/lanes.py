@@ -5,14 +5,15 @@ outside it; the result is written in a transaction of the handler's that begins 
 that somebody else has claimed meanwhile. Draining twice at once, late, or never is safe.
 
 A row whose holder died is a suspect: from then on it is claimed alone, so that it can take nobody with it, and after
-`max_crashes` it is buried.
+`max_crashes` it is buried. Whom store trouble keeps from settling a row has not died: the row is given back as it was
+as soon as the store answers again.
 """
 
 import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +27,8 @@ from milepost_runtime.metrics import LANE_BURIED, LANE_CLAIMED, LANE_FAILED, LAN
 log = structlog.get_logger()
 RENEW_EVERY_S = 5.0
 RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0, 600.0)
+# What takes too long may be the row's doing: its lease runs out, and it is claimed alone, so that it delays nobody.
+_TOO_LONG = (TimeoutError, asyncpg.QueryCanceledError)
 
 
 class TryLater(Exception):
@@ -56,6 +59,7 @@ class Lane:
 
     `handle` does the work of a batch and settles every claim (`finish`, `postpone`) in transactions of its own that
     begin with `hold`; it returns how much it did, and 0 ends a drain. `bury` puts a row out of the way for good.
+    `unsettled` are claims of this process that it lost sight of when the store went away.
     """
 
     name: str
@@ -68,6 +72,7 @@ class Lane:
     batch: int = 200
     lease_s: float = 15.0
     max_crashes: int = 3
+    unsettled: list[Claim] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @cached_property
     def pairs(self) -> str:
@@ -148,18 +153,41 @@ async def drain(pool: Pool, lane: Lane, *, seconds: float = 15.0) -> int:
     total = 0
     while time.monotonic() < until:
         async with pool.acquire() as connection:
+            await _give_back(connection, lane)
             claims = await claim(connection, lane, lane.batch)
             suspects = await claim(connection, lane, 1, suspects=True) if len(claims) < lane.batch else []
         if not claims and not suspects:
             break
         await afp(f"{lane.name}.claimed")
-        done = await _handle(pool, lane, claims) if claims else 0
-        for suspect in suspects:
-            done += await _handle_suspect(pool, lane, suspect)
+        done = await _handle_all(pool, lane, claims, suspects)
         total += done
         if done == 0:
             break
     return total
+
+
+async def _give_back(connection: Connection, lane: Lane) -> None:
+    """Free the rows that store trouble left in our hands; those that somebody else has claimed since are theirs."""
+    claims = lane.unsettled.copy()
+    lane.unsettled.clear()
+    try:
+        if claims:
+            await _settle(connection, lane, claims, "lease_until = null")
+    except BaseException:
+        lane.unsettled.extend(claims)
+        raise
+
+
+async def _handle_all(pool: Pool, lane: Lane, claims: Sequence[Claim], suspects: Sequence[Claim]) -> int:
+    try:
+        done = await _handle(pool, lane, claims) if claims else 0
+        for suspect in suspects:
+            done += await _handle_suspect(pool, lane, suspect)
+    except Exception as error:
+        if is_store_trouble(error) and not isinstance(error, _TOO_LONG):
+            lane.unsettled.extend((*claims, *suspects))
+        raise
+    return done
 
 
 async def _handle(pool: Pool, lane: Lane, claims: Sequence[Claim]) -> int:

@@ -7,6 +7,7 @@ import json
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
+from fastapi.dependencies.models import Dependant
 from pydantic import BeforeValidator
 
 from milepost_runtime.problems import Problem
@@ -51,15 +52,26 @@ def plain_number(value: Any) -> Any:
 def _once(request: Request) -> None:
     names = [name for name, _ in request.query_params.multi_items()]
     again = sorted({name for name in names if names.count(name) > 1})
+    known = _known(getattr(request.scope.get("route"), "dependant", None))
+    strange = [name for name in names if name not in known]
+    if strange:
+        raise bad_parameter(strange[0][:50], f"known here: {', '.join(sorted(known)) or 'none'}")
     if again:
         said = {"detail": "given more than once", "code": "repeated_parameter"}
         entries = [{"pointer": f"query:{name[:50]}"} | said for name in again]
         raise Problem(422, "repeated_parameter", "A query parameter was given more than once.", errors=entries)
 
 
+def _known(dependant: Dependant | None) -> set[str]:
+    """Return the names that a route declares; a word that it does not know, such as an order, hides a mistake."""
+    if dependant is None:
+        return set()
+    return {field.alias for field in dependant.query_params}.union(*map(_known, dependant.dependencies))
+
+
 Limit = Annotated[int, BeforeValidator(plain_number), Query(ge=1, le=LARGEST_PAGE, description="Rows on a page")]
 Cursor = Annotated[str | None, Query(max_length=2_000, description="`next_cursor` of the page before")]
-# For a router: refuse a query that says something twice.
+# For a router: refuse a query that says something twice, or something that the route does not know.
 ONCE = Depends(_once)
 
 

@@ -10,8 +10,10 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from milepost_runtime.database import STORE_TROUBLE, is_store_trouble
+from milepost_runtime.strict_json import BadBody
 
 log = structlog.get_logger()
 # Zero characters, lone surrogates, times beyond the calendar: found by the store, but the sender's to mend.
@@ -76,6 +78,17 @@ class Problem(Exception):
 Translate = Callable[[Exception], Problem]
 
 
+def cut_short() -> Problem:
+    """Return 400 for a body that ended too early; a new one each time, as a raised error keeps where it was raised."""
+    detail = "The connection ended before the body did."
+    return Problem(400, "bad_framing", detail, headers={"Connection": "close"})
+
+
+def bad_body(error: BadBody) -> Problem:
+    """Return 400 with the rule of strict JSON that a body breaks."""
+    return Problem(400, error.code, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+
+
 def install(app: FastAPI, table: Mapping[type[Exception], Translate]) -> None:
     """Answer every error of an app with a problem document: ours by `table`, the framework's, the unexpected."""
 
@@ -91,7 +104,7 @@ def install(app: FastAPI, table: Mapping[type[Exception], Translate]) -> None:
 
     async def on_invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return _respond(request, from_validation(error.errors()))
+        return _respond(request, from_validation(error.errors(), error.body))
 
     async def on_unforeseen(request: Request, error: Exception) -> Response:
         # By its template: a path may hold a secret segment or a person's address.
@@ -100,32 +113,42 @@ def install(app: FastAPI, table: Mapping[type[Exception], Translate]) -> None:
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)
-    for every in (*NOT_STORABLE, *STORE_TROUBLE, Exception):
+    for every in (*NOT_STORABLE, *STORE_TROUBLE, ClientDisconnect, Exception):
         app.add_exception_handler(every, on_unforeseen)
     for kind, translate in table.items():
         app.add_exception_handler(kind, _translated(translate))
 
 
 def unforeseen(error: Exception, where: str) -> Problem:
-    """Return the answer to an error that no route foresaw: store trouble, a value it cannot hold, our fault."""
+    """Return the answer to what no route foresaw: nobody is there any more, store trouble, bad values, our fault."""
+    if isinstance(error, ClientDisconnect):
+        return cut_short()
     if is_store_trouble(error):
         log.warning("store_trouble", where=where, error=repr(error)[:200])
         return Problem(503, "temporarily_unavailable", "The store is away or busy.", headers={"Retry-After": "5"})
-    if isinstance(error, (*NOT_STORABLE, *STORE_TROUBLE)):
+    if isinstance(error, (*NOT_STORABLE, *STORE_TROUBLE)) and not isinstance(error, OSError):
         return Problem(422, "not_storable", "The request holds a value that cannot be looked up or kept.")
     log.error("request_failed", where=where, exc_info=error)
     return Problem(500, "internal", "This is our fault. It was logged under the request id.")
 
 
-def from_validation(items: Sequence[Any]) -> Problem:
-    """Return 422 with an entry per fault: where (JSON pointer into the body or `query:name`), what, and a code.
+def from_validation(items: Sequence[Any], document: Any = None) -> Problem:
+    """Return 422 with an entry per faulty place: where (JSON pointer or `query:name`), what, and a code.
 
-    The problem's own type is the code that all faults share, else `not_valid`. A body that is not JSON at all is 400
-    `bad_json`. The input itself is never echoed.
+    Pointers lead into `document`, the body that was read: what a validator adds to a place is left out. The problem's
+    own type is the code that all faults share, else `not_valid`. A body that is not JSON at all is 400 `bad_json`. The
+    input itself is never echoed.
     """
     if any(item["type"] == "json_invalid" for item in items):
         return Problem(400, "bad_json", "The body is not valid JSON.")
-    errors = [{"pointer": _pointer(item["loc"]), "detail": item["msg"], "code": _code(item)} for item in items]
+    places: dict[str, dict[str, str]] = {}
+    for item in items:
+        error = {"pointer": _pointer(item, document), "detail": item["msg"], "code": _code(item)}
+        # Where several kinds are taken each refuses on its own; the one that is meant says more than "another kind".
+        known = places.setdefault(error["pointer"], error)
+        if known["code"] == "wrong_type":
+            places[error["pointer"]] = error
+    errors = list(places.values())
     codes = {error["code"] for error in errors}
     kind = codes.pop() if len(codes) == 1 else "not_valid"
     return Problem(422, kind, f"{len(errors)} part(s) of the request are not valid.", errors=errors)
@@ -159,11 +182,25 @@ def _code(item: Any) -> str:
     return "not_valid" if kind in ("value_error", "assertion_error", "literal_error", "enum") else kind
 
 
-def _pointer(location: Sequence[Any]) -> str:
-    where, *path = location
-    if where == "body":
-        return "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in path)
-    return f"{where}:{'/'.join(str(part) for part in path)}"
+def _pointer(item: Any, document: Any) -> str:
+    where, *path = item["loc"]
+    if where != "body":
+        return f"{where}:{'/'.join(str(part) for part in path)}"
+    parts = [part for part in path if part != "[key]"] if document is None else _real(path, document, item["type"])
+    return "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def _real(path: Sequence[Any], document: Any, kind: str) -> list[Any]:
+    """Return the parts of a place that are in the document, and the last one where it is said to be missing there."""
+    parts, here = [], document
+    for number, part in enumerate(path, 1):
+        in_list = isinstance(here, list) and isinstance(part, int) and part < len(here)
+        if in_list or (isinstance(here, dict) and part in here):
+            parts.append(part)
+            here = here[part]
+        elif kind == "missing" and number == len(path):
+            parts.append(part)
+    return parts
 
 
 def _translated(translate: Translate) -> Any:

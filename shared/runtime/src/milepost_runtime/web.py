@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
 
 from milepost_runtime import failpoints, logging
+from milepost_runtime.gate import Gate
 from milepost_runtime.health import PATHS, Readiness, answer
 from milepost_runtime.hot import Application, Receive, Scope, Send, header_text
 from milepost_runtime.ids import clean_correlation_id
@@ -98,6 +99,7 @@ def new_app(
         separate_input_output_schemas=False,
     )
     install(app, problems)
+    app.add_middleware(Gate, templates=app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     add_reference(app, home)
     return app

@@ -19,6 +19,8 @@ from milepost_runtime.problems import Problem
 HEAD_S = 10.0
 BODY_S = 15.0
 SILENCE_S = 5.0
+# Who sends a stream may be reading it from somewhere slow.
+STREAM_SILENCE_S = 30.0
 IDLE_S = 30.0
 HEAD_BYTES = 32 * 1024
 HEAD_FIELDS = 100
@@ -29,6 +31,7 @@ CHUNK_LINE_BYTES = 16
 BAD_FRAMING = Problem(400, "bad_framing", "This is no well-formed HTTP/1.1 request.")
 HEAD_TOO_LARGE = Problem(431, "header_too_large", f"Send at most {HEAD_BYTES} bytes and {HEAD_FIELDS} fields of head.")
 TOO_SLOW = Problem(408, "request_timeout", "The request did not arrive in time.")
+NO_UPGRADE = Problem(400, "upgrade_unsupported", "This server speaks HTTP/1.1 and changes to nothing else.")
 HOST_UNKNOWN = Problem(421, "host_unknown", "This server does not answer for the host that the request names.")
 
 
@@ -36,7 +39,7 @@ HOST_UNKNOWN = Problem(421, "host_unknown", "This server does not answer for the
 class Manners:
     """`hosts`: whom we answer for (lower case, without port; empty: anybody). `streams`: beginnings and ends of paths.
 
-    A body sent to such a path may last as long as it does not fall silent.
+    A body sent to such a path may last as long as it does not fall silent, and is given more time for that.
     """
 
     hosts: Collection[str] = ()
@@ -112,6 +115,8 @@ class GuardedHttp(HttpToolsProtocol):
         names = [name for name, _ in self.headers]
         if names.count(b"host") != 1 or self.manners.hosts:
             self._check_host()
+        if b"upgrade" in names and self._should_upgrade():
+            self._stop(NO_UPGRADE)
         self._chunked = None
         if b"transfer-encoding" in names:
             self._chunked = _Framing(raw=-_size(self.headers) - len(self.url))
@@ -193,10 +198,13 @@ class GuardedHttp(HttpToolsProtocol):
         if self._head_since is not None:
             return self._head_since + HEAD_S - now
         if self._body_since is not None and not self.flow.read_paused:
-            silence = self._heard + SILENCE_S - now
-            return silence if self._streams() else min(silence, self._body_since + BODY_S - now)
+            if self._streams():
+                return self._heard + STREAM_SILENCE_S - now
+            return min(self._heard + SILENCE_S, self._body_since + BODY_S) - now
         if self.cycle is None or self.cycle.response_complete:
             return self._idle_since + IDLE_S - now
+        # While we do not listen nobody is silent.
+        self._heard = now
         return SILENCE_S
 
     def _streams(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from milepost_devstack import environment
+from milepost_devstack.refusal import Refusal
 from milepost_devstack.state import StateFolder, home_from
 
 _PLAIN = "events.csv, .tsv, .jsonl, .ndjson (each may end in .gz) or .parquet."
@@ -38,7 +39,7 @@ def bring_in(  # noqa: PLR0913, PLR0917 - one parameter for each option
 ) -> None:
     """Bring history in from a file: events with their own times, once each, however often it is tried.
 
-    Stopped half-way, the same command goes on where it was. Exit status 1 when lines were refused.
+    Stopped half-way, the same command goes on where it was. Exit status 1 when not all of it could be taken.
     """
     from milepost_devstack.importing import reporting, running  # noqa: PLC0415
     from milepost_devstack.importing.columns import wishes  # noqa: PLC0415
@@ -49,8 +50,11 @@ def bring_in(  # noqa: PLR0913, PLR0917 - one parameter for each option
     order = running.Order(file, name, sender, dry_run, wanted, encoding, delimiter, rejects, as_json)
     report = running.run(order, *access(StateFolder(home_from(environ)), environ, url, key))
     if as_json:
-        print(json.dumps({**report.row, "brought_in_before": report.before, "rejects": report.first}))
+        more = {"brought_in_before": report.before, "rejects": report.first, "broken_off": report.broken_off or None}
+        print(json.dumps({**report.row, **more}))
     else:
         reporting.show(report.row, report.first, before=report.before)
     sys.stdout.flush()
-    raise typer.Exit(1 if report.row["rejected"] else 0)
+    if report.broken_off:
+        raise Refusal(f"{report.broken_off}. What stands before that is settled; get the whole file and bring that in.")
+    raise typer.Exit(1 if report.row["rejected"] or report.row["conflicts"] else 0)

@@ -3,12 +3,16 @@
 import gzip
 import hashlib
 import io
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from milepost_devstack.refusal import Refusal
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 LINE_LIMIT = 256 * 1024
 _BLOCK = 1 << 20
@@ -33,6 +37,9 @@ class Rows(Protocol):
     def total(self) -> int | None:
         """Return how many lines there are, when that is known without reading them all."""
 
+    def broken_off(self) -> str:
+        """Return where the file was found to break off, in words of people; empty: nowhere so far."""
+
 
 @dataclass
 class Opened:
@@ -40,6 +47,7 @@ class Opened:
 
     path: Path
     file: io.BufferedReader | None = None
+    broken_off: str = ""
 
     def open(self) -> io.BufferedIOBase:
         """Return the bytes from the beginning; raises NotReadable."""
@@ -48,7 +56,7 @@ class Opened:
             self.file = self.path.open("rb")
         except OSError as error:
             raise NotReadable(f"cannot read {self.path} ({error.strerror}).") from error
-        return self.file if self.path.suffix != ".gz" else gzip.GzipFile(fileobj=self.file)
+        return self.file if self.path.suffix != ".gz" else io.BufferedReader(_Unpacked(self, self.file), _BLOCK)
 
     def read(self) -> float:
         """Return which part has been read, in bytes as they lie on the disk."""
@@ -60,6 +68,58 @@ class Opened:
         if self.file is not None:
             self.file.close()
             self.file = None
+
+
+class _Unpacked(io.RawIOBase):
+    """What a packed file holds; where it breaks off it ends behind the last whole line, and `opened` is told.
+
+    Raises NotReadable when it is no packed file at all.
+    """
+
+    def __init__(self, opened: Opened, file: io.BufferedReader) -> None:
+        super().__init__()
+        self._opened = opened
+        self._packed = gzip.GzipFile(fileobj=file)
+        self._ready = memoryview(b"")
+        self._held = b""
+        self._ended = False
+        self._read = 0
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Fill a buffer with what comes next and return how many bytes that are."""
+        while not self._ready and not self._ended:
+            self._unpack()
+        room = memoryview(buffer).cast("B")
+        some = min(len(room), len(self._ready))
+        room[:some] = self._ready[:some]
+        self._ready = self._ready[some:]
+        return some
+
+    def _unpack(self) -> None:
+        """Make whole lines ready; of a line without end so much that it is seen to be too long."""
+        try:
+            block = self._packed.read1(_BLOCK // 4)  # what comes before the break comes whole
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            self._ended = True
+            self._break_off(error)
+            return
+        self._read += len(block)
+        self._ended = not block
+        whole = self._held + block
+        end = len(whole) if self._ended else whole.rfind(b"\n") + 1
+        if not end and len(whole) > _BLOCK:
+            end = len(whole)
+        self._ready, self._held = memoryview(whole[:end]), whole[end:]
+
+    def _break_off(self, error: Exception) -> None:
+        path = self._opened.path
+        if not self._read:
+            raise NotReadable(f"{path} cannot be unpacked ({error}): is it whole, and packed with gzip?") from None
+        self._opened.broken_off = f"{path} breaks off behind {self._read:,} unpacked bytes ({error})"
 
 
 @dataclass
@@ -94,6 +154,10 @@ class JsonLines:
         """Return None: counting the lines means reading them."""
         return None
 
+    def broken_off(self) -> str:
+        """Return where the file was found to break off."""
+        return self.opened.broken_off
+
 
 def bounded(file: io.BufferedIOBase) -> Iterator[bytes]:
     """Yield lines without their ends; of a line that is too long only so much that this can be seen."""
@@ -124,7 +188,7 @@ def fingerprint(path: Path, said: Iterable[str], watch: Callable[[float], None])
 
 def text_of(file: io.BufferedIOBase, encoding: str) -> io.TextIOWrapper:
     """Return the text of a file; a byte order mark decides, bytes that are no text survive as they are."""
-    assert isinstance(file, io.BufferedReader | gzip.GzipFile)
+    assert isinstance(file, io.BufferedReader)
     head = file.peek(4)[:4]
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"

@@ -15,11 +15,13 @@ from milepost_devstack.importing.sending import Watch
 from milepost_devstack.refusal import Refusal
 
 SHOWN = 10
-COUNTS = ("accepted", "duplicates", "unmapped", "rejected", "blank")
+COUNTS = ("accepted", "duplicates", "conflicts", "unmapped", "ignored", "rejected", "blank")
 _WORDS = {
     "accepted": "new events",
     "duplicates": "known before",
+    "conflicts": "say something else than was told under their ids before; the first word stays",
     "unmapped": "wait until somebody says which account they belong to",
+    "ignored": "of people who are forgotten",
     "rejected": "refused",
     "blank": "blank lines",
 }
@@ -69,8 +71,9 @@ def show(row: Mapping[str, Any], first: Iterable[Mapping[str, Any]], *, before: 
     for reject in listed:
         for error in reject["errors"]:
             out.print(f"  {escape(_sentence(reject, error))}", soft_wrap=True)
-    if row["rejected"] > len(listed):
-        out.print(f"  … and {row['rejected'] - len(listed):,} more: --rejects FILE writes the first 10,000.")
+    more = row["rejected"] + row["conflicts"] - len(listed)
+    if more > 0:
+        out.print(f"  … and {more:,} more: --rejects FILE writes the first 10,000.")
 
 
 def _sentence(reject: Mapping[str, Any], error: Mapping[str, str]) -> str:

@@ -36,11 +36,15 @@ class Order:
 
 @dataclass(frozen=True)
 class Report:
-    """How it ended: the import, its first refused lines (each with its place in the file), and whether it is old."""
+    """How it ended: the import, its first refused lines (each with its place in the file), and whether it is old.
+
+    `broken_off` says where the file was found to break off; what stands whole before that is settled.
+    """
 
     row: Mapping[str, Any]
     first: list[Mapping[str, Any]]
     before: bool
+    broken_off: str
 
 
 def run(order: Order, url: str, key: str) -> Report:
@@ -69,7 +73,7 @@ def run(order: Order, url: str, key: str) -> Report:
         first = list(islice(rejects, reporting.SHOWN))
         if order.rejects is not None:
             reporting.write_rejects(order.rejects, _placed(service, rows, row))
-    return Report(row, first, not began)
+    return Report(row, first, not began, rows.broken_off())
 
 
 def _rows(order: Order) -> Rows:
@@ -94,7 +98,7 @@ def _said(order: Order) -> Iterator[str]:
 
 def _placed(service: Service, rows: Rows, row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield refused lines with their places in the file, a thousand at a time."""
-    if not row["rejected"]:
+    if not row["rejected"] + row["conflicts"]:
         return
     rejects = service.rejects(row["id"])
     while some := list(islice(rejects, 1_000)):

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 import httpx
@@ -52,6 +53,10 @@ class Service:
         """Say that all lines are there."""
         return self._ask("POST", f"/imports/{import_id}:finish")
 
+    def cancel(self, import_id: str) -> dict[str, Any]:
+        """Say that no more lines come for now; the same file goes on with it."""
+        return self._ask("POST", f"/imports/{import_id}:cancel")
+
     def rejects(self, import_id: str) -> Iterator[dict[str, Any]]:
         """Yield the refused lines that the service has kept."""
         query = {"limit": "200"}
@@ -82,7 +87,7 @@ def _detail(answer: httpx.Response) -> str:
 
 
 def send_all(service: Service, rows: Rows, wanted: dict[str, Any], watch: Watch) -> dict[str, Any]:
-    """Bring a file in, from where it stands; return the import when it is finished.
+    """Bring a file in, from where it stands; return the import: finished, or cancelled if the file breaks off.
 
     After a break the service is asked how far it has come. Raises NotSent when nothing gets on for two minutes.
     """
@@ -93,7 +98,7 @@ def send_all(service: Service, rows: Rows, wanted: dict[str, Any], watch: Watch)
     while row["state"] == "open":
         try:
             _send_from(service, rows, row, watch)
-            return service.finish(import_id)
+            return service.cancel(import_id) if rows.broken_off() else service.finish(import_id)
         except Broken as error:
             if time.monotonic() > until:
                 raise NotSent(f"nothing gets on any more ({error}); the same command goes on from there.") from error
@@ -121,6 +126,8 @@ def _patiently(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 def _send_from(service: Service, rows: Rows, row: dict[str, Any], watch: Watch) -> None:
     """Send everything after the position, one part a request."""
     lines = rows.lines(row["position"])
+    # Passing over what is settled may take long, and a stream that has begun must not fall silent.
+    lines = chain(list(islice(lines, 1)), lines)
     at = row["position"]
     ended = False
     while not ended:

@@ -40,7 +40,8 @@ class Csv:
             last = 0
             try:
                 for row in reader:
-                    if row:
+                    # Behind a cell that the break left open nothing is known to be as it was.
+                    if row and not (self.opened.broken_off and row[-1].endswith(("\n", "\r"))):
                         yield last + 1, row
                     last = reader.line_num
             except (csv.Error, UnicodeError) as error:
@@ -72,3 +73,7 @@ class Csv:
     def total(self) -> int | None:
         """Return None: counting the rows means reading them."""
         return None
+
+    def broken_off(self) -> str:
+        """Return where the file was found to break off."""
+        return self.opened.broken_off

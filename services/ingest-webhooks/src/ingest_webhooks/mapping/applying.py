@@ -1,14 +1,14 @@
 """Turns a fact into events of ours by the rule for its topic; it knows no provider."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
+from ingest_webhooks.domains import OwnReference
 from ingest_webhooks.mapping.templates import TEXT_LENGTH, Filling, Scalar, look_up
-from ingest_webhooks.mapping.values import instant_of, number_of, read_value
+from ingest_webhooks.mapping.values import NUMBER_LIMIT, instant_of, number_of, read_value
 from ingest_webhooks.rules import Rule
 from ingest_webhooks.shapes import (
     Broken,
@@ -21,9 +21,9 @@ from ingest_webhooks.shapes import (
     short_name,
     usable_instant,
 )
-from milepost_contracts.events import AccountReference
 
-_REFERENCE: TypeAdapter[str] = TypeAdapter(AccountReference)
+_STARTED = "account.started"
+_REFERENCE: TypeAdapter[str] = TypeAdapter(OwnReference)
 
 
 class Found(NamedTuple):
@@ -120,6 +120,7 @@ def _event(rule: Rule, fact: Fact, context: Context, filling: Filling) -> Normal
     if used != claimed:
         properties["original_occurred_at"] = claimed.isoformat()
     number, text = _value(rule, filling)
+    said_at = usable_instant(fact.at, context.received_at) if rule.type == _STARTED else None
     return NormalEvent(
         key=fact.key,
         reference=accounts[0],
@@ -134,6 +135,9 @@ def _event(rule: Rule, fact: Fact, context: Context, filling: Filling) -> Normal
         value_text=text,
         properties=properties,
         content=fact.content,
+        # Its own moment is the start; which of several starts counts is known by when each was said.
+        told_at=said_at,
+        sequence=fact.sequence,
     )
 
 
@@ -147,8 +151,10 @@ def _accounts(rule: Rule, fact: Fact, filling: Filling) -> tuple[str, ...]:
         raise Broken("it names no account; a rule's `account` can say where to find one")
     try:
         return tuple(_REFERENCE.validate_python(name) for name in named)
-    except ValidationError:
-        raise Broken("what names the account is no reference, or longer than 255 characters") from None
+    except ValidationError as error:
+        told = [item["msg"] for item in error.errors() if item["type"] in ("bad_reference", "shared_domain")]
+        why = told[0] if told else "it is no reference, or longer than 255 characters"
+        raise Broken(f"what names the account cannot: {why}") from None
 
 
 def _properties(rule: Rule, filling: Filling) -> dict[str, Any]:
@@ -173,4 +179,4 @@ def _value(rule: Rule, filling: Filling) -> tuple[float | None, str | None]:
         return None, None if filled is None else str(filled).lower()
     if isinstance(filled, str):
         return None, filled[:TEXT_LENGTH]
-    return (float(filled), None) if math.isfinite(filled) else (None, None)
+    return (float(filled) + 0.0, None) if abs(filled) < NUMBER_LIMIT else (None, None)

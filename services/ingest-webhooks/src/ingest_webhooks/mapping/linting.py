@@ -1,6 +1,6 @@
 """Finds every mistake of a mapping at once, and what it says that cannot be meant; it changes nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,21 +26,30 @@ class Remark:
     nearest: str | None = None
 
 
-def lint(rules: Any, defaults: Mapping[str, Rule]) -> list[Remark]:
-    """Return all remarks on the rules of a mapping, as they came, beside a source's defaults; errors first."""
-    found = {(one.pointer, one.code): one for one in _all(rules, defaults)}
+def lint(
+    rules: Any, defaults: Mapping[str, Rule], has_value: Callable[[str], bool] = lambda _topic: True
+) -> list[Remark]:
+    """Return all remarks on the rules of a mapping, as they came, beside a source's defaults; errors first.
+
+    `has_value` tells whether the source's facts under a topic are about one changed value.
+    """
+    found = {(one.pointer, one.code): one for one in _all(rules, defaults, has_value)}
     refused = {one.pointer for one in found.values() if one.severity == "error"}
     # What is refused needs no advice beside.
     kept = [one for one in found.values() if one.severity == "error" or one.pointer not in refused]
     return sorted(kept, key=lambda one: one.severity != "error")
 
 
-def _all(rules: Any, defaults: Mapping[str, Rule]) -> Iterator[Remark]:
+def _all(rules: Any, defaults: Mapping[str, Rule], has_value: Callable[[str], bool]) -> Iterator[Remark]:
     yield from _not_valid(rules)
     if isinstance(rules, dict):
         for topic, rule in rules.items():
+            valued = has_value(topic)
             for path, one in _nested(rule, ("rules", topic)):
                 yield from _of_rule(one, path)
+                if one.get("attribute") and not valued:
+                    message = "nothing under this topic has one changed value, so this empties the attribute"
+                    yield Remark(pointer((*path, "attribute")), "warning", "no_value", message, "attributes")
             yield from _of_extent(rule, ("rules", topic))
             yield from _of_topic(topic, defaults)
 

@@ -19,6 +19,8 @@ Found = tuple[tuple[str | int, ...], Literal["error", "warning"], str, str, str 
 _REFERENCE: TypeAdapter[str] = TypeAdapter(AccountReference)
 _PLACEHOLDERS = ("value", "property", "object")
 _TEMPLATES = ("attribute", "account", "item", "role", "actor", "value", "at")
+# What may stand in the place of a field, by the kind of a reference.
+_FILLED = {"domain": "x.example", "salesforce": "000000000000000"}
 # What another part of a rule leaves without any effect.
 _IDLE = {
     "when": (*_TEMPLATES[1:], "properties", "reads", "translate", "also"),
@@ -81,11 +83,12 @@ def _of_template(where: tuple[str | int, ...], template: str) -> Iterator[Found]
 def _of_account(template: Any) -> Iterator[Found]:
     if not isinstance(template, str):
         return
-    sample = template
-    for name in fields_of(template):
-        sample = sample.replace("{" + name + "}", "x", 1)
-    if sample == "x" and template != "x":
+    fields = fields_of(template)
+    if len(fields) == 1 and template == "{" + fields[0] + "}":
         return
+    sample = template
+    for name in fields:
+        sample = sample.replace("{" + name + "}", _FILLED.get(template.partition(":")[0], "x"), 1)
     try:
         _REFERENCE.validate_python(sample)
     except ValidationError:

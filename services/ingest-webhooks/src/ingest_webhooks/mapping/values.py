@@ -10,6 +10,10 @@ from ingest_webhooks.shapes import Broken, instant_of_milliseconds
 
 # Ten digits are seconds until the year 2286; more are milliseconds.
 _SECONDS_DIGITS = 10
+# The range of a plain event's value.
+NUMBER_LIMIT = 1e300
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
+_WHOLE = re.compile(r"[+-]?[0-9]+")
 _STAMP = re.compile(r"-?[0-9]{1,20}")
 _FRACTION = re.compile(r"(\.[0-9]{6})[0-9]+")
 
@@ -31,13 +35,14 @@ def read_value(rule: Rule, value: Any) -> Any:
 
 
 def number_of(text: str) -> float:
-    """Return a finite number; raises Broken."""
-    try:
-        number = float(text)
-    except ValueError:
-        raise Broken("the value is no number") from None
-    if not math.isfinite(number):
-        raise Broken("the value is no finite number")
+    """Return a number as JSON or a spreadsheet writes one, whole ones exactly; raises Broken."""
+    if _NUMBER.fullmatch(text) is None:
+        raise Broken("the value is no number")
+    number = float(text)
+    if not abs(number) < NUMBER_LIMIT:
+        raise Broken("the value is no number between -1e300 and 1e300")
+    if _WHOLE.fullmatch(text):
+        return int(text)
     return int(number) if number.is_integer() else number
 
 

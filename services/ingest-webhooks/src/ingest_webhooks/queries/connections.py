@@ -37,6 +37,11 @@ async def insert(
     )
 
 
+async def hold_secrets(connection: Connection) -> None:
+    """Let nobody else add or retire secrets until the transaction ends."""
+    await connection.execute("lock table ingest.connection_secret in share row exclusive mode")
+
+
 async def add_secret(connection: Connection, secret_id: UUID, connection_id: UUID, sealed: bytes) -> None:
     """Make a sealed secret live."""
     await connection.execute(

@@ -23,19 +23,19 @@ class Origin:
 
 _COLUMNS = (
     "event_id, type, occurred_at, actor, role, item, value, value_text, properties, source, connection_id, "
-    "delivery_id, correlation_id, supersedes, reference, fallbacks"
+    "delivery_id, correlation_id, supersedes, reference, fallbacks, told_at, sequence"
 )
 _UNNESTED = """
     unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::text[],
         $9::text[], $10::text[], $11::uuid[], $12::uuid[], $13::text[], $14::text[], $15::text[],
-        $16::text[]{place}) with ordinality
+        $16::text[], $17::timestamptz[], $18::text[]{place}) with ordinality
     as e(event_id, type, occurred_at, actor, role, item, value, value_text, properties, source, connection_id,
-        delivery_id, correlation_id, supersedes, reference, fallbacks{placed}, position)
+        delivery_id, correlation_id, supersedes, reference, fallbacks, told_at, sequence{placed}, position)
 """
 _SELECTED = _COLUMNS.replace("properties", "properties::jsonb").replace("fallbacks", "fallbacks::text[]")
 PUBLISH = f"""
     insert into ingest.event (account_id, {_COLUMNS}) select place, {_SELECTED}
-    from {_UNNESTED.format(place=", $17::uuid[]", placed=", place")} order by position on conflict (event_id) do nothing
+    from {_UNNESTED.format(place=", $19::uuid[]", placed=", place")} order by position on conflict (event_id) do nothing
 """  # noqa: S608 - constants of ours
 WAIT = f"""
     insert into ingest.waiting_event ({_COLUMNS}) select {_SELECTED}
@@ -113,6 +113,8 @@ def _columns(rows: Sequence[tuple[NormalEvent, Origin]]) -> tuple[list[object], 
         [event.supersedes for event, _ in rows],
         [event.reference or None for event, _ in rows],
         [_array(other_names(event)) for event, _ in rows],
+        [event.told_at for event, _ in rows],
+        [event.place for event, _ in rows],
     )
 
 

@@ -77,6 +77,7 @@ async def states(connection: Connection, since: datetime, scope: Scope | None = 
     return rows
 
 
+# What was corrected or taken back speaks for nobody: a later row has taken its place.
 _QUALITY = f"""
     select s.source, s.connection_id, count(*) as events, max(e.occurred_at) as last_occurred,
         percentile_cont(array[0.5, 0.95]) within group (order by extract(epoch from d.received_at - e.occurred_at))
@@ -89,6 +90,7 @@ _QUALITY = f"""
         (select account_id, delivery_id, occurred_at, actor, item, value, value_text from ingest.event
          where source = s.source and source <> '{OWN_SOURCE}' and delivery_id >= $3
             and (s.connection_id is null or connection_id = s.connection_id)
+            and not exists (select from ingest.event after where after.supersedes = event.event_id)
          order by delivery_id desc limit {SAMPLE})
         union all
         (select null, delivery_id, occurred_at, actor, item, value, value_text from ingest.waiting_event

@@ -22,6 +22,12 @@ _ROWS = f"""
     select delivery_id, null, {_COLUMNS} from ingest.waiting_event where delivery_id = any($1::uuid[])
 """  # noqa: S608 - constants of ours
 
+_BY_ID = f"""
+    select account_id, {_COLUMNS} from ingest.event where event_id = any($1::text[])
+    union all
+    select null, {_COLUMNS} from ingest.waiting_event where event_id = any($1::text[])
+"""  # noqa: S608 - a constant of ours
+
 
 async def of_deliveries(connection: Connection, ids: Sequence[UUID]) -> Mapping[UUID, Mapping[str, Head]]:
     """Return, by delivery, the newest row of each fact that it told, under the id of the fact's first row."""
@@ -31,6 +37,14 @@ async def of_deliveries(connection: Connection, ids: Sequence[UUID]) -> Mapping[
     for row in await connection.fetch(_ROWS, list(ids), OWN_SOURCE):
         found[row["delivery_id"]].append(row)
     return {delivery_id: _heads(rows) for delivery_id, rows in found.items()}
+
+
+async def of_events(connection: Connection, event_ids: Sequence[str]) -> Mapping[str, Head]:
+    """Return the rows of these ids, in the feed or waiting, wherever their facts were told."""
+    if not event_ids:
+        return {}
+    rows = await connection.fetch(_BY_ID, event_ids)
+    return {row["event_id"]: Head(**dict(row)) for row in rows}
 
 
 def _heads(rows: Sequence[Record]) -> dict[str, Head]:

@@ -2,12 +2,15 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from asyncpg import Record
 
 from milepost_runtime.database import Connection
+
+# A moment at the end of the calendar is kept as no moment at all, and would come back without its zone.
+FINITE = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,12 @@ async def words(connection: Connection, changing: Collection[str], following: Co
                 select l.reference from ingest.reference_link l where l.target = down.name and l.kind = 'same'
             ) n
         )
-        select l.reference, l.target, l.at, l.kind from down join ingest.reference_link l on l.reference = down.name
+        select l.reference, l.target, least(greatest(l.at, $3), $4) as at, l.kind
+        from down join ingest.reference_link l on l.reference = down.name
         """,
         list(changing),
         list(following),
+        *FINITE,
     )
     return rows
 

@@ -34,6 +34,7 @@ class Progress:
     size: int
     accepted: int
     duplicates: int
+    conflicts: int
     unmapped: int
     ignored: int
     rejected: int
@@ -41,8 +42,8 @@ class Progress:
 
 
 _SHOWN = """
-    id, name, sender, fingerprint, dry_run, state, total_lines, position, bytes, accepted, duplicates, unmapped,
-    ignored, rejected, blank, stream_position, stream_since, started_at, updated_at, finished_at
+    id, name, sender, fingerprint, dry_run, state, total_lines, position, bytes, accepted, duplicates, conflicts,
+    unmapped, ignored, rejected, blank, stream_position, stream_since, started_at, updated_at, finished_at
 """
 
 
@@ -124,7 +125,7 @@ async def advance(connection: Connection, import_id: UUID, done: Progress) -> No
         """
         update ingest.import set position = position + $2, bytes = bytes + $3, accepted = accepted + $4,
             duplicates = duplicates + $5, unmapped = unmapped + $6, rejected = rejected + $7, blank = blank + $8,
-            ignored = ignored + $9,            updated_at = clock_timestamp()
+            ignored = ignored + $9, conflicts = conflicts + $10, updated_at = clock_timestamp()
         where id = $1
         """,
         import_id,
@@ -136,16 +137,17 @@ async def advance(connection: Connection, import_id: UUID, done: Progress) -> No
         done.rejected,
         done.blank,
         done.ignored,
+        done.conflicts,
     )
 
 
 async def refuse(connection: Connection, import_id: UUID, rejects: Sequence[tuple[int, Any]]) -> None:
-    """Keep why lines were refused, the first ones of an import; call it before `advance` counts them."""
+    """Keep why lines were refused or set aside, the first ones of an import; call it before `advance` counts them."""
     await connection.execute(
         """
         insert into ingest.import_reject (import_id, line, errors)
         select $1, line, errors::jsonb from unnest($2::bigint[], $3::text[]) with ordinality r(line, errors, position)
-        where position <= $4 - (select rejected from ingest.import where id = $1)
+        where position <= $4 - (select rejected + conflicts from ingest.import where id = $1)
         """,
         import_id,
         [line for line, _ in rejects],
@@ -155,7 +157,7 @@ async def refuse(connection: Connection, import_id: UUID, rejects: Sequence[tupl
 
 
 async def rejects(connection: Connection, import_id: UUID, *, after: int, limit: int) -> list[Record]:
-    """Return refused lines in their order."""
+    """Return refused and contradicting lines in their order."""
     rows: list[Record] = await connection.fetch(
         "select line, errors from ingest.import_reject where import_id = $1 and line > $2 order by line limit $3",
         import_id,
@@ -186,7 +188,7 @@ async def books(connection: Connection) -> list[Record]:
     """Return the line of imports in the books, if there are any, with the names of the others' lines.
 
     An import stands where a delivery does. Its counts move in the transaction that writes its events, a chunk at a
-    time, so there is nothing between accepting and settling; refused lines were never accepted.
+    time, so there is nothing between accepting and settling; refused and contradicting lines were never accepted.
     """
     rows: list[Record] = await connection.fetch(_BOOKS)
     return rows

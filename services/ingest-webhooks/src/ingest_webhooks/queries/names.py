@@ -6,6 +6,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from ingest_webhooks.queries.identity import FINITE
 from milepost_runtime.database import Connection
 
 
@@ -35,10 +36,11 @@ async def words_about(connection: Connection, references: Sequence[str]) -> Mapp
     found: dict[str, list[Record]] = defaultdict(list)
     for row in await connection.fetch(
         """
-        select reference, target, kind, at, told_at, delivery_id, author, reason from ingest.reference_link
-        where reference = any($1::text[]) order by at desc, told_at desc
+        select reference, target, kind, least(greatest(at, $2), $3) as at, told_at, delivery_id, author, reason
+        from ingest.reference_link where reference = any($1::text[]) order by at desc, told_at desc
         """,
         list(references),
+        *FINITE,
     ):
         found[row["reference"]].append(row)
     return found

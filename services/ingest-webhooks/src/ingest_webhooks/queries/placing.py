@@ -12,7 +12,7 @@ from milepost_runtime.database import Connection
 PAGE = 2000
 _SAID = (
     "type, occurred_at, actor, role, item, value, value_text, properties, source, connection_id, delivery_id,"
-    " correlation_id, reference, fallbacks"
+    " correlation_id, reference, fallbacks, told_at"
 )
 
 
@@ -75,8 +75,8 @@ async def attach_known(connection: Connection, accounts: Sequence[tuple[str, UUI
             delete from ingest.waiting_event w using unnest($1::text[], $2::uuid[]) as a(name, account_id)
             where w.reference = a.name and w.fallbacks is null returning a.account_id, w.*
         )
-        insert into ingest.event (account_id, event_id, supersedes, {_SAID})
-        select account_id, event_id, supersedes, {_SAID} from come order by occurred_at
+        insert into ingest.event (account_id, event_id, supersedes, sequence, {_SAID})
+        select account_id, event_id, supersedes, sequence, {_SAID} from come order by occurred_at
         on conflict (event_id) do nothing
         """,  # noqa: S608 - constants of ours
         [name for name, _ in accounts],
@@ -94,8 +94,8 @@ async def attach(connection: Connection, placed: Sequence[tuple[str, UUID]]) -> 
             delete from ingest.waiting_event w using unnest($1::text[], $2::uuid[]) as a(id, account_id)
             where w.event_id = a.id returning a.account_id, w.*
         )
-        insert into ingest.event (account_id, event_id, supersedes, {_SAID})
-        select account_id, event_id, supersedes, {_SAID} from come order by occurred_at
+        insert into ingest.event (account_id, event_id, supersedes, sequence, {_SAID})
+        select account_id, event_id, supersedes, sequence, {_SAID} from come order by occurred_at
         on conflict (event_id) do nothing
         """,  # noqa: S608 - constants of ours
         [event_id for event_id, _ in placed],
@@ -110,17 +110,19 @@ _TAKE_BACK = """
     from unnest($1::text[], $2::text[], $3::uuid[]) with ordinality as m(id, back, here, place)
     join ingest.event e on e.event_id = m.id order by m.place on conflict (event_id) do nothing
 """
+# What is told anew keeps its place among others of its instant: that is the fact's, whichever row tells it.
 _TELL_ANEW = f"""
     with gone as (
         select m.there, m.back, m.next, m.place, e.*
         from unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) with ordinality as m(id, back, next, there, place)
         join ingest.event e on e.event_id = m.id
     ), wait as (
-        insert into ingest.waiting_event (event_id, supersedes, {_SAID})
-        select next, back, {_SAID} from gone where there is null on conflict (event_id) do nothing
+        insert into ingest.waiting_event (event_id, supersedes, sequence, {_SAID})
+        select next, back, coalesce(sequence, event_id), {_SAID} from gone where there is null
+        on conflict (event_id) do nothing
     )
-    insert into ingest.event (account_id, event_id, supersedes, {_SAID})
-    select there, next, back, {_SAID} from gone where there is not null order by place
+    insert into ingest.event (account_id, event_id, supersedes, sequence, {_SAID})
+    select there, next, back, coalesce(sequence, event_id), {_SAID} from gone where there is not null order by place
     on conflict (event_id) do nothing
 """  # noqa: S608 - constants of ours
 

@@ -60,9 +60,9 @@ async def list_deliveries(
 @router.get("/deliveries/{delivery_id}", summary="Look at a delivery")
 async def get_delivery(delivery_id: UUID, _key: MayRead, service: TheService) -> DeliveryDetail:
     """Return a delivery with what became of it; texts in its body are hidden."""
-    row, body = await service.inspecting.one(delivery_id)
-    columns = {name: value for name, value in dict(row).items() if name not in ("body", "sender")}
-    return DeliveryDetail(**columns, body=body)
+    row, headers, body = await service.inspecting.one(delivery_id)
+    columns = {name: value for name, value in dict(row).items() if name not in ("body", "sender", "headers")}
+    return DeliveryDetail(**columns, headers=headers, body=body)
 
 
 @router.get("/deliveries/{delivery_id}/events", summary="See what a delivery became")

@@ -1,6 +1,5 @@
 """History, brought in line by line; what it does with a line is not decided here."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -33,8 +32,7 @@ First = Annotated[
     int, BeforeValidator(_plain_count), Query(alias="from", ge=0, description="How many lines are in front")
 ]
 MEDIA = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines")
-SILENCE_S = 30.0
-# Over so much waiting for a sender, at least so many bytes a second.
+# Over so much waiting for a sender, at least so many bytes a second. Who falls silent is given up by the server.
 PATIENCE_S = 60.0
 BYTES_A_SECOND = 200
 _EXAMPLE = (
@@ -109,11 +107,14 @@ async def post_lines(
     return _answer(await service.importing.take(import_id, first, _blocks(request)))
 
 
-@resources.get("/imports/{import_id}/rejects", summary="List the refused lines of an import")
+@resources.get("/imports/{import_id}/rejects", summary="List the refused and contradicting lines of an import")
 async def list_rejects(
     import_id: UUID, _key: MayRead, service: TheService, cursor: Cursor = None, limit: Limit = 50
 ) -> RejectedLines:
-    """Return the first 10,000 refused lines with their reasons; `rejected` of the import counts all."""
+    """Return the first 10,000 refused or contradicting lines with their reasons.
+
+    `rejected` and `conflicts` of the import count all.
+    """
     rows, more = await service.importing.rejects(import_id, cursor, limit)
     return RejectedLines(data=[RejectedLine(**dict(row)) for row in rows], next_cursor=more)
 
@@ -131,15 +132,11 @@ async def cancel_import(import_id: UUID, _key: MayIngest, _writer: MayWrite, ser
 
 
 async def _blocks(request: Request) -> AsyncIterator[bytes]:
-    """Hand on the body as it comes; raises Problem 408 for a silent or very slow sender, 400 for a body cut short."""
+    """Hand on the body as it comes; raises Problem 408 for a very slow sender, 400 for a body cut short."""
     waited, received, more = 0.0, 0, True
     while more:
         since = time.monotonic()
-        try:
-            async with asyncio.timeout(SILENCE_S):
-                message = await request.receive()
-        except TimeoutError:
-            raise _too_slow() from None
+        message = await request.receive()
         if message["type"] == "http.disconnect":
             raise Problem(400, "bad_framing", "The connection ended before the body did.")
         block = message.get("body", b"")
@@ -147,14 +144,10 @@ async def _blocks(request: Request) -> AsyncIterator[bytes]:
         waited += time.monotonic() - since
         received += len(block)
         if waited > PATIENCE_S and received < waited * BYTES_A_SECOND:
-            raise _too_slow()
+            detail = "The lines came too slowly; what was settled stays."
+            raise Problem(408, "request_timeout", detail, headers={"Connection": "close"})
         if block:
             yield block
-
-
-def _too_slow() -> Problem:
-    detail = "The lines came too slowly; what was settled stays."
-    return Problem(408, "request_timeout", detail, headers={"Connection": "close"})
 
 
 def _answer(row: Record) -> ImportAnswer:

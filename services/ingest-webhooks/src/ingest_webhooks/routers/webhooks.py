@@ -1,18 +1,21 @@
 """The providers' front door, served without the framework and documented in it; it never reads what was delivered."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
 from ingest_webhooks.dependencies import CorrelationId, TheService
 from ingest_webhooks.doors import ConnectionUnknown, Door
+from ingest_webhooks.pacing import TooFast
 from ingest_webhooks.problems import problem_of
 from ingest_webhooks.service import Service
 from ingest_webhooks.shapes import Received
 from ingest_webhooks.sources import SOURCES
 from ingest_webhooks.sources.source import ACCEPTED, Reply
 from milepost_runtime.hot import Answer, Receive, Scope, read_body
+from milepost_runtime.media import check_media
 from milepost_runtime.problems import Problem
 
 router = APIRouter(tags=["webhooks"])
@@ -124,6 +127,7 @@ class Webhooks:
     async def accept(self, scope: Scope, receive: Receive, request_id: str) -> Answer:
         """Let a delivery in or say why not, in the provider's own words if it has any; raises Problem."""
         door: Door | None = None
+        received: Received | None = None
         try:
             address, token = _address_of(scope["raw_path"])
             door = await self._accepting.door(address, token)
@@ -131,7 +135,7 @@ class Webhooks:
             await self._accepting.webhook(door, received, request_id)
             reply = door.source.reply(received)
         except Exception as error:
-            return _refusal(error, door, scope)
+            return _refusal(_patient(error, door, received), door, scope)
         return _ACCEPTED if reply is ACCEPTED else _answer(reply)
 
     async def ask(self, scope: Scope) -> Answer:
@@ -201,24 +205,13 @@ def _address_of(raw_path: bytes) -> tuple[bytes, bytes]:
     return source + b"/" + connection, token
 
 
-def check_media(named: Mapping[bytes, bytes], taken: frozenset[bytes] = frozenset({b"application/json"})) -> None:
-    """Raise 415 unless the body is of a media type that is taken (empty: any), in UTF-8 if it is JSON, and as it is."""
-    media = named.get(b"content-type", b"")
-    if media not in taken and not _is_taken(media, taken):
-        names = " or ".join(sorted(one.decode("ascii") for one in taken)) or "JSON"
-        raise Problem(415, "media_type_unsupported", f"Send {names} in UTF-8.")
-    encoding = named.get(b"content-encoding")
-    if encoding is not None and encoding.strip().lower() != b"identity":
-        raise Problem(415, "encoding_unsupported", "Send the body as it is, without a content encoding.")
-
-
-def _is_taken(media: bytes, taken: frozenset[bytes]) -> bool:
-    kind, *parameters = (part.strip().lower() for part in media.split(b";"))
-    if taken and kind not in taken:
-        return False
-    charsets = [part.removeprefix(b"charset=").strip(b'"') for part in parameters if part.startswith(b"charset=")]
-    is_json = kind == b"application/json" or kind.endswith(b"+json")
-    return not is_json or all(charset == b"utf-8" for charset in charsets)
+def _patient(error: Exception, door: Door | None, received: Received | None) -> Exception:
+    """Return the error; of a delivery that came too fast, the answer with the time to wait in the provider's unit."""
+    problem = problem_of(error) if isinstance(error, TooFast) else None
+    if problem is None or door is None or received is None:
+        return error
+    wait = door.source.retry_after(received, int(problem.headers["Retry-After"]))
+    return replace(problem, headers={**problem.headers, "Retry-After": wait})
 
 
 def _refusal(error: Exception, door: Door | None, scope: Scope) -> Answer:

@@ -35,8 +35,10 @@ class Shelf:
 
 @cache
 def shelf_of(source: str) -> Shelf:
-    """Return the samples of a source that connections can be made for."""
+    """Return the samples of a source; none of one that has no folder here."""
     folder = files(__name__) / source
+    if not (folder / "index.json").is_file():
+        return Shelf(MappingProxyType({}), MappingProxyType({}))
     index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
     found = {}
     for name, about in index["samples"].items():

@@ -24,7 +24,9 @@ from typing import Any
 from uuid import UUID
 from xml.sax.saxutils import escape
 
-from ingest_webhooks.samples.company import Company, digest_of, digits_of, id18_of
+from ingest_webhooks.samples.company import Company
+from ingest_webhooks.sources.manner import digest_of, digits_of
+from ingest_webhooks.sources.salesforce.companies import id18_of
 
 _MARK = re.compile(r"\$\{(!?)([^{}|!]+)(?:\|([^{}]*))?\}")
 _MOMENT = re.compile(r"(ms|s|iso|date)(?:([+-]\d+)([smhd]))?")

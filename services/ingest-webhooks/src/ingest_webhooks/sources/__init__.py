@@ -1,6 +1,6 @@
 """The providers that Milepost understands, by the word in the URL; each is a pair of pure functions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from ingest_webhooks.sources.calendly import Calendly
@@ -32,7 +32,12 @@ _ALL: tuple[type[Source], ...] = (
     Zendesk,
 )
 
-SOURCES: Mapping[str, Source] = MappingProxyType({kind.name: kind() for kind in _ALL})
 
-# The sources that a connection can be made for; plain events come by API key.
-CONNECTABLE = tuple(name for name in SOURCES if name != "plain")
+def registry(kinds: Iterable[type[Source]]) -> Mapping[str, Source]:
+    """Return sources by their word in the URL."""
+    return MappingProxyType({kind.name: kind() for kind in kinds})
+
+
+SOURCES = registry(_ALL)
+# The sources that a connection can be made for.
+CONNECTABLE = tuple(name for name, source in SOURCES.items() if source.connectable)

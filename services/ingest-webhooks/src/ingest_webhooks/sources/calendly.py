@@ -26,10 +26,11 @@ from ingest_webhooks.sources.documents import (
     tell,
     text_at,
 )
-from ingest_webhooks.sources.reading import BadBody, read_json
+from ingest_webhooks.sources.manner import EXTERNAL, Manner
 from ingest_webhooks.sources.salesforce.ids import ACCOUNT_PREFIX, KINDS, id18
 from ingest_webhooks.sources.salesforce.ids import reference as salesforce_reference
 from ingest_webhooks.sources.source import Source
+from milepost_runtime.strict_json import BadBody, read_json
 
 # Calendly's own sample code refuses what is older.
 WINDOW_S = 180
@@ -87,6 +88,7 @@ class Calendly(Source):
     title = "Calendly"
     settings = CalendlySettings
     rules = RULES
+    companies = Manner(kinds=EXTERNAL | {"domain"})
 
     def verify(self, received: Received, secrets: Sequence[bytes], settings: BaseModel, now: float) -> None:
         """Check that a `v1` signs time and body within three minutes; raises Refused, AmbiguousHeader."""

@@ -26,7 +26,7 @@ from ingest_webhooks.shapes import (
     clean,
     short_name,
 )
-from ingest_webhooks.sources.reading import BadBody, read_json
+from milepost_runtime.strict_json import BadBody, read_json
 
 ID_LENGTH = 255
 Document = Mapping[str, Any]

@@ -5,14 +5,17 @@ What is in other words means what the connection's mapping says, and nothing wit
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from ingest_webhooks.mapping import find_rule, take
 from ingest_webhooks.mapping.templates import Filling
+from ingest_webhooks.mapping.values import instant_of
 from ingest_webhooks.references import names_an_account
 from ingest_webhooks.shapes import Broken, Context, Fact, Normalised
+from ingest_webhooks.sources.documents import at, moment_at
 from ingest_webhooks.sources.plain import OPENING, normal_event
 from milepost_contracts.events import AccountReference, PlainEvent
 from milepost_core.events import EVENT_TYPES
@@ -58,8 +61,19 @@ def tell(fact: Fact, settings: OwnWordsSettings, context: Context, said: Normali
     said.events.append(replace(event, key=fact.key, content=fact.content))
 
 
+def told_at(kind: str, data: Any) -> datetime | None:
+    """Return when it happened as the data says, None when it does not; raises Broken for no moment in words of ours.
+
+    An envelope need not tell a time. What another's word `occurred_at` means is anybody's guess unless it reads so.
+    """
+    given = at(data, "occurred_at")
+    if given is not None and kind in EVENT_TYPES:
+        return instant_of(given)
+    return moment_at(data, "occurred_at")
+
+
 def account_of(fact: Fact, settings: OwnWordsSettings) -> tuple[str, ...]:
-    """Return the reference of the account that a fact names, nothing when it names none."""
+    """Return the reference of the account that a fact names, nothing when it names none; raises Broken."""
     template = settings.account_from
     paths = _USUAL_PLACES if template is None else (template,)
     filling = Filling(fact, None, {})
@@ -73,7 +87,9 @@ def account_of(fact: Fact, settings: OwnWordsSettings) -> tuple[str, ...]:
 def _as_reference(name: str) -> str:
     try:
         return _REFERENCE.validate_python(name)
-    except ValidationError:
+    except ValidationError as error:
+        if wrong := [item["msg"] for item in error.errors() if item["type"] == "bad_reference"]:
+            raise Broken(f"what names the account cannot: {wrong[0]}") from None
         return f"external:{name}"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from ingest_webhooks.domains import OwnReference
 from ingest_webhooks.references import names_an_account
 from ingest_webhooks.shapes import (
     Context,
@@ -22,8 +23,15 @@ from ingest_webhooks.shapes import (
 from ingest_webhooks.sources.source import Source
 from milepost_contracts.events import PlainEvent
 
-# These name an account beyond doubt, so they may open one; a domain only hints at one.
+# These name an account beyond doubt, so whoever posts them may open one; a domain only hints at one. Other sources'
+# names of accounts wait for what their own source says of them.
 OPENING = ("external:", "hubspot:", "salesforce:")
+
+
+class PostedEvent(PlainEvent):
+    """A plain event as a sender may tell it: a domain that is no one company's own names no account."""
+
+    account: OwnReference
 
 
 class Plain(Source):
@@ -31,6 +39,7 @@ class Plain(Source):
 
     name = "plain"
     title = "Plain events"
+    connectable = False
 
     def verify(self, received: Received, secrets: Sequence[bytes], settings: BaseModel, now: float) -> None:
         """Plain events come with an API key to a route of their own, never to a webhook's."""
@@ -40,6 +49,7 @@ class Plain(Source):
         """Say what a kept list means; what today's rules refuse, of what was accepted before, is a fault of its own."""
         said = Normalised()
         for position, raw in enumerate(json.loads(body)):
+            said.begin(position)
             try:
                 said.events.append(normal_event(raw, context))
             except ValidationError as error:
@@ -67,7 +77,7 @@ def pack(events: Sequence[PlainEvent]) -> bytes:
 
 def normal_event(raw: Any, context: Context) -> NormalEvent:
     """Return what one plain event says; raises ValidationError when it is none."""
-    event = PlainEvent.model_validate(raw)
+    event = PostedEvent.model_validate(raw)
     reference = clean(event.account)
     used = usable_instant(event.occurred_at, context.received_at)
     properties: dict[str, Any] = _cleaned(event.properties)

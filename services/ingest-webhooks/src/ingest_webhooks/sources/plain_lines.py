@@ -10,18 +10,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from re import Match
 from re import compile as pattern
-from typing import Any, TypeAlias
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
 from ingest_webhooks.shapes import AHEAD, EPOCH, Context, NormalEvent, keys_under, other_names
+from ingest_webhooks.sources.line_chunks import BLANK, Chunk, Errors, reason, storable
 from ingest_webhooks.sources.plain import normal_event
-from ingest_webhooks.sources.reading import MAX_DIGITS, BadBody, read_json
 from milepost_contracts.events import NAME_LENGTH
 from milepost_runtime.problems import from_validation
+from milepost_runtime.strict_json import MAX_DIGITS, BadBody, read_json
 
 LINE_LIMIT = 256 * 1024
+TOO_LONG = reason("line_too_long", f"the line is longer than {LINE_LIMIT} bytes")
 # The columns of a row's text, in their order, in the text format of COPY.
 PLACE = ("reference", "fallbacks")
 COLUMNS = ("event_id", "type", "occurred_at", "actor", "role", "item", "value", "value_text", "properties")
@@ -37,51 +39,6 @@ _BIG = 10**15
 _TINY = 1e-15
 _SCALARS = frozenset({int, bool, type(None)})
 
-Errors: TypeAlias = Sequence[Mapping[str, str]]
-
-
-@dataclass(slots=True)
-class Chunk:
-    """What a run of lines says; `before` is the number of the last line in front of it.
-
-    `rows` are new facts by key: the reference of their account and their text in the format of COPY, without it. What
-    belongs to an account by more than that, its moment or a thing that it is about, is a whole event in `special` too.
-    `first_told` is the first moment told of each reference, `opening` are those that may become new accounts,
-    `newcomers` is how many were not spoken of lately.
-    """
-
-    before: int
-    lines: int = 0
-    size: int = 0
-    blank: int = 0
-    duplicates: int = 0
-    ignored: int = 0
-    newcomers: int = 0
-    rows: dict[bytes, tuple[str, str]] = field(default_factory=dict)
-    special: dict[bytes, NormalEvent] = field(default_factory=dict)
-    keys: list[bytes] = field(default_factory=list)
-    first_told: dict[str, datetime] = field(default_factory=dict)
-    opening: set[str] = field(default_factory=set)
-    rejects: list[tuple[int, Errors]] = field(default_factory=list)
-
-    def seal(self) -> None:
-        """Put the keys of all facts in order; nothing is added any more."""
-        self.keys = sorted(self.rows)
-
-    def leave_out(self, key: bytes) -> None:
-        """Ignore a fact."""
-        del self.rows[key]
-        self.special.pop(key, None)
-        self.ignored += 1
-
-
-def reason(code: str, detail: str) -> Errors:
-    """Return why a whole line cannot be taken."""
-    return [{"pointer": "/", "detail": f"{detail[:1].upper()}{detail[1:]}.", "code": code}]
-
-
-TOO_LONG = reason("line_too_long", f"the line is longer than {LINE_LIMIT} bytes")
-
 
 class LineReader:
     """Reads the lines of one sender; `received_at` bounds how far ahead of us an event may claim to be."""
@@ -96,17 +53,18 @@ class LineReader:
         """Add lines to a chunk."""
         number = chunk.before + chunk.lines
         chunk.lines += len(lines)
+        chunk.kept.append(lines)
         chunk.size += sum(map(len, lines)) + len(lines)
         for number, raw in enumerate(lines, number + 1):  # noqa: B020 - it goes on counting
-            line = raw.strip(b" \t\r")
+            line = raw.strip(BLANK)
             if not line:
                 chunk.blank += 1
             elif len(line) > LINE_LIMIT:
                 chunk.rejects.append((number, TOO_LONG))
-            elif not self._take_short(line, chunk) and (errors := self._take(line, chunk)):
+            elif not self._take_short(line, number, chunk) and (errors := self._take(line, number, chunk)):
                 chunk.rejects.append((number, errors))
 
-    def _take_short(self, line: bytes, chunk: Chunk) -> bool:
+    def _take_short(self, line: bytes, number: int, chunk: Chunk) -> bool:
         """Add a line that is beyond doubt; False for any other, which is left to `_take`."""
         if b"\\" in line:
             return False
@@ -118,28 +76,30 @@ class LineReader:
             at = datetime.fromisoformat(moment)
             if kind not in known.types or _MOMENT(moment) is None or not EPOCH <= at <= self._latest:
                 return False
-            if type(name) is not str or not 0 < len(name) <= NAME_LENGTH or tuple(document) not in known.shapes:
+            if not _is_plain(name) or tuple(document) not in known.shapes:
                 return False
             rest = _rest(document, line, known.names)
         except (_Doubtful, ValueError, LookupError, TypeError):
             return False
         key = self._key(name)
-        _add(chunk, key, reference, f"{key[:16].hex()}\t{kind}\t{moment}\t{rest}", at)
+        row = reference, f"{key[:16].hex()}\t{kind}\t{moment}\t{rest}"
+        _add(chunk, number, key, row, at)
         if opens:
             chunk.opening.add(reference)
         return True
 
-    def _take(self, line: bytes, chunk: Chunk) -> Errors:
+    def _take(self, line: bytes, number: int, chunk: Chunk) -> Errors:
         """Add any line by the rules of `POST /events`; return why it cannot be taken, nothing when it was."""
         try:
             document = read_json(line)
             event = normal_event(document, self._context)
         except BadBody as error:
-            return reason(error.code, str(error))
+            return storable(reason(error.code, str(error)))
         except ValidationError as error:
             items = error.errors(include_url=False, include_input=False, include_context=False)
-            return from_validation([{**one, "loc": ("body", *one["loc"])} for one in items[:20]]).errors
-        new = _add(chunk, event.key, event.reference, _text(event), event.occurred_at)
+            located = [{**one, "loc": ("body", *one["loc"])} for one in items[:20]]
+            return storable(from_validation(located, document).errors)
+        new = _add(chunk, number, event.key, (event.reference, _text(event)), event.occurred_at)
         if event.opens:
             chunk.opening.add(event.reference)
         if other_names(event) is None:
@@ -178,13 +138,18 @@ class _Doubtful(Exception):
     """Something about a line is out of the ordinary."""
 
 
-def _add(chunk: Chunk, key: bytes, reference: str, text: str, at: datetime) -> bool:
+def _add(chunk: Chunk, number: int, key: bytes, row: tuple[str, str], at: datetime) -> bool:
     if key in chunk.rows:
-        chunk.duplicates += 1
+        chunk.repeats.append((number, key))
         return False
-    chunk.rows[key] = (reference, text)
-    chunk.first_told.setdefault(reference, at)
+    chunk.rows[key] = row
+    chunk.first_told.setdefault(row[0], at)
     return True
+
+
+def _is_plain(name: Any) -> bool:
+    """Tell whether a name can be seen beyond doubt: nothing in it is a control, a format, a half or an odd blank."""
+    return type(name) is str and 0 < len(name) <= NAME_LENGTH and name.isprintable() and not name.isspace()
 
 
 def _rest(document: dict[str, Any], line: bytes, names: Set[tuple[str, ...]]) -> str:
@@ -198,7 +163,7 @@ def _rest(document: dict[str, Any], line: bytes, names: Set[tuple[str, ...]]) ->
     strings = 4 + len(document)
     for word in (actor, role, item):
         if word is not None:
-            if type(word) is not str or not 0 < len(word) <= NAME_LENGTH:
+            if not _is_plain(word):
                 raise _Doubtful
             strings += 1
     strings += type(value) is str
@@ -221,7 +186,7 @@ def _values(value: Any, line: bytes) -> str:
         return f"{value}\t{_NULL}"
     if kind is float and -_BIG < value < _BIG:
         _check_digits(line)
-        return f"{value!r}\t{_NULL}"
+        return f"{value + 0.0!r}\t{_NULL}"  # there is one nought
     if kind is str and len(value) <= 4096:
         return f"{_NULL}\t{value}"
     raise _Doubtful

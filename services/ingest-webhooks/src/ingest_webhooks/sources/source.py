@@ -1,6 +1,8 @@
 """What every source is: who may deliver, what a delivery says; no source's own word.
 
-A new source is one module with a subclass of `Source`, and one line in the registry.
+A new source is one module with a subclass of `Source`, and one line in the registry. If it calls its companies
+`<name>:<tenant>:<id>` and everything else by more parts, `references` knows them apart. Its facts open accounts
+(`Fact.opens`). A folder of samples is welcome and not needed.
 """
 
 import base64
@@ -15,7 +17,8 @@ from pydantic import BaseModel
 
 from ingest_webhooks.rules import Rule
 from ingest_webhooks.shapes import Context, Normalised, NotHere, Received
-from ingest_webhooks.sources.reading import read_json
+from ingest_webhooks.sources.manner import ANY_REFERENCE, Manner
+from milepost_runtime.strict_json import read_json
 
 NO_RULES: Mapping[str, Rule] = MappingProxyType({})
 
@@ -46,7 +49,9 @@ class Source(ABC):
     further ones. `limit` is the size in bytes up to which a body is read. `rules` are its default mapping.
     `secret_address` says that the address ends with a secret segment (`address_token`), because nothing is signed.
     `asks_first` says that senders ask whether they may deliver here, before they do (CloudEvents' OPTIONS request),
-    `looks_first` that they look whether the address is there (Intercom's HEAD request).
+    `looks_first` that they look whether the address is there (Intercom's HEAD request). `connectable`: connections can
+    be made for it. `finds_by_secret`: its secrets name their connection, so no two connections share one. `companies`
+    is how samples name a company in its words.
     """
 
     name: ClassVar[str]
@@ -60,6 +65,9 @@ class Source(ABC):
     secret_address: ClassVar[bool] = False
     asks_first: ClassVar[bool] = False
     looks_first: ClassVar[bool] = False
+    connectable: ClassVar[bool] = True
+    finds_by_secret: ClassVar[bool] = False
+    companies: ClassVar[Manner] = ANY_REFERENCE
 
     @abstractmethod
     def verify(self, received: Received, secrets: Sequence[bytes], settings: BaseModel, now: float) -> None:
@@ -80,6 +88,10 @@ class Source(ABC):
         document: Any = read_json(received.body)
         return len(document) if isinstance(document, list) else 1
 
+    def has_value(self, topic: str) -> bool:
+        """Tell whether facts under a topic, or a pattern of topics, are about one changed value."""
+        return False
+
     def identity(self, received: Received) -> bytes:
         """Return what makes a delivery beside its body (a header that names it); equal for a repetition."""
         return b""
@@ -95,6 +107,10 @@ class Source(ABC):
     def refusal(self, media: bytes, status: int, detail: str) -> Reply | None:
         """Return a refusal of a body of this media type in the provider's own words; None: a problem document."""
         return None
+
+    def retry_after(self, received: Received, seconds: int) -> str:
+        """Return what `Retry-After` has to say, for a delivery that came too fast, to mean so many seconds."""
+        return str(seconds)
 
     def check_secret(self, secret: str) -> str | None:
         """Return, for people, why a text can be no secret of this provider; None when it can."""

@@ -3,6 +3,7 @@
 import base64
 import hmac
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -21,10 +22,10 @@ from ingest_webhooks.shapes import (
     fact_key,
 )
 from ingest_webhooks.sources.documents import digest, read_document, signature_of
-from ingest_webhooks.sources.own_words import OwnWordsSettings, tell
-from ingest_webhooks.sources.reading import BadBody, read_json
+from ingest_webhooks.sources.own_words import OwnWordsSettings, tell, told_at
 from ingest_webhooks.sources.source import Source
 from milepost_contracts.events import NAME_LENGTH
+from milepost_runtime.strict_json import BadBody, read_json
 
 WINDOW_S = 300
 _SHARED, _PUBLIC, _PRIVATE = "whsec_", "whpk_", "whsk_"
@@ -115,10 +116,17 @@ def _take(document: Mapping[str, Any], context: Context, said: Normalised) -> No
     if not name:
         raise Broken("webhook-id was not kept")
     settings = context.settings if isinstance(context.settings, OwnWordsSettings) else OwnWordsSettings()
-    moment = document.get("timestamp") or context.headers.get("webhook-timestamp")
-    at = context.received_at if moment is None else instant_of(moment)
+    at = _moment(document, kind.strip(), context)
     key = fact_key("standard", context.connection, name)
     tell(Fact(key, kind.strip(), at, (), fields=document, content=digest(document)), settings, context, said)
+
+
+def _moment(document: Mapping[str, Any], kind: str, context: Context) -> datetime:
+    """Return when it happened: as the payload says, else its data, else when it was sent. Raises Broken."""
+    given = document.get("timestamp")
+    told = instant_of(given) if given else told_at(kind, document.get("data"))
+    sent = context.headers.get("webhook-timestamp")
+    return told or (context.received_at if sent is None else instant_of(sent))
 
 
 def _matches(secret: bytes, signed: bytes, version: bytes, value: bytes) -> bool:

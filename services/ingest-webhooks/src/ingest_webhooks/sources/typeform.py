@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ingest_webhooks.references import names_an_account
 from ingest_webhooks.rules import Rule
@@ -29,6 +29,8 @@ from ingest_webhooks.sources.documents import (
     whole_at,
 )
 from ingest_webhooks.sources.source import Source
+from milepost_contracts.events import AccountReference
+from milepost_contracts.references import Malformed, canonical
 
 _HEADER = b"typeform-signature"
 _SCHEME = b"sha256="
@@ -36,7 +38,7 @@ _SCHEME = b"sha256="
 _UNSET = frozenset(("", "xxxxx", "null", "undefined", "none", "[object object]"))
 # What one question asks for on a scale of its own.
 _SCALES = frozenset(("opinion_scale", "nps"))
-_REFERENCES = frozenset(("external", "domain", "hubspot", "salesforce", "stripe", "zendesk", "intercom"))
+_REFERENCE: TypeAdapter[str] = TypeAdapter(AccountReference)
 _TEN = 10
 
 RULES: Mapping[str, Rule] = MappingProxyType(
@@ -194,7 +196,15 @@ def _named(value: str | None) -> str | None:
     """Return the reference that a hidden field names: one of ours as it stands, else the company's own id."""
     if value is None or value.lower() in _UNSET:
         return None
-    kind = value.partition(":")[0]
+    kind, _, name = value.partition(":")
     if kind == "domain":
-        return domain_of(value.partition(":")[2])
-    return value if kind in _REFERENCES and names_an_account(value) else reference("external", value)
+        return domain_of(name)
+    try:
+        written = canonical(value)
+        _REFERENCE.validate_python(written)
+    except Malformed:
+        return None
+    except ValidationError:
+        return reference("external", value)
+    # Without a colon it is an id of ours.
+    return written if ":" not in written or names_an_account(written) else reference("external", value)

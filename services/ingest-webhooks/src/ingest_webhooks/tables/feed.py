@@ -83,6 +83,8 @@ class Event(SQLModel, table=True):
     supersedes: str | None = may(sa.Text)
     reference: str | None = may(sa.Text)
     fallbacks: list[str] | None = may(sa.ARRAY(sa.Text))
+    told_at: datetime | None = may(STAMP)
+    sequence: str | None = may(sa.Text)
 
 
 class WaitingEvent(SQLModel, table=True):
@@ -112,13 +114,15 @@ class WaitingEvent(SQLModel, table=True):
     correlation_id: str = must(sa.Text, "''")
     supersedes: str | None = may(sa.Text)
     fallbacks: list[str] | None = may(sa.ARRAY(sa.Text))
+    told_at: datetime | None = may(STAMP)
+    sequence: str | None = may(sa.Text)
 
 
 class Import(SQLModel, table=True):
     """A file of plain events that is brought in line by line, and how far that has come.
 
-    `position` is the number of lines that are settled: accepted, duplicates, unmapped, ignored (of people whom we were
-    asked to forget), rejected or blank. Lines come in streams; `stream_position` and `stream_since` are where and
+    `position` is the number of lines that are settled: accepted, duplicates, conflicts, unmapped, ignored (of people
+    whom we were asked to forget), rejected or blank. Lines come in streams; `stream_position` and `stream_since` are where and
     when the newest one began.
     """
 
@@ -138,6 +142,7 @@ class Import(SQLModel, table=True):
     bytes: int = must(sa.BigInteger, "0")
     accepted: int = must(sa.BigInteger, "0")
     duplicates: int = must(sa.BigInteger, "0")
+    conflicts: int = must(sa.BigInteger, "0")
     unmapped: int = must(sa.BigInteger, "0")
     ignored: int = must(sa.BigInteger, "0")
     rejected: int = must(sa.BigInteger, "0")
@@ -150,7 +155,7 @@ class Import(SQLModel, table=True):
 
 
 class ImportReject(SQLModel, table=True):
-    """Why a line of an import was refused; the first ten thousand of each are kept, all are counted."""
+    """Why a line of an import was refused or set aside; the first ten thousand of each are kept, all are counted."""
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __tablename__ = "import_reject"

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from milepost_runtime.database import Connection
+from scoring_api.queries.ordering import said_at, said_last, sequence
 
 
 def superseded(rows: str) -> str:
@@ -25,27 +26,27 @@ returning t.account_id
 
 # The start follows from what still counts, and where nothing does from all that was ever told: what stood here while
 # the feed was read would depend on the order. What names the account is told by us and never taken back.
-_RESTART = """
+_RESTART = f"""
 with touched as materialized (
   select u.account_id from unnest($1::uuid[]) as u(account_id)
   where exists (select from scoring.record r where r.account_id = u.account_id and r.superseded_at is not null)
 ), counted as (
-  select t.account_id, s.occurred_at as started_at, s.recorded_at as told_at, s.event_id,
+  select t.account_id, s.occurred_at as started_at, {said_at("s")} as told_at, {sequence("s")} as sequence,
     coalesce(least(f.occurred_at, a.named_at),
       (select min(r.occurred_at) from scoring.record r where r.account_id = t.account_id)) as seen_at
   from touched t join scoring.account a using (account_id)
   left join lateral (select * from scoring.record r where r.account_id = t.account_id and r.superseded_at is null
-    and r.type = 'account.started' order by r.recorded_at desc, r.event_id collate "C" desc limit 1) s on true
+    and r.type = 'account.started' order by {said_last("r")} limit 1) s on true
   left join lateral (select * from scoring.record r where r.account_id = t.account_id and r.superseded_at is null
     order by r.occurred_at limit 1) f on true
 )
-update scoring.account a set started_at = c.started_at, started_told_at = c.told_at, started_event_id = c.event_id,
+update scoring.account a set started_at = c.started_at, started_told_at = c.told_at, started_sequence = c.sequence,
   first_seen_at = c.seen_at, start_at = coalesce(c.started_at, c.seen_at)
 from counted c where a.account_id = c.account_id
-  and (a.started_event_id, a.first_seen_at, a.start_at)
-    is distinct from (c.event_id, c.seen_at, coalesce(c.started_at, c.seen_at))
+  and (a.started_at, a.started_told_at, a.started_sequence, a.first_seen_at, a.start_at)
+    is distinct from (c.started_at, c.told_at, c.sequence, c.seen_at, coalesce(c.started_at, c.seen_at))
 returning a.account_id
-"""
+"""  # noqa: S608 - names of ours
 
 
 async def supersede(connection: Connection, after: int, upto: int) -> list[UUID]:

@@ -15,6 +15,7 @@ from milepost_core.model.sources import (
     Source,
     parts,
 )
+from scoring_api.queries.ordering import newest_first
 from scoring_api.queries.reading import Rows
 from scoring_api.queries.reading import Source as Store
 
@@ -32,7 +33,7 @@ async def newest_records(store: Store, account: UUID, source: Source, as_of: dat
         "select event_id, type, occurred_at, recorded_at, actor, role, item, value, value_text, properties, source"  # noqa: S608
         " from record where account_id = $1 and occurred_at <= $2 and recorded_at <= $2"
         " and (superseded_at is null or superseded_at > $2)"
-        f" and ({condition}) order by occurred_at desc, recorded_at desc, event_id desc limit $3",
+        f" and ({condition}) order by {newest_first('record')} limit $3",
         *arguments,
     )
     return rows

@@ -13,11 +13,12 @@ _UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 _STEPS = (
     # Rows that the survivor has already stay as they are: an event is one event, whoever told it.
     "insert into scoring.record (account_id, event_id, type, occurred_at, recorded_at, actor, role, item, value,"  # noqa: S608 - names of ours
-    " value_text, due_at, properties, source, superseded_at) select $2::uuid, event_id, type, occurred_at,"
-    f" recorded_at, actor, role, item, value, value_text, due_at, properties, source, {superseded('r')}"
+    " value_text, due_at, properties, source, sequence, told_at, superseded_at) select $2::uuid, event_id, type,"
+    " occurred_at, recorded_at, actor, role, item, value, value_text, due_at, properties, source, sequence, told_at,"
+    f" {superseded('r')}"
     " from scoring.record r where account_id = $1 on conflict do nothing",
-    "insert into scoring.attribute (account_id, name, event_id, value, occurred_at, recorded_at, superseded_at)"  # noqa: S608 - as below
-    f" select $2::uuid, name, event_id, value, occurred_at, recorded_at, {superseded('a')}"
+    "insert into scoring.attribute (account_id, name, event_id, value, occurred_at, recorded_at, sequence,"  # noqa: S608 - as below
+    f" superseded_at) select $2::uuid, name, event_id, value, occurred_at, recorded_at, sequence, {superseded('a')}"
     " from scoring.attribute a where account_id = $1 on conflict do nothing",
     f"update scoring.account s set {newer_start('s', 'g')}"  # noqa: S608 - names of ours
     " from scoring.account g where g.account_id = $1 and s.account_id = $2",
@@ -79,8 +80,8 @@ async def _lead(connection: Connection, gone: UUID, told: UUID) -> UUID | None:
 async def _absorb_one(connection: Connection, gone: UUID, survivor: UUID, arrives_within: timedelta) -> None:
     known = await connection.fetchval(
         "insert into scoring.account (account_id, name, segment, owner, start_at, started_at, started_told_at,"
-        " started_event_id, first_seen_at, named_at, attributes, updated_at) select $2::uuid, name, segment, owner,"
-        " start_at, started_at, started_told_at, started_event_id, first_seen_at, named_at, attributes,"
+        " started_sequence, first_seen_at, named_at, attributes, updated_at) select $2::uuid, name, segment, owner,"
+        " start_at, started_at, started_told_at, started_sequence, first_seen_at, named_at, attributes,"
         " clock_timestamp()"
         " from scoring.account where account_id = $1"
         " on conflict (account_id) do update set updated_at = clock_timestamp() returning account_id",

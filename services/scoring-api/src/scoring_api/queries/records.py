@@ -19,6 +19,7 @@ from milepost_contracts.events import (
 from milepost_core.model.document import Milestone
 from milepost_runtime.database import Connection
 from scoring_api.queries.corrections import superseded
+from scoring_api.queries.ordering import newest_first, said_at, said_last, sequence
 
 # Types whose properties are attributes of the account.
 ATTRIBUTE_TYPES = ("account.updated", "account.started", "subscription.changed")
@@ -73,14 +74,14 @@ async def insert_records(connection: Connection, span: Span) -> None:
     """
     await connection.execute(
         "insert into scoring.record (account_id, event_id, type, occurred_at, recorded_at, actor, role, item,"  # noqa: S608 - names of ours
-        " value, value_text, due_at, properties, source, superseded_at)"
+        " value, value_text, due_at, properties, source, sequence, told_at, superseded_at)"
         " select account_id, event_id, type, occurred_at, recorded_at, actor, role, item,"
         " case when abs(value) < $4 and type not in ('stakeholder.joined', 'stakeholder.left') then value end,"
         " case when type in ('stakeholder.joined', 'stakeholder.left')"
         " or (type like 'stakeholder.%' and value is null and value_text is null)"
         " then split_part(type, '.', 2) else value_text end,"
         " case when properties ? 'due_at' then scoring.instant_of(properties ->> 'due_at') end,"
-        f" properties, source, {superseded('e')}"
+        f" properties, source, sequence, told_at, {superseded('e')}"
         " from ingest.event e where id > $1 and id <= $2 and not (type = any($3::text[]) and source = $5)"
         " on conflict do nothing",
         *span,
@@ -97,8 +98,8 @@ async def insert_attributes(connection: Connection, span: Span) -> list[UUID]:
     """
     rows = await connection.fetch(
         "with added as (insert into scoring.attribute"  # noqa: S608 - names of ours
-        " (account_id, name, event_id, value, occurred_at, recorded_at, superseded_at)"
-        f" select e.account_id, p.key, e.event_id, p.value, e.occurred_at, e.recorded_at, {superseded('e')}"
+        " (account_id, name, event_id, value, occurred_at, recorded_at, sequence, superseded_at)"
+        f" select e.account_id, p.key, e.event_id, p.value, e.occurred_at, e.recorded_at, e.sequence, {superseded('e')}"
         " from ingest.event e cross join lateral jsonb_each("
         " case when jsonb_typeof(e.properties) = 'object' then e.properties else '{}' end) as p"
         " where e.id > $1 and e.id <= $2 and e.type = any($3::text[]) and char_length(p.key) <= $4"
@@ -115,9 +116,9 @@ async def fold_attributes(connection: Connection, accounts: Collection[UUID]) ->
     if not accounts:
         return
     await connection.execute(
-        "with newest as (select distinct on (account_id, name) account_id, name, value"
+        "with newest as (select distinct on (account_id, name) account_id, name, value"  # noqa: S608 - names of ours
         " from scoring.attribute where account_id = any($1::uuid[]) and superseded_at is null"
-        ' order by account_id, name, occurred_at desc, recorded_at desc, event_id collate "C" desc),'
+        f" order by account_id, name, {newest_first('attribute')}),"
         # Of an account whose every word was taken back nothing is left.
         " folded as (select u.account_id, coalesce(jsonb_object_agg(n.name, n.value)"
         " filter (where n.name is not null), '{}') as attributes"
@@ -132,14 +133,14 @@ async def fold_attributes(connection: Connection, accounts: Collection[UUID]) ->
 
 def later_word(old: str, new: str) -> str:
     """Return the condition that `new` tells of an account's start, and that `old` does not or was told before it."""
-    words = (f'({one}.started_told_at, {one}.started_event_id collate "C")' for one in (new, old))
+    words = (f'({one}.started_told_at, {one}.started_sequence collate "C")' for one in (new, old))
     return f"({new}.started_at is not null and ({old}.started_at is null or {' > '.join(words)}))"
 
 
 def newer_start(old: str, new: str) -> str:
     """Return the assignments that bring `old` up to date: the newest word on the start, or the first thing seen."""
     newer = later_word(old, new)
-    columns = ("started_at", "started_told_at", "started_event_id")
+    columns = ("started_at", "started_told_at", "started_sequence")
     words = {name: f"case when {newer} then {new}.{name} else {old}.{name} end" for name in columns}
     seen = f"least({old}.first_seen_at, {new}.first_seen_at)"
     words |= {"first_seen_at": seen, "start_at": f"coalesce({words['started_at']}, {seen})"}
@@ -149,11 +150,12 @@ def newer_start(old: str, new: str) -> str:
 
 # Of our own words these two speak of what was told before: an account is not seen by them.
 _UNSEEN = (ACCOUNT_MERGED, EVENT_RETRACTED)
-_NEWEST = "order by recorded_at desc, event_id collate \"C\" desc) filter (where type = 'account.started'))[1]"
+_NEWEST = f"order by {said_last('event')}) filter (where type = 'account.started'))[1]"
 _ACCOUNTS = (
-    "insert into scoring.account as a (account_id, start_at, started_at, started_told_at, started_event_id,"  # noqa: S608 - constants of ours
+    "insert into scoring.account as a (account_id, start_at, started_at, started_told_at, started_sequence,"  # noqa: S608 - constants of ours
     f" first_seen_at, updated_at) select account_id, coalesce((array_agg(occurred_at {_NEWEST}, min(occurred_at)),"
-    f" (array_agg(occurred_at {_NEWEST}, (array_agg(recorded_at {_NEWEST}, (array_agg(event_id {_NEWEST},"
+    f" (array_agg(occurred_at {_NEWEST}, (array_agg({said_at('event')} {_NEWEST},"
+    f" (array_agg({sequence('event')} {_NEWEST},"
     " min(occurred_at), clock_timestamp() from ingest.event"
     " where id > $1 and id <= $2 and not (type = any($3::text[]) and source = $4)"
     " group by account_id order by account_id on conflict (account_id) do update set"
@@ -165,7 +167,7 @@ _ACCOUNTS = (
 async def upsert_accounts(connection: Connection, span: Span) -> list[UUID]:
     """Make every account of the range known; return those that are new or whose start moved.
 
-    `account.started` wins over the first thing seen; of several the one that was told last counts.
+    `account.started` wins over the first thing seen; of several the one that was said last counts.
     """
     rows = await connection.fetch(_ACCOUNTS, *span, list(_UNSEEN), OWN_SOURCE)
     return [row["account_id"] for row in rows]

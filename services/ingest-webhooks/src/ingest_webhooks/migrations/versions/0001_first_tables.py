@@ -102,6 +102,8 @@ TABLES = (
         supersedes TEXT,
         reference TEXT,
         fallbacks TEXT[],
+        told_at timestamptz,
+        sequence TEXT,
         CONSTRAINT pk_event PRIMARY KEY (id),
         CONSTRAINT uq_event_event_id UNIQUE (event_id)
     )
@@ -194,6 +196,7 @@ TABLES = (
         bytes BIGINT DEFAULT 0 NOT NULL,
         accepted BIGINT DEFAULT 0 NOT NULL,
         duplicates BIGINT DEFAULT 0 NOT NULL,
+        conflicts BIGINT DEFAULT 0 NOT NULL,
         unmapped BIGINT DEFAULT 0 NOT NULL,
         ignored BIGINT DEFAULT 0 NOT NULL,
         rejected BIGINT DEFAULT 0 NOT NULL,
@@ -299,6 +302,8 @@ TABLES = (
         correlation_id TEXT DEFAULT '' NOT NULL,
         supersedes TEXT,
         fallbacks TEXT[],
+        told_at timestamptz,
+        sequence TEXT,
         CONSTRAINT pk_waiting_event PRIMARY KEY (event_id)
     )
     """,

@@ -10,8 +10,9 @@ from urllib.parse import unquote_to_bytes
 from ingest_webhooks.mapping.values import instant_of
 from ingest_webhooks.shapes import Broken
 from ingest_webhooks.sources.documents import is_finite
-from ingest_webhooks.sources.reading import BadBody, read_json
+from ingest_webhooks.sources.own_words import told_at
 from milepost_contracts.events import NAME_LENGTH
+from milepost_runtime.strict_json import BadBody, read_json
 
 _NAME = re.compile(r"[a-z0-9]+")
 _REQUIRED = ("id", "source", "type")
@@ -22,7 +23,9 @@ _JSON = re.compile(r"[^/;\s]+/(?:[^;\s]+\+)?json\s*(;.*)?", re.IGNORECASE | re.D
 
 
 def read_event(raw: Any, body: bytes | None, received_at: datetime) -> dict[str, Any]:
-    """Return an event's attributes, `time` as a moment (that of receipt if it has none) and its `data`.
+    """Return an event's attributes, `time` as a moment and its `data`.
+
+    An event without a time happened when its data says (`occurred_at`), else when it was received.
 
     `body` is the data when `raw` holds the attributes alone. Data that is no JSON is None. Raises Broken.
     """
@@ -41,8 +44,8 @@ def read_event(raw: Any, body: bytes | None, received_at: datetime) -> dict[str,
     for name in ("source", "dataschema"):
         if name in event and _URI.fullmatch(event[name]) is None:
             raise Broken(f"{name} is no URI")
-    event["time"] = _moment(event.get("time"), received_at)
     event["data"] = _data(raw, event.get("datacontenttype"), body)
+    event["time"] = _moment(event, received_at)
     return event
 
 
@@ -83,9 +86,10 @@ def _check(name: str, value: Any) -> None:
         raise Broken(f"{name[:50]} is no text, no truth value and no whole number of 32 bits")
 
 
-def _moment(given: Any, received_at: datetime) -> datetime:
+def _moment(event: Mapping[str, Any], received_at: datetime) -> datetime:
+    given = event.get("time")
     if given is None:
-        return received_at
+        return told_at(event["type"], event["data"]) or received_at
     if not isinstance(given, str) or _TIME.fullmatch(given) is None:
         raise Broken("time is not as RFC 3339 writes it")
     return instant_of(given.upper())

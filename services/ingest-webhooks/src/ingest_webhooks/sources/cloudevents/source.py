@@ -22,8 +22,8 @@ from ingest_webhooks.shapes import (
 from ingest_webhooks.sources.cloudevents.format import attributes_of, check_id, read_event, unescaped
 from ingest_webhooks.sources.documents import digest
 from ingest_webhooks.sources.own_words import OwnWordsSettings, tell
-from ingest_webhooks.sources.reading import BadBody, read_json
 from ingest_webhooks.sources.source import Source, require_address
+from milepost_runtime.strict_json import BadBody, read_json
 
 _BATCH = b"application/cloudevents-batch"
 _STRUCTURED = b"application/cloudevents"
@@ -88,6 +88,7 @@ class CloudEvents(Source):
             said.faults.append(Fault(None, str(error)))
             return said
         for position, element in enumerate(elements):
+            said.begin(position)
             try:
                 _take(read_event(element, data, context.received_at), context, said)
             except Broken as error:

@@ -69,7 +69,7 @@ def read_change(raw: Any) -> Change:
         kind = kind_of(raw, "objectTypeId")
     _check_event_id(raw)
     portal = number_of(raw, "portalId")
-    object_id = number_of(raw, "objectId") if "objectId" in raw else first_id_of(raw)
+    object_id = first_id_of(raw) if raw.get("objectId") is None else number_of(raw, "objectId")
     milliseconds = number_of(raw, "occurredAt", low=-_MAX_ID)
     return Change(
         portal=portal,
@@ -108,7 +108,7 @@ def _check_event_id(raw: dict[str, Any]) -> None:
 def first_id_of(raw: dict[str, Any]) -> int:
     """Associations and merges may name no objectId: the object they start from stands in."""
     for name in ("fromObjectId", "primaryObjectId"):
-        if name in raw:
+        if raw.get(name) is not None:
             return number_of(raw, name)
     raise Broken("objectId is missing")
 

@@ -59,7 +59,8 @@ _TICKETS = {
     "ticket.creation": Rule(type="ticket.opened", item="{object}"),
     "ticket.restore": Rule(type="ticket.reopened", item="{object}"),
     "ticket.deletion": Rule(type="ticket.resolved", item="{object}"),
-    "ticket.merge": _IGNORED,
+    # Told of every ticket that went into another one, so that none of them stays open for ever.
+    "ticket.merge": Rule(type="ticket.resolved", item="{object}", properties={"reason": "merged"}),
     "ticket.subject": Rule(type="ticket.updated", item="{object}", properties={"label": "{value}"}),
     # Whether a move reopens a ticket depends on what came before it; `open` says all that the move can know.
     "ticket.hs_pipeline_stage": Rule(

@@ -17,14 +17,16 @@ from ingest_webhooks.shapes import (
     Merge,
     Normalised,
     Received,
+    fact_key,
     usable_instant,
 )
 from ingest_webhooks.sources.hubspot import signature as hubspot_signature
 from ingest_webhooks.sources.hubspot import workflow as hubspot_workflow
 from ingest_webhooks.sources.hubspot.change import Change, kind_of, number_of, read_change, text_of
 from ingest_webhooks.sources.hubspot.rules import DEFAULT_RULES
-from ingest_webhooks.sources.reading import BadBody, read_json
+from ingest_webhooks.sources.manner import DIGITS, TEST_TENANT, Manner, digits_of
 from ingest_webhooks.sources.source import ACCEPTED, Reply, Source
+from milepost_runtime.strict_json import BadBody, read_json
 
 HIDDEN_VALUE = "REDACTED"
 # What happens to objects; a property that is named like one of these goes by a longer topic.
@@ -56,6 +58,7 @@ class Hubspot(Source):
     settings = HubspotSettings
     rules = DEFAULT_RULES
     kept_headers = frozenset({"x-hubspot-signature-version"})
+    companies = Manner(digits_of, DIGITS, tenant=TEST_TENANT, read_tenant=DIGITS, setting="portal_id")
 
     def verify(self, received: Received, secrets: Sequence[bytes], settings: BaseModel, now: float) -> None:
         """Check the newest signature that is there over the raw bytes, else the secret address; raises Refused."""
@@ -92,6 +95,14 @@ class Hubspot(Source):
             return ACCEPTED
         return _EXECUTED
 
+    def has_value(self, topic: str) -> bool:
+        """Changed properties have one; what happens to objects, and a workflow's call, have none."""
+        return topic != hubspot_workflow.ACTION and topic.partition(".")[2] not in _HAPPENINGS
+
+    def retry_after(self, received: Received, seconds: int) -> str:
+        """Return milliseconds for a workflow, which reads them so; a batch is told seconds."""
+        return str(seconds * 1000 if received.body.lstrip()[:1] == b"{" else seconds)
+
     def sign(self, received: Received, secret: bytes, now: float) -> Mapping[str, str]:
         """Return the headers of signature version 3."""
         stamp = int(now * 1000)
@@ -105,6 +116,7 @@ def _settings(context: Context) -> HubspotSettings:
 
 def _take_batch(elements: Sequence[Any], context: Context, said: Normalised) -> None:
     for position, element in enumerate(elements):
+        said.begin(position)
         try:
             _take_change(read_change(element), context, said)
         except Broken as error:
@@ -120,6 +132,7 @@ def _take_workflow(document: Mapping[str, Any], body: bytes, context: Context, s
     if not facts:
         said.ignored += 1
     for position, fact in enumerate(facts):
+        said.begin(position)
         try:
             if isinstance(fact, Broken):
                 raise fact
@@ -143,9 +156,8 @@ def _take_change(change: Change, context: Context, said: Normalised) -> None:
             _take_property(_fact(change, change.property_name, change.property_value), context, said)
     elif change.verb == "associationChange":
         _take_association(change, context, said)
-    elif (change.kind, change.verb) == ("company", "merge"):
-        said.merges.append(_merge(change, context))
-        said.linked += 1
+    elif change.verb == "merge":
+        _take_merge(change, context, said)
     elif _has_own_rule(f"{change.kind}.{change.verb}", context):
         take(_fact(change), context, DEFAULT_RULES, said)
     else:
@@ -192,6 +204,20 @@ def _take_property(fact: Fact, context: Context, said: Normalised) -> None:
         said.ignored = ignored
 
 
+def _take_merge(change: Change, context: Context, said: Normalised) -> None:
+    """Let the names that are gone lead to the survivor, and tell what a rule says of each of them."""
+    merge = _merge(change, context)
+    heard = Normalised()
+    if _has_own_rule(f"{change.kind}.merge", context):
+        for gone in merge.merged:
+            key = fact_key("merged", change.key.hex(), gone)
+            fact = replace(_fact(change), key=key, subject=gone, accounts=(gone, merge.survivor), opens=False)
+            take(fact, context, DEFAULT_RULES, heard)
+    said.merges.append(merge)
+    said.events += heard.events
+    said.linked += 0 if heard.events else 1
+
+
 def _merge(change: Change, context: Context) -> Merge:
     survivor = number_of(change.raw, "newObjectId" if change.raw.get("newObjectId") else "primaryObjectId")
     ids = change.raw.get("mergedObjectIds")
@@ -199,26 +225,32 @@ def _merge(change: Change, context: Context) -> Merge:
         raise Broken("mergedObjectIds is missing")
     gone = {number_of({"mergedObjectIds": one}, "mergedObjectIds") for one in ids}
     gone |= {number_of(change.raw, "primaryObjectId")} if change.raw.get("primaryObjectId") else set()
-    merged = tuple(change.reference("company", one) for one in sorted(gone - {survivor}))
-    return Merge(change.reference("company", survivor), merged, usable_instant(change.occurred_at, context.received_at))
+    merged = tuple(change.reference(change.kind, one) for one in sorted(gone - {survivor}))
+    at = usable_instant(change.occurred_at, context.received_at)
+    return Merge(change.reference(change.kind, survivor), merged, at)
 
 
 def _take_association(change: Change, context: Context, said: Normalised) -> None:
-    """Each change comes twice, once from either side; both say the same link."""
+    """Each change comes twice, once from either side; both say the same link.
+
+    What belongs to no company, or not yet, belongs where its contact does.
+    """
     ends = {}
     for side, kind in zip(("from", "to"), _kinds_of(change), strict=True):
         ends[kind] = change.reference(kind, number_of(change.raw, f"{side}ObjectId"))
-    account = ends.pop("company", None)
-    if account is None or len(ends) != 1:
+    holder = next((kind for kind in ("company", "contact") if kind in ends), None)
+    if holder is None or len(ends) != 2:
         said.ignored += 1
         return
+    target = ends.pop(holder)
     said.linked += 1
     said.links.append(
         Link(
             reference=ends.popitem()[1],
-            account=account,
+            account=target,
             at=usable_instant(change.occurred_at, context.received_at),
-            primary=change.raw.get("isPrimaryAssociation") is True,
+            # Of several companies one is the first; a contact never comes before a company.
+            primary=holder == "company" and change.raw.get("isPrimaryAssociation") is True,
             removed=change.raw.get("associationRemoved") is True,
         )
     )

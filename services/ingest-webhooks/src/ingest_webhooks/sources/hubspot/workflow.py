@@ -7,11 +7,12 @@ chosen fields. A whole object tells of everything that it has, so only propertie
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ingest_webhooks.domains import domain_reference
-from ingest_webhooks.shapes import Broken, Fact, clean, fact_key, instant_of_milliseconds
+from ingest_webhooks.mapping.values import instant_of
+from ingest_webhooks.shapes import EPOCH, Broken, Fact, clean, fact_key, instant_of_milliseconds
 from ingest_webhooks.sources.hubspot.change import number_of, object_kind, reference_of
 
 ACTION = "workflow.action"
@@ -19,19 +20,23 @@ SUCCESS = b'{"outputFields":{"hs_execution_state":"SUCCESS"}}'
 # What names the enrolled object in one shape or another; none of it is a property.
 _IDS = {"companyId": "company", "dealId": "deal", "ticketId": "ticket", "vid": "contact"}
 _PORTALS = ("portalId", "portal-id")
-_NAMING = {*_IDS, *_PORTALS, "objectId", "hs_object_id", "objectType", "objectTypeId"}
 _CHANGED = ("hs_lastmodifieddate", "lastmodifieddate")
+_NAMING = {*_IDS, *_PORTALS, *_CHANGED, "objectId", "hs_object_id", "objectType", "objectTypeId"}
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """The object that a workflow speaks of; `whole` when the body is the object itself, not a choice of its fields."""
+    """The object that a workflow speaks of; `whole` when the body is the object itself, not a choice of its fields.
+
+    `changed` is when it was last changed, in epoch milliseconds, if the body says so.
+    """
 
     portal: int
     kind: str
     number: int
     properties: Mapping[str, Any]
     whole: bool
+    changed: int | None
     digest: str
 
     @property
@@ -85,14 +90,13 @@ def enrolled_of(document: Mapping[str, Any], body: bytes, portal: int | None) ->
 def property_facts(enrolled: Enrolled, received_at: datetime) -> Iterator[Fact | Broken]:
     """Return one fact for every property, or why it is none, in the order of the body."""
     values = {name: _plain(value) for name, value in enrolled.properties.items()}
-    changed = _stamp(next((values[name] for name in _CHANGED if values.get(name)), None))
     for name, raw in enrolled.properties.items():
         value = values[name]
         if value is None:
             yield Broken(f"the property {clean(name)[:100]} is no plain value")
             continue
         own = _stamp(raw.get("timestamp")) if isinstance(raw, dict) else None
-        moment = own or changed
+        moment = own or enrolled.changed
         known_by = str(own) if own else enrolled.digest
         yield Fact(
             key=fact_key("hubspot workflow", *_identity(enrolled), name, value, known_by),
@@ -112,12 +116,15 @@ def _identity(enrolled: Enrolled) -> tuple[str | int, ...]:
 
 def _enrolled(document: Mapping[str, Any], portal: int, digest: str) -> Enrolled:
     kind, id_name = _kind_and_id(document)
+    properties = _properties(document)
+    holder = properties if isinstance(document.get("properties"), dict) else document
     return Enrolled(
         portal=portal,
         kind=kind,
         number=number_of(document, id_name),
-        properties=_properties(document),
-        whole=isinstance(document.get("properties"), dict),
+        properties=properties,
+        whole=holder is properties,
+        changed=next((at for name in _CHANGED if (at := _stamp(_plain(holder.get(name))))), None),
         digest=digest,
     )
 
@@ -151,6 +158,11 @@ def _plain(value: Any) -> str | None:
 
 
 def _stamp(value: Any) -> int | None:
-    """Return an instant in epoch milliseconds; None for anything else."""
+    """Return an instant in epoch milliseconds, be it written so or as ISO 8601; None for anything else."""
     text = str(value)
-    return int(text) if text.isascii() and text.isdigit() and 12 <= len(text) <= 14 else None
+    if text.isascii() and text.isdigit():
+        return int(text) if 12 <= len(text) <= 14 else None
+    try:
+        return round((instant_of(text) - EPOCH) / timedelta(milliseconds=1))
+    except Broken:
+        return None

@@ -9,6 +9,7 @@ from ingest_webhooks.sources import hub_signature
 from ingest_webhooks.sources.documents import check_event_id, read_document, tell
 from ingest_webhooks.sources.intercom.event import IntercomSettings, read_event
 from ingest_webhooks.sources.intercom.rules import DEFAULT_RULES
+from ingest_webhooks.sources.manner import EXTERNAL, WORD, Manner, digest_of, matching
 from ingest_webhooks.sources.source import Source
 
 
@@ -19,6 +20,13 @@ class Intercom(Source):
     title = "Intercom"
     settings = IntercomSettings
     rules = DEFAULT_RULES
+    companies = Manner(
+        lambda word: digest_of(word).hex()[:24],
+        matching(r"[0-9a-f]{24}"),
+        EXTERNAL,
+        tenant="mptest01",
+        read_tenant=WORD,
+    )
     looks_first = True
 
     def verify(self, received: Received, secrets: Sequence[bytes], settings: BaseModel, now: float) -> None:

@@ -9,8 +9,9 @@ from ingest_webhooks.sources import hub_signature
 from ingest_webhooks.sources.documents import read_document, tell
 from ingest_webhooks.sources.jira.event import IDENTIFIER, JiraSettings, read_event
 from ingest_webhooks.sources.jira.rules import DEFAULT_RULES
-from ingest_webhooks.sources.reading import BadBody, read_json
+from ingest_webhooks.sources.manner import DIGITS, EXTERNAL, WORD, Manner, digits_of
 from ingest_webhooks.sources.source import Source, require_address
+from milepost_runtime.strict_json import BadBody, read_json
 
 IDENTIFIER_LENGTH = 255
 
@@ -23,6 +24,15 @@ class Jira(Source):
     settings = JiraSettings
     rules = DEFAULT_RULES
     kept_headers = frozenset({IDENTIFIER})
+    companies = Manner(
+        digits_of,
+        DIGITS,
+        EXTERNAL,
+        tenant="milepost-test.atlassian.net",
+        read_tenant=WORD,
+        setting="site",
+        bound=True,
+    )
 
     def verify(self, received: Received, secrets: Sequence[bytes], settings: BaseModel, now: float) -> None:
         """Check the SHA-256 signature; a connection that is told `signed: false` is called at its secret address.
@@ -60,6 +70,10 @@ class Jira(Source):
             return tell(event.facts(), event.links(), context, self.rules)
         except Broken as error:
             return Normalised(faults=[Fault(0, str(error))])
+
+    def has_value(self, topic: str) -> bool:
+        """Changed fields have one; that an issue was made or deleted, and what others say of it, has none."""
+        return topic == "*" or (topic.startswith("issue.") and topic not in ("issue.created", "issue.deleted"))
 
     def sign(self, received: Received, secret: bytes, now: float) -> Mapping[str, str]:
         """Return the header under which Jira would send this body."""

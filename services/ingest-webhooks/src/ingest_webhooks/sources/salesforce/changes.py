@@ -3,22 +3,23 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from ingest_webhooks.mapping.values import instant_of
 from ingest_webhooks.shapes import Broken, instant_of_milliseconds, short_name
-from ingest_webhooks.sources.reading import BadBody
 from ingest_webhooks.sources.salesforce.ids import id18
 from ingest_webhooks.sources.salesforce.record import Record
 from milepost_contracts.events import NAME_LENGTH
+from milepost_runtime.strict_json import BadBody
 
 _HEADER = "ChangeEventHeader"
 _WRAPPERS = ("data", "payload", "detail")
 _VERBS = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted", "UNDELETE": "undeleted"}
 _GAPS = ("GAP_CREATE", "GAP_UPDATE", "GAP_DELETE", "GAP_UNDELETE", "GAP_OVERFLOW")
 _MAX_RECORDS = 1_000
+_MAX_NUMBER = 10**20 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,12 @@ class Change:
     def place(self) -> tuple[int, int]:
         """Where it stands among all changes; whole numbers, as commits pass what a float can hold."""
         return _number(self.header, "commitNumber"), _number(self.header, "sequenceNumber")
+
+    @property
+    def sequence(self) -> str:
+        """Its place as text that sorts as the numbers do, however many digits they have."""
+        commit, sequence = (min(max(number, 0), _MAX_NUMBER) for number in self.place)
+        return f"{commit:020d}.{sequence:020d}"
 
     @property
     def client(self) -> str:
@@ -63,7 +70,8 @@ def records_of(change: Change, organisation: str) -> list[Record]:
     word = _text(header, "changeType")
     if word not in _VERBS and word not in _GAPS:
         raise Broken("changeType is no word of Salesforce's")
-    ids = header.get("recordIds", header.get("recordId"))
+    ids = header.get("recordIds")
+    ids = header.get("recordId") if ids is None else ids
     ids = [ids] if isinstance(ids, str) else ids
     if not isinstance(ids, list) or not ids or len(ids) > _MAX_RECORDS:
         raise Broken("recordIds is no list of ids")
@@ -76,7 +84,8 @@ def records_of(change: Change, organisation: str) -> list[Record]:
             raise Broken("recordIds holds what is no id")
         key = ("change", *transaction, kind, record_id, word)
         verb = _VERBS.get(word, word.lower())
-        found.append(Record(organisation, kind, record_id, verb, _moment(change), key, fields, emptied))
+        record = Record(organisation, kind, record_id, verb, _moment(change), key, fields, emptied)
+        found.append(replace(record, sequence=change.sequence))
     return found
 
 
@@ -107,16 +116,15 @@ def _carries(fields: Mapping[str, Any], name: str) -> bool:
 
 
 def _moment(change: Change) -> datetime:
-    """Return when a change was committed, so exactly that changes sort as they were committed.
+    """Return when a change was committed; among changes of one instant their place decides.
 
     Commit times may be cut to the second. Where the commit's number is its time in nanoseconds (it then agrees with
-    the commit's time) that is taken; changes of one transaction are a microsecond apart.
+    the commit's time) that is taken.
     """
-    milliseconds, (commit, sequence) = _number(change.header, "commitTimestamp"), change.place
-    at = instant_of_milliseconds(milliseconds)
+    milliseconds, (commit, _) = _number(change.header, "commitTimestamp"), change.place
     if commit // 10**9 == milliseconds // 1000:
-        at = instant_of_milliseconds(commit // 10**6) + timedelta(microseconds=commit // 1000 % 1000)
-    return at + timedelta(microseconds=min(max(sequence - 1, 0), 999))
+        return instant_of_milliseconds(commit // 10**6) + timedelta(microseconds=commit // 1000 % 1000)
+    return instant_of_milliseconds(milliseconds)
 
 
 def _number(header: Mapping[str, Any], name: str) -> int:

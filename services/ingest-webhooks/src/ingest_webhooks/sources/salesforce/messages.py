@@ -10,8 +10,8 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 from ingest_webhooks.shapes import Broken
-from ingest_webhooks.sources.reading import MAX_DEPTH, BadBody
 from ingest_webhooks.sources.salesforce.ids import id18
+from milepost_runtime.strict_json import MAX_DEPTH, BadBody
 
 _ENVELOPE = "{http://schemas.xmlsoap.org/soap/envelope/}"
 _OUTBOUND = "{http://soap.sforce.com/2005/09/outbound}"
@@ -24,7 +24,8 @@ _DECLARATION = re.compile(
 )
 _TAG = re.compile(rb"<([^\s/>]+)")
 MAX_ATTRIBUTES = 200
-MAX_ELEMENTS = 100_000
+# As many as JSON may have values.
+MAX_ELEMENTS = 20_000
 MAX_NAME = 1_000
 
 

@@ -40,7 +40,8 @@ class Record:
 
     `verb` is created, updated, deleted, undeleted, or `gap_…` when Salesforce says no more than that something
     happened. `key` is what the message is known by. `fields` are the fields as they came (None: empty), `emptied`
-    names of further ones that are empty now. `account` is a reference that the sender named beside the fields.
+    names of further ones that are empty now. `account` is a reference that the sender named beside the fields,
+    `sequence` the place of its change among all changes.
     """
 
     organisation: str
@@ -52,6 +53,7 @@ class Record:
     fields: Mapping[str, Any]
     emptied: tuple[str, ...] = ()
     account: str = ""
+    sequence: str = ""
     told: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -161,6 +163,7 @@ def _facts(record: Record, settings: SalesforceSettings, accounts: tuple[str, ..
             fields=document,
             content=hashlib.sha256(said).digest(),
             opens=record.kind == "Account" and record.verb != "deleted",
+            sequence=record.sequence,
         )
 
 

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 
 from ingest_webhooks.mapping.values import instant_of
 from ingest_webhooks.shapes import Broken, Context, Fault, Normalised, Received, WrongOrganisation
-from ingest_webhooks.sources.reading import BadBody, read_json
 from ingest_webhooks.sources.salesforce import changes
 from ingest_webhooks.sources.salesforce.changes import Change
+from ingest_webhooks.sources.salesforce.companies import COMPANIES
 from ingest_webhooks.sources.salesforce.ids import id18
 from ingest_webhooks.sources.salesforce.messages import (
     Message,
@@ -26,6 +26,7 @@ from ingest_webhooks.sources.salesforce.messages import (
 from ingest_webhooks.sources.salesforce.record import Record, is_echo, say
 from ingest_webhooks.sources.salesforce.rules import RULES, SalesforceSettings
 from ingest_webhooks.sources.source import ACCEPTED, Reply, Source, require_address
+from milepost_runtime.strict_json import BadBody, read_json
 
 _XML_ANSWER = b"text/xml; charset=utf-8"
 
@@ -41,6 +42,7 @@ class Salesforce(Source):
         {b"application/json", b"text/xml", b"application/xml", b"application/soap+xml", b"multipart/related"}
     )
     kept_headers = frozenset({"content-type"})
+    companies = COMPANIES
     # A hundred notifications of wide objects, with tags around every field.
     limit = 5 * 2**20
     secret_address = True
@@ -92,6 +94,10 @@ class Salesforce(Source):
         except BadBody as error:
             said.faults.append(Fault(None, f"{error.code}: {error}"))
         return said
+
+    def has_value(self, topic: str) -> bool:
+        """Every fact is about one field, or about the moment when something happened to the record."""
+        return True
 
     def sign(self, received: Received, secret: bytes, now: float) -> Mapping[str, str]:
         """Return the headers that Salesforce sends; what vouches for it is the address."""
@@ -187,6 +193,7 @@ def _take(
     """Say what the records of one element mean; an element is ignored when none of them meant anything."""
     own = Normalised()
     troubles = [trouble for record in records for trouble in say(record, settings, context, own)]
+    said.begin(position)
     said.events += own.events
     said.links += own.links
     said.merges += own.merges

@@ -21,11 +21,12 @@ from ingest_webhooks.shapes import (
     fact_key,
     usable_instant,
 )
-from ingest_webhooks.sources.reading import BadBody, read_json
+from ingest_webhooks.sources.manner import EXTERNAL, Manner
 from ingest_webhooks.sources.segment import signature as segment_signature
 from ingest_webhooks.sources.segment.message import Message, read_message, read_message_id, with_plain_keys
 from ingest_webhooks.sources.segment.rules import SEGMENT_RULES
 from ingest_webhooks.sources.source import Source
+from milepost_runtime.strict_json import BadBody, read_json
 
 # A batch of Segment's holds up to 4,000 events.
 MAX_VALUES = 500_000
@@ -52,6 +53,8 @@ class Segment(Source):
     title = "Segment"
     settings = SegmentSettings
     rules = SEGMENT_RULES
+    companies = Manner(kinds=EXTERNAL)
+    finds_by_secret = True
 
     def verify(self, received: Received, secrets: Sequence[bytes], settings: BaseModel, now: float) -> None:
         """Check X-Signature or the secret address; see `segment_signature.verify`. Segment signs no time."""
@@ -74,11 +77,16 @@ class Segment(Source):
             return said
         space = context.settings.space if isinstance(context.settings, SegmentSettings) else SegmentSettings().space
         for position, (element, sent_at) in enumerate(messages(document)):
+            said.begin(position)
             try:
                 _tell(read_message(element, space, context.received_at, sent_at), space, context, said)
             except Broken as error:
                 said.faults.append(Fault(position, str(error)))
         return said
+
+    def has_value(self, topic: str) -> bool:
+        """The traits of a group have one each."""
+        return topic == "*" or topic.startswith("group.")
 
     def sign(self, received: Received, secret: bytes, now: float) -> Mapping[str, str]:
         """Return Segment's signature, of the first event when the body is a list."""

@@ -136,7 +136,8 @@ class StripeEvent:
         if self.external is not None:
             yield Link(customer, self.external, since, primary=True, opens=opens)
         if self.kind == "customer" and self.domain is not None and self.type != "customer.deleted":
-            yield Link(self.domain, customer, since, opens=opens)
+            # The domain of whoever pays the bill, which may be another company's.
+            yield Link(self.domain, customer, since, opens=opens, derived=True)
         for name in self.payments():
             yield Link(name, customer, since, opens=opens)
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from ingest_webhooks.shapes import Broken, Context, Fault, Normalised, Received, Refused
 from ingest_webhooks.sources.documents import Document, check_event_id, read_document, signature_of, tell
+from ingest_webhooks.sources.manner import EXTERNAL, WORD, Manner, digest_of, matching
 from ingest_webhooks.sources.source import Source
 from ingest_webhooks.sources.stripe.event import StripeSettings, read_event
 from ingest_webhooks.sources.stripe.rules import DEFAULT_RULES
@@ -25,6 +26,14 @@ class Stripe(Source):
     title = "Stripe"
     settings = StripeSettings
     rules = DEFAULT_RULES
+    companies = Manner(
+        lambda word: f"cus_{digest_of(word).hex()[:14]}",
+        matching(r"cus_[A-Za-z0-9]{1,60}"),
+        EXTERNAL,
+        tenant="main",
+        read_tenant=WORD,
+        setting="account",
+    )
 
     def verify(self, received: Received, secrets: Sequence[bytes], settings: BaseModel, now: float) -> None:
         """Check that a `v1` of the header signs time and body within five minutes; raises Refused, AmbiguousHeader.

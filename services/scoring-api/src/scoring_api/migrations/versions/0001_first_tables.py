@@ -20,7 +20,7 @@ TABLES = (
         start_at timestamptz NOT NULL,
         started_at timestamptz,
         started_told_at timestamptz,
-        started_event_id TEXT,
+        started_sequence TEXT,
         first_seen_at timestamptz NOT NULL,
         named_at timestamptz,
         attributes JSONB DEFAULT '{}' NOT NULL,
@@ -58,6 +58,7 @@ TABLES = (
         occurred_at timestamptz NOT NULL,
         recorded_at timestamptz NOT NULL,
         superseded_at timestamptz,
+        sequence TEXT,
         CONSTRAINT pk_attribute PRIMARY KEY (account_id, name, event_id)
     )
     """,
@@ -77,13 +78,13 @@ TABLES = (
         properties JSONB DEFAULT '{}' NOT NULL,
         source TEXT DEFAULT '' NOT NULL,
         superseded_at timestamptz,
+        sequence TEXT,
+        told_at timestamptz,
         CONSTRAINT pk_record PRIMARY KEY (account_id, event_id)
     )
     """,
     "CREATE INDEX ix_record_account_id_occurred_at ON scoring.record (account_id, occurred_at)",
-    """
-    CREATE INDEX ix_record_account_id_type_occurred_at ON scoring.record (account_id, type, occurred_at)
-    """,
+    "CREATE INDEX ix_record_account_id_type_occurred_at ON scoring.record (account_id, type, occurred_at)",
     """
     CREATE INDEX ix_record_account_id_due_at ON scoring.record (account_id, due_at) WHERE due_at is not null
     """,

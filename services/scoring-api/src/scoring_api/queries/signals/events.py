@@ -10,6 +10,7 @@ import numpy as np
 from milepost_core.model import sources
 from milepost_core.model.sources import Where
 from milepost_core.readings import Status
+from scoring_api.queries.ordering import newest_first
 from scoring_api.queries.signals.measured import Finisher, Measured, known
 from scoring_api.queries.signals.selecting import age_of, days_between, field_of, number_of, select, word_of
 from scoring_api.queries.signals.sheet import Columns, Floats, Selection, Sheet
@@ -18,7 +19,7 @@ Counted = (
     sources.Count | sources.Distinct | sources.ActiveDays | sources.Sum | sources.DecayedSum | sources.Breadth
     | sources.Rate | sources.Mean
 )  # fmt: skip
-NEWEST_FIRST = 'order by r.occurred_at desc, r.recorded_at desc, r.event_id collate "C" desc'
+NEWEST_FIRST = f"order by {newest_first('r')}"
 # Beyond this many half-lives an event weighs less than 1e-60: it is nothing, and must not underflow.
 SPENT = 200
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from milepost_core.model import sources
 from milepost_core.readings import Status
+from scoring_api.queries.ordering import newest_first
 from scoring_api.queries.signals.measured import Finisher, Measured, known
 from scoring_api.queries.signals.selecting import DAY, told_by
 from scoring_api.queries.signals.sheet import Columns, Sheet
@@ -45,7 +46,7 @@ def compile_attribute(sheet: Sheet, source: sources.Attribute) -> Finisher:
     newest = (
         "select a.value from scoring.attribute a where a.account_id = b.account_id"  # noqa: S608 - placeholders of ours
         f" and a.name = {name} and {told_by('a')}"
-        ' order by a.occurred_at desc, a.recorded_at desc, a.event_id collate "C" desc limit 1'
+        f" order by {newest_first('a')} limit 1"
     )
     number = (
         "case when jsonb_typeof(v.value) = 'number' then"

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ingest_webhooks.sources.reading import BadBody, read_json
+from milepost_runtime.strict_json import BadBody, read_json
 
 
 @pytest.mark.parametrize(
