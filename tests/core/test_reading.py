@@ -94,11 +94,11 @@ def test_a_decayed_sum_halves_with_every_half_life_and_counts_one_without_a_valu
     assert value == pytest.approx(0.5 + 8 * 0.25)
 
 
-def test_last_is_the_newest_value_and_of_two_at_one_moment_the_later_in_sequence_whenever_it_came() -> None:
+def test_last_is_the_newest_value_and_of_two_at_one_moment_the_later_recorded() -> None:
     events = [
         {"t": "2026-02-01", "type": "status", "value": "active"},
-        {"t": "2026-02-03", "type": "status", "value": "departed", "sequence": "2", "recorded_at": "2026-02-04"},
-        {"t": "2026-02-03", "type": "status", "value": "joined", "sequence": "1", "recorded_at": "2026-02-05"},
+        {"t": "2026-02-03", "type": "status", "value": "departed", "recorded_at": "2026-02-05"},
+        {"t": "2026-02-03", "type": "status", "value": "joined", "recorded_at": "2026-02-04"},
     ]
 
     assert read_one({"agg": "last", "where": {"type": "status"}}, events=events) == ("departed", "ok")

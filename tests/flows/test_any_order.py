@@ -70,7 +70,9 @@ def history() -> list[dict[str, Any]]:
     told = [change("company.creation", PORTAL, company, occurredAt=NOW - 80 * DAY) for company in (1, 2)]
     told += starts()
     told += ties("company", 1, "seats", 8, "10", "25", "17") + ties("company", 1, "name", 8, "Acme", "Acme Inc")
-    told += ties("company", 1, "sponsor_status", 4, "left", "active", "new")
+    # Who was told last at one instant is the law's own word for `last`, so these are told one after another.
+    for days, status in ((4, "left"), (3, "active"), (2, "new")):
+        told += ties("company", 1, "sponsor_status", days, status)
     told += [change("ticket.creation", PORTAL, 7, occurredAt=NOW - 6 * DAY)]
     told += [linked("ticket", PORTAL, 7, company, occurredAt=NOW - days * DAY) for company, days in ((1, 6), (2, 2))]
     told += ties("ticket", 7, "hs_ticket_priority", 5, "URGENT", "LOW", "MEDIUM")

@@ -96,7 +96,7 @@ async def test_a_fault_that_names_what_is_no_text_is_written_down_all_the_same(b
     made = await bench.connect(source="salesforce", secret=None, settings={"organization_id": salesforce.ORG})
     rules = {"Account.*": {"type": "seat.added", "account": "{nothing}"}}
     (await bench.client.put(f"/connections/{made['id']}/mapping", json={"rules": rules})).raise_for_status()
-    body = json.dumps(salesforce.change("Account", salesforce.ACME, **{"Odd\ud800": 1})).encode()
+    body = json.dumps(salesforce.change("Account", salesforce.ACME) | {"Odd\ud800": 1}).encode()
     path = made["secret_webhook_url"].removeprefix("http://test")
     headers = {"content-type": "application/json"}
     (await bench.client.post(path, content=body, headers=headers)).raise_for_status()

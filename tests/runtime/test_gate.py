@@ -142,12 +142,15 @@ async def test_a_body_of_unknown_length_is_read_up_to_the_limit_and_without_a_ke
     assert told(await house.client.post(path, content=endless(), headers=JSON)) == (401, "unauthenticated")
 
 
-async def test_whoever_hangs_up_is_no_fault_of_ours(house: House, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(("path", "template"), [("/things", "/things"), ("/things/5:act", "/things/{number}:act")])
+async def test_whoever_hangs_up_is_no_fault_of_ours(
+    house: House, caplog: pytest.LogCaptureFixture, path: str, template: str
+) -> None:
     port = house.client.base_url.port
     head = "\r\n".join(
-        ["POST /things HTTP/1.1", "Host: a", f"Authorization: {house.master['authorization']}", "Content-Length: 50"]
+        [f"POST {path} HTTP/1.1", "Host: a", f"Authorization: {house.master['authorization']}", "Content-Length: 50"]
     )
-    counted = HTTP_SECONDS.labels("/things", "POST", 400)._sum
+    counted = HTTP_SECONDS.labels(template, "POST", 400)._sum
     before = counted.get()
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"{head}\r\nContent-Type: application/json\r\n\r\nhalf".encode())

@@ -169,7 +169,7 @@ class Reader:
         ]
         if not spoken:
             return missing(Status.NEVER)
-        newest = max(spoken, key=lambda event: (event_at(event), event.get("sequence") or ""))
+        newest = max(spoken, key=lambda event: (event_at(event), recorded_at(event, "t"), event.get("sequence") or ""))
         value = field_of(newest, source.field)
         return Value(value if isinstance(value, str) else float(value), Status.OK, self.days_ago(newest))
 

@@ -76,7 +76,8 @@ class Connecting:
     async def create(self, wanted: NewConnection) -> ConnectionView:
         """Make a connection; without a secret one is made up and returned this once.
 
-        Raises SourceUnknown, SecretUnfit, SecretTaken, and pydantic's ValidationError for settings that the source does not know.
+        Raises SourceUnknown, SecretUnfit, SecretTaken, and pydantic's ValidationError for settings that the source
+        does not know.
         """
         if wanted.source not in CONNECTABLE:
             raise SourceUnknown(wanted.source)

@@ -153,8 +153,9 @@ class NewImport(Asked):
 class ImportAnswer(Wire):
     """How an import stands: position = accepted + duplicates + conflicts + unmapped + ignored + rejected + blank.
 
-    All in lines. `conflicts` said something else than was told under their ids before: the first word stays. `ignored` are of people whom we were asked to forget. `rate` is in lines a second since the newest
-    stream began. A dry run counts what would become of the lines.
+    All in lines. `conflicts` said something else than was told under their ids before: the first word stays. `ignored`
+    are of people whom we were asked to forget. `rate` is in lines a second since the newest stream began. A dry run
+    counts what would become of the lines.
     """
 
     id: UUID
@@ -188,7 +189,10 @@ class Imports(Wire):
 
 
 class RejectedLine(Wire):
-    """Why a line was refused, or contradicts what is known (`conflict`): for each fault where (JSON pointer into the line), what, and a code."""
+    """Why a line was refused, or contradicts what is known (`conflict`).
+
+    For each fault where (JSON pointer into the line), what, and a code.
+    """
 
     line: int
     errors: list[dict[str, str]]

@@ -122,8 +122,8 @@ class Import(SQLModel, table=True):
     """A file of plain events that is brought in line by line, and how far that has come.
 
     `position` is the number of lines that are settled: accepted, duplicates, conflicts, unmapped, ignored (of people
-    whom we were asked to forget), rejected or blank. Lines come in streams; `stream_position` and `stream_since` are where and
-    when the newest one began.
+    whom we were asked to forget), rejected or blank. Lines come in streams; `stream_position` and `stream_since` are
+    where and when the newest one began.
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA

@@ -1,4 +1,7 @@
-"""Which of several words of one thing is the newest: what was told decides, never when it came; it asks nothing."""
+"""Which of several words of one thing is the newest: what was told decides, not when it came; it asks nothing.
+
+The aggregation `last` alone follows the law's own words for a tie.
+"""
 
 
 def sequence(rows: str) -> str:
@@ -9,6 +12,11 @@ def sequence(rows: str) -> str:
 def newest_first(rows: str) -> str:
     """Return the order of rows of this name by when they happened, the newest first."""
     return f"{rows}.occurred_at desc, {sequence(rows)} desc"
+
+
+def newest_recorded_first(rows: str) -> str:
+    """Return the order that the law gives the aggregation `last`: of two at one instant the later recorded counts."""
+    return f"{rows}.occurred_at desc, {rows}.recorded_at desc, {sequence(rows)} desc"
 
 
 def said_at(rows: str) -> str:

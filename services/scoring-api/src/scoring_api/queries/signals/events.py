@@ -10,7 +10,7 @@ import numpy as np
 from milepost_core.model import sources
 from milepost_core.model.sources import Where
 from milepost_core.readings import Status
-from scoring_api.queries.ordering import newest_first
+from scoring_api.queries.ordering import newest_first, newest_recorded_first
 from scoring_api.queries.signals.measured import Finisher, Measured, known
 from scoring_api.queries.signals.selecting import age_of, days_between, field_of, number_of, select, word_of
 from scoring_api.queries.signals.sheet import Columns, Floats, Selection, Sheet
@@ -20,6 +20,7 @@ Counted = (
     | sources.Rate | sources.Mean
 )  # fmt: skip
 NEWEST_FIRST = f"order by {newest_first('r')}"
+LAST_FIRST = f"order by {newest_recorded_first('r')}"
 # Beyond this many half-lives an event weighs less than 1e-60: it is nothing, and must not underflow.
 SPENT = 200
 
@@ -106,7 +107,7 @@ def compile_last(sheet: Sheet, source: sources.Last) -> Finisher:
     """Return the finisher of the newest value: a number, or a word beside it."""
     number, word = number_of(sheet, source.field), word_of(sheet, source.field)
     spoken = select(sheet, source.where, source.window_days).but(f"({number} is not null or {word} is not null)")
-    names = [sheet.aggregate(spoken, f"array_agg({what} {NEWEST_FIRST})", _first) for what in (number, word)]
+    names = [sheet.aggregate(spoken, f"array_agg({what} {LAST_FIRST})", _first) for what in (number, word)]
     newest = newest_age(sheet, spoken)
 
     def finish(columns: Columns) -> Measured:
