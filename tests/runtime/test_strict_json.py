@@ -4,6 +4,8 @@ import json
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from milepost_runtime.strict_json import BadBody, read_json
 
@@ -55,3 +57,20 @@ def test_hostile_text_of_a_megabyte_is_refused_within_a_second(body: bytes) -> N
     with pytest.raises(BadBody):
         read_json(b"[" * 70 + body + b"9" * 50)
     assert time.perf_counter() - started < 1.0
+
+
+@given(
+    names=st.lists(st.sampled_from(["a", "b", 'c":', "d", "é", ""]), max_size=6),
+    blanks=st.lists(st.sampled_from(["", " ", "\n", "\t"]), min_size=12, max_size=12),
+    value=st.sampled_from(["1", '"x"', '"\\":"', '{"a":1}', '{"a" :1,"b":2}', "[]", '[{"a":1},{"a":2}]']),
+)
+def test_a_name_that_comes_twice_is_seen_however_it_is_written(names: list[str], blanks: list[str], value: str) -> None:
+    ahead, behind = blanks[:6], blanks[6:]
+    written = zip(names, ahead, behind, strict=False)
+    body = "{" + ",".join(f"{json.dumps(name)}{one}:{other}{value}" for name, one, other in written) + "}"
+    if len(set(names)) == len(names):
+        assert read_json(body.encode()) == json.loads(body)
+    else:
+        with pytest.raises(BadBody) as refused:
+            read_json(body.encode())
+        assert refused.value.code == "duplicate_key"
