@@ -361,20 +361,20 @@ async def test_a_stream_in_small_pieces_is_cut_at_lines_only(bench: Bench) -> No
 
 
 async def test_what_was_settled_before_a_stream_broke_stays_settled(bench: Bench) -> None:
-    made = await begin(bench)
+    made, told = await begin(bench), importing.CHUNK_LINES * 3 // 2
 
     async def breaking() -> AsyncIterator[bytes]:
-        yield lines(event(200_000 + number, "external:broken") for number in range(25_000))
+        yield lines(event(200_000 + number, "external:broken") for number in range(told))
         raise RuntimeError("the sender went away")
 
     assert (await send(bench, made, breaking())).status_code == 500
     row = (await bench.client.get(f"/imports/{made['id']}")).json()
-    rest = lines(event(200_000 + number, "external:broken") for number in range(row["position"], 25_100))
+    rest = lines(event(200_000 + number, "external:broken") for number in range(row["position"], told + 100))
     done = (await send(bench, made, rest, first=row["position"])).json()
 
-    assert importing.CHUNK_LINES <= row["position"] < 25_000
-    assert (counts(done), done["position"]) == ({"accepted": 25_100}, 25_100)
-    assert len(await bench.events("external:broken")) == 25_100
+    assert importing.CHUNK_LINES <= row["position"] < told
+    assert (counts(done), done["position"]) == ({"accepted": told + 100}, told + 100)
+    assert len(await bench.events("external:broken")) == told + 100
 
 
 async def test_a_chunk_is_written_whole_or_not_at_all_and_tried_again(bench: Bench) -> None:
@@ -538,16 +538,16 @@ async def test_live_events_come_through_while_an_import_runs(bench: Bench) -> No
 async def test_a_reference_that_moves_while_an_import_runs_is_followed_from_the_next_chunk_on(bench: Bench) -> None:
     other = await bring_in(bench, lines([event(300_000, "external:other")]))
     account = await bench.pool.fetchval("select account_id from ingest.reference where reference = 'external:other'")
-    made = await begin(bench)
+    made, size = await begin(bench), importing.CHUNK_LINES
 
     async def settled(least: int) -> bool:
         return bool((await bench.client.get(f"/imports/{made['id']}")).json()["position"] >= least)
 
     async def moving() -> AsyncIterator[bytes]:
-        for first in (310_000, 320_000, 330_000):
-            yield lines(event(first + number, "external:moves") for number in range(10_000))
-            await until(lambda least=first - 300_000: settled(least), "the chunk")
-            if first == 320_000:
+        for turn in range(1, 4):
+            yield lines(event(700_000 + turn * size + number, "external:moves") for number in range(size))
+            await until(lambda least=turn * size: settled(least), "the chunk")
+            if turn == 2:
                 path, body = f"/accounts/{account}/references", {"reference": "external:moves", "move": True}
                 moved = await bench.client.post(path, json=body)
                 assert moved.status_code == 201, moved.text
@@ -557,7 +557,7 @@ async def test_a_reference_that_moves_while_an_import_runs_is_followed_from_the_
         "select distinct account_id from ingest.event where reference = 'external:moves' and source = 'import'"
         " and id > (select max(id) from ingest.event where type = 'account.linked' and value_text = 'external:moves')"
     )
-    assert (counts(other), counts(row)) == ({"accepted": 1}, {"accepted": 30_000})
+    assert (counts(other), counts(row)) == ({"accepted": 1}, {"accepted": 3 * size})
     assert {one["account_id"] for one in late} == {account}
 
 

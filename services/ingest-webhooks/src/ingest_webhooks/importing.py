@@ -26,8 +26,8 @@ from milepost_runtime.queue import Hints
 from milepost_runtime.secrets import Vault
 
 log = structlog.get_logger()
-CHUNK_LINES = 10_000
-CHUNK_BYTES = 4 * 2**20
+CHUNK_LINES = 25_000
+CHUNK_BYTES = 8 * 2**20
 # Settling whom something belongs to is done under the feed's lock, which others wait for: new accounts are dear, and so
 # is what a moment or a thing decides about.
 CHUNK_NEWCOMERS = 500

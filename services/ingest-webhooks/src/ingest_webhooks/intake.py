@@ -98,6 +98,9 @@ class Intake:
             await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
+                # Two turns of the loop, no time: requests that are being read in this very moment share the commit.
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
                 await self._flush(self._next_group())
 
     def _next_group(self) -> list[_Waiting]:
