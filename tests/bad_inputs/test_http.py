@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import time
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI, Request
 from support.listening import listening
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from milepost_runtime.hot import Answer, Application, HotRoute, HotRoutes, Receive, Scope, read_body
 from milepost_runtime.web import RequestContext, new_app
@@ -292,3 +294,17 @@ async def test_r13_nobody_is_believed_about_who_called(name: str) -> None:
         said = await Wire(address).say(request(b"GET /", H, f"{name}: evil.example".encode()))
     assert said.status == 204
     assert (seen["client"][0], seen["scheme"], seen["server"][0]) == ("127.0.0.1", "http", "127.0.0.1")
+
+
+async def test_an_answered_request_leaves_nothing_for_the_search_for_garbage(wire: Wire) -> None:
+    one = request(b"POST /hot", H, b"Content-Length: 5", body=b"hello")
+    await wire.say(one)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            await wire.say(one * 5)
+        left = [kind for kind in gc.get_objects() if isinstance(kind, RequestResponseCycle)]
+    finally:
+        gc.enable()
+    assert len(left) <= 1

@@ -3,6 +3,7 @@
 Where a server offers it, the scope of a request holds an `Exchange`. What it cannot do is left to the ASGI way.
 """
 
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,25 +14,25 @@ _CLOSE = b"connection: close\r\n"
 
 
 class Exchange:
-    """One request of uvicorn's and its answer."""
+    """One request of uvicorn's and its answer; held from afar, as the request's scope holds it and it the scope."""
 
     __slots__ = ("_cycle",)
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle = cycle
+        self._cycle = weakref.ref(cycle)
 
     def whole_body(self) -> bytes | None:
         """Return the body if all of it is here and nobody has read of it."""
-        cycle = self._cycle
-        return None if cycle.more_body or cycle.disconnected else bytes(cycle.body)
+        cycle = self._cycle()
+        return None if cycle is None or cycle.more_body or cycle.disconnected else bytes(cycle.body)
 
     def answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
         """Send status, headers (the length among them) and body; False if the ASGI way has to be gone.
 
         Raises ValueError for a header with a line end in it.
         """
-        cycle = self._cycle
-        if cycle.response_started or cycle.disconnected or cycle.flow.write_paused:
+        cycle = self._cycle()
+        if cycle is None or cycle.response_started or cycle.disconnected or cycle.flow.write_paused:
             return False
         fields = [*cycle.default_headers, *headers]
         head = b"".join([name + b": " + value + b"\r\n" for name, value in fields])
