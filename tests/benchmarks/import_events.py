@@ -3,7 +3,7 @@
 Run: python tests/benchmarks/import_events.py [--rows 300000] [--rounds 5] [--accounts 500]
 
 Starts PostgreSQL (durable settings), Valkey and the real web process. Each round sends all lines as one stream over
-HTTP into an empty feed, and copies the same events, as ready rows in 10,000 a transaction, into an empty table with
+HTTP into an empty feed, and copies the same events, as ready rows in 25,000 a transaction, into an empty table with
 the feed's columns and indexes (the unique event id among them): the ceiling does not read, judge, deduplicate or find
 accounts. Rounds are interleaved; the figure is the median of the rounds' ratios. At the end of each round every line
 must be an event. Loopback only; ends by itself within five minutes.
@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.house import FrontDoor, Stores, cpu, front_door, stores
 
 LIMIT_S = 300.0
-BATCH = 10_000
+BATCH = 25_000
 BLOCK = 64 * 1024
 COLUMNS = (
     "event_id", "account_id", "reference", "type", "occurred_at", "actor", "item", "value", "properties", "source",
