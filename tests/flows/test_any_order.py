@@ -18,6 +18,7 @@ from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
 from scoring_api.cataloguing import load_catalogue
+from scoring_api.lineup import OneModel
 from scoring_api.queries.signals.measuring import Batch, measure
 from scoring_api.queries.signals.statement import compile_model
 from scoring_api.service import Scoring, build
@@ -48,7 +49,7 @@ def model() -> ScoreModel:
 @pytest.fixture(scope="module")
 async def scoring(database_url: str, redis_url: str, scoring_pool: Pool, model: ScoreModel) -> Scoring:
     made = ScoringSettings(environment="test", database_url=database_url, redis_url=redis_url)
-    return build(made, model, scoring_pool, Hints(redis_url))
+    return build(made, OneModel(model), scoring_pool, Hints(redis_url))
 
 
 def starts() -> list[dict[str, Any]]:
@@ -114,7 +115,8 @@ async def read(owner: asyncpg.Connection, scoring: Scoring, references: list[str
     ]
     at = await owner.fetchval("select to_timestamp($1::float8)", NOW / 1000 + 86_400)
     async with scoring.recording.pool.acquire() as connection:
-        readings, _ = await measure(connection, compile_model(scoring.recording.model), Batch(ids, [at] * len(ids)))
+        (model,) = (await scoring.recording.lineups.now(connection)).models
+        readings, _ = await measure(connection, compile_model(model), Batch(ids, [at] * len(ids)))
     assert readings.category is not None
     return repr(readings.raw.tolist()), repr(readings.status.tolist()), repr(readings.category.tolist())
 

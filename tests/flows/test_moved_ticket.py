@@ -15,6 +15,7 @@ from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
 from scoring_api.cataloguing import load_catalogue
+from scoring_api.lineup import OneModel
 from scoring_api.queries.signals.measuring import Batch, measure
 from scoring_api.queries.signals.statement import compile_model
 from scoring_api.service import Scoring, build
@@ -32,7 +33,7 @@ def model() -> ScoreModel:
 @pytest.fixture(scope="module")
 async def scoring(database_url: str, redis_url: str, scoring_pool: Pool, model: ScoreModel) -> Scoring:
     made = ScoringSettings(environment="test", database_url=database_url, redis_url=redis_url)
-    return build(made, model, scoring_pool, Hints(redis_url))
+    return build(made, OneModel(model), scoring_pool, Hints(redis_url))
 
 
 async def post(bench: Bench, kind: str, account: str, hours: float, **more: Any) -> None:

@@ -9,6 +9,7 @@ from milepost_core.model import ScoreModel
 from milepost_runtime.database import Pool
 from milepost_runtime.queue import Hints
 from scoring_api.cataloguing import load_catalogue
+from scoring_api.lineup import OneModel
 from scoring_api.queries.marks import Arrival
 from scoring_api.recording import Recording
 from scoring_api.service import Scoring, build
@@ -24,7 +25,9 @@ def recorder(scoring_pool: Pool, redis_url: str) -> Callable[[ScoreModel], Recor
 
     def make(model: ScoreModel) -> Recording:
         arrival = Arrival(timedelta(hours=48), timedelta(days=1))
-        return Recording(scoring_pool, Hints(redis_url), model, arrival, "scoring.rescore", nothing_is_outdated)
+        return Recording(
+            scoring_pool, Hints(redis_url), OneModel(model), arrival, "scoring.rescore", nothing_is_outdated
+        )
 
     return make
 
@@ -39,4 +42,4 @@ def shipped() -> ScoreModel:
 def scoring(database_url: str, redis_url: str, scoring_pool: Pool, shipped: ScoreModel) -> Scoring:
     """The use cases of the worker, as the worker builds them."""
     settings = ScoringSettings(environment="test", database_url=database_url, redis_url=redis_url)
-    return build(settings, shipped, scoring_pool, Hints(redis_url))
+    return build(settings, OneModel(shipped), scoring_pool, Hints(redis_url))

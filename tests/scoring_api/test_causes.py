@@ -42,8 +42,8 @@ class Teller:
         """The account was scored so long ago, and nothing waits."""
         await self._owner.execute(
             "insert into scoring.snapshot (account_id, as_of, computed_at, model_id, model_version, band,"
-            " effective_band, coverage, confidence, inputs_hash, detail)"
-            " values ($1, $2, $2, 'm', 1, 'unknown', 'unknown', 0, 0, '', '{}')",
+            " effective_band, coverage, confidence, inputs_hash, readings, detail)"
+            " values ($1, $2, $2, 'm', 1, 'unknown', 'unknown', 0, 0, '', '{}', '{}')",
             self._account,
             self._now - ago,
         )

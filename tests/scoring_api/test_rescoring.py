@@ -1,6 +1,7 @@
 """Claims about rescoring: the document explains the score exactly, and news is published once, with its cause."""
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,8 +13,10 @@ from support.histories import Told, new_account, tell
 
 from milepost_contracts.changes import COLUMNS, ChangeRow
 from milepost_contracts.health import HealthDocument
+from milepost_core.model import ScoreModel
 from milepost_runtime import failpoints
 from milepost_runtime.lanes import claim, drain
+from scoring_api.lineup import OneModel
 from scoring_api.service import Scoring
 
 DUE = "select next_at <= clock_timestamp() as due, next_at - clock_timestamp() as wait, cause from scoring.rescoring"
@@ -27,7 +30,7 @@ async def document(owner: asyncpg.Connection, account: UUID) -> HealthDocument:
 
 async def changes(owner: asyncpg.Connection, account: UUID) -> list[ChangeRow]:
     rows = await owner.fetch(f"select {COLUMNS} from scoring.change where account_id = $1 order by id", account)
-    return [ChangeRow.model_validate(dict(row)) for row in rows]
+    return [ChangeRow.model_validate(dict(row) | {"detail": json.loads(row["detail"])}) for row in rows]
 
 
 async def add(owner: asyncpg.Connection, scoring: Scoring, account: UUID, kind: str, **more: Any) -> None:
@@ -174,11 +177,13 @@ async def test_silence_is_looked_at_again_without_any_event(owner: asyncpg.Conne
     assert row["cause"] == "silence"
 
 
-async def test_another_model_or_address_makes_every_document_anew(owner: asyncpg.Connection, scoring: Scoring) -> None:
+async def test_another_model_or_address_makes_every_document_anew(
+    owner: asyncpg.Connection, scoring: Scoring, shipped: ScoreModel
+) -> None:
     account = await tell_healthy(owner, scoring)
     assert await scoring.rescoring.mark_outdated() == 0
-    newer = replace(scoring.rescoring.model, version=2)
-    moved = replace(scoring.rescoring, model=newer, base_url="https://health.example")
+    newer = OneModel(replace(shipped, version=2), number=1)
+    moved = replace(scoring.rescoring, lineups=newer, base_url="https://health.example")
     assert await moved.mark_outdated() > 0
     await drain(moved.pool, moved.lane, seconds=60)
     found = await document(owner, account)

@@ -53,6 +53,8 @@ async def tell_healthy(
 ) -> UUID:
     """Tell the history of a healthy account and let it be scored; `recorded` None: each event when it happened."""
     account, now = new_account(), await now_of(owner)
-    await tell(owner, healthy(scoring.rescoring.model, now, account, age, recorded))
+    async with scoring.rescoring.pool.acquire() as connection:
+        lineup = await scoring.rescoring.lineups.now(connection)
+    await tell(owner, healthy(lineup.models[-1], now, account, age, recorded))
     await turn(scoring)
     return account

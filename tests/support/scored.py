@@ -12,6 +12,7 @@ from support.scoring_web import Web
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
+from scoring_api.lineup import KeptLineUps
 from scoring_api.service import Scoring, build
 
 
@@ -56,7 +57,7 @@ def newcomer(account: UUID, now: datetime) -> list[Told]:
 async def score(web: Web, pool: Pool, stories: Sequence[list[Told]]) -> Scoring:
     """Tell the stories to the feed and let the lanes record and score them."""
     hints = Hints(web.settings.redis_url)
-    scoring = build(web.settings, web.catalogue.active, pool, hints)
+    scoring = build(web.settings, KeptLineUps(web.catalogue.founding), pool, hints)
     for story in stories:
         await tell(web.owner, story)
     await drain(pool, scoring.recording.lane, seconds=30)

@@ -108,7 +108,7 @@ async def _keep_day(
         await _insert(owner, "restated_point", shared | {"day": at.date()})
         return
     more = {"display": score, "effective_band": band, "coverage": 0.8, "confidence": 0.7, "inputs_hash": "test",
-            "detail": json.dumps({"told": "by a test"}), "computed_at": at}  # fmt: skip
+            "detail": json.dumps({"told": "by a test"}), "readings": "{}", "computed_at": at}  # fmt: skip
     await _insert(owner, "snapshot", shared | more)
 
 

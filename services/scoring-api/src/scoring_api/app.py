@@ -21,6 +21,7 @@ from scoring_api.cataloguing import Catalogue, load_catalogue
 from scoring_api.dependencies import Doors, NoKeysInAddresses
 from scoring_api.entering import Entering
 from scoring_api.evidencing import Evidencing
+from scoring_api.lineup import KeptLineUps
 from scoring_api.listing import Listing
 from scoring_api.models import ModelDocumentInvalid
 from scoring_api.problems import TABLE
@@ -56,7 +57,7 @@ def create(settings: ScoringSettings, catalogue: Catalogue) -> Application:
             hints = Hints(settings.redis_url)
             await hints.start()
             stack.push_async_callback(hints.close)
-            restating = build(settings, catalogue.active, patient, hints).restating
+            restating = build(settings, KeptLineUps(catalogue.founding), patient, hints).restating
             app.state.keys = KeyRing(pool, SCHEMA)
             app.state.readiness = Readiness(pool, hints, SCHEMA, settings.run_id)
             app.state.doors = pages.state.doors = open_doors(settings, catalogue, app.state.keys, restating)

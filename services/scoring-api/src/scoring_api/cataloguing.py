@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from milepost_core.model import ScoreModel
+from scoring_api.founding import Founding
 from scoring_api.models import ReadModel, read_model
 from scoring_api.views import ModelList, ModelSummary
 
@@ -25,6 +26,7 @@ class Catalogue:
 
     active: ScoreModel
     models: Mapping[tuple[str, int], ReadModel]
+    founding: Founding
 
     def listed(self) -> ModelList:
         """Return every model with whether it is the active one."""
@@ -64,4 +66,5 @@ def load_catalogue(active: str) -> Catalogue:
     chosen = next((one for one in known if one.parsed.id == active), None)
     if chosen is None:
         chosen = read_model(Path(active).read_text(encoding="utf-8"), active)
-    return Catalogue(chosen.parsed, {(one.parsed.id, one.parsed.version): one for one in (*known, chosen)})
+    models = {(one.parsed.id, one.parsed.version): one for one in (*known, chosen)}
+    return Catalogue(chosen.parsed, models, Founding(known, chosen))

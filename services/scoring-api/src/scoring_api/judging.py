@@ -134,6 +134,21 @@ def detail(judged: Judged, row: int) -> dict[str, Any]:
     }
 
 
+def readings_of(judged: Judged, row: int) -> dict[str, Any]:
+    """All that went into one score beside the model, unrounded, by the columns of the model: it can be scored again."""
+    readings, columns = judged.readings, judged.model.columns
+    words = {} if readings.category is None else dict(zip(columns, readings.category[row], strict=True))
+    return {
+        "columns": [column.id for column in columns],
+        "raw": [number(value) for value in readings.raw[row]],
+        "status": [int(value) for value in readings.status[row]],
+        "age_days": [number(value) for value in readings.age_days[row]],
+        "censored": [column.id for column, one in zip(columns, readings.censored[row], strict=True) if one],
+        "words": {column.id: str(word) for column, word in words.items() if word is not None},
+        "account_age_days": number(judged.population.age_days[row]),
+    }
+
+
 def _signal(judged: Judged, row: int, place: int) -> dict[str, Any]:
     readings, scores = judged.readings, judged.scores
     word = None if readings.category is None else readings.category[row, place]

@@ -40,8 +40,9 @@ class ModelDocumentInvalid(Exception):
 
 @dataclass(frozen=True)
 class ReadModel:
-    """A score model in both forms: as its author wrote it, and parsed."""
+    """A score model in three forms: as its author wrote it, as plain data, and parsed."""
 
+    text: str
     document: Mapping[str, Any]
     parsed: ScoreModel
 
@@ -61,7 +62,7 @@ def read_model(text: str, name: str) -> ReadModel:
     except ModelInvalid as error:
         mistakes = sorted((_mistake(placed, one) for one in error.problems), key=lambda one: (one.line, one.column))
         raise ModelDocumentInvalid(name, tuple(mistakes)) from None
-    return ReadModel(_load(YAML(typ="safe"), text, name), parsed)
+    return ReadModel(text, _load(YAML(typ="safe"), text, name), parsed)
 
 
 def _load(reader: YAML, text: str, name: str) -> Any:

@@ -4,21 +4,30 @@ It never writes: the rows go to the store in the transaction that also settles t
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from milepost_contracts.health import HealthDocument
 from scoring_api.documenting import Subject, build_document, top_reason
-from scoring_api.judging import Verdict, detail, digest
+from scoring_api.judging import Verdict, detail, digest, readings_of
 from scoring_api.queries.verdicts import Rows
 
 # The moments move with every look; a document that differs in nothing else says nothing new.
 MOMENTS = {"as_of", "computed_at", "fresh_until"}
 
 
-def rows_of(verdict: Verdict, fact: Mapping[str, Any], subject: Subject, turns_at: datetime, base_url: str) -> Rows:
+@dataclass(frozen=True)
+class Frame:
+    """What a whole batch shares: the number of the line-up, and where pages and API are."""
+
+    lineup: int
+    base_url: str
+
+
+def rows_of(verdict: Verdict, fact: Mapping[str, Any], subject: Subject, turns_at: datetime, frame: Frame) -> Rows:
     """Return what to write of one account; `fact` is what the store said of it before."""
-    document = build_document(verdict, subject, turns_at, base_url)
+    document = build_document(verdict, subject, turns_at, frame.base_url)
     content = digest(document.model_dump_json(exclude=MOMENTS).encode())
     fresh_until = fact["fresh_until"]
     told = content == fact["inputs_hash"] and fresh_until is not None and fresh_until > verdict.as_of
@@ -27,8 +36,8 @@ def rows_of(verdict: Verdict, fact: Mapping[str, Any], subject: Subject, turns_a
         marked=fact["marked"],
         # A document that stays must be looked at again before it grows old.
         next_at=min(turns_at, fresh_until) if told else turns_at,
-        standing=_standing(verdict, fact, content, wrote=not told),
-        snapshot=None if told else _snapshot(verdict, fact, content),
+        standing=(*_standing(verdict, fact, content, wrote=not told), frame.lineup),
+        snapshot=None if told else (*_snapshot(verdict, fact, content), frame.lineup),
         document=None if told else _document(document, verdict),
         change=_change(verdict, fact),
     )
@@ -67,6 +76,7 @@ def _snapshot(verdict: Verdict, fact: Mapping[str, Any], content: str) -> tuple[
         float(scores.coverage[row]),
         float(scores.confidence[row]),
         content,
+        readings_of(judged, row),
         detail(judged, row),
         fact["correlation_id"],
     )

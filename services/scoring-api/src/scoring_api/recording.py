@@ -13,13 +13,13 @@ import asyncpg
 import structlog
 
 from milepost_contracts.events import FEED
-from milepost_core.model import ScoreModel
 from milepost_runtime.database import Connection, Pool, is_store_trouble
 from milepost_runtime.failpoints import afp
 from milepost_runtime.feeds import advance_cursor
 from milepost_runtime.lanes import Claim, Lane, release
 from milepost_runtime.metrics import FEED_BEHIND, FEED_UNREADABLE
 from milepost_runtime.queue import Hints
+from scoring_api.lineup import LineUps
 from scoring_api.queries import corrections, forgetting, marks, merges, records
 from scoring_api.queries.marks import Arrival
 from scoring_api.queries.records import Span
@@ -40,7 +40,7 @@ class Recording:
 
     pool: Pool = field(repr=False)
     hints: Hints = field(repr=False)
-    model: ScoreModel = field(repr=False)
+    lineups: LineUps = field(repr=False)
     arrival: Arrival
     rescore_lane: str
     look_back: Callable[[], Awaitable[int]]
@@ -141,7 +141,8 @@ class Recording:
         await forgetting.forget(connection, span)
         await records.fold_attributes(connection, {*described, *survivors})
         moved = await corrections.restart(connection, {*await corrections.touched(connection, *span), *survivors})
-        await records.upsert_plans(connection, {*fresh, *survivors, *moved}, self.model.milestones)
+        lineup = await self.lineups.now(connection)
+        await records.upsert_plans(connection, {*fresh, *survivors, *moved}, lineup.models[-1].milestones)
         await marks.mark(connection, span, fresh, self.arrival)
 
 

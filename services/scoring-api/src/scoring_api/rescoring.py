@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import asyncpg
 import numpy as np
@@ -22,15 +21,15 @@ from milepost_runtime.logging import info_each
 from milepost_runtime.queue import Hints
 from scoring_api.documenting import Subject, page_prefix
 from scoring_api.judging import Before, Floats, Verdict, judge_batch, verdict
-from scoring_api.publishing import rows_of
+from scoring_api.lineup import LineUp, LineUps
+from scoring_api.publishing import Frame, rows_of
 from scoring_api.queries import standings, verdicts
 from scoring_api.queries.signals.measuring import Batch, Compiler, measure
+from scoring_api.turning import turns_at
 
 LANE = "scoring.rescore"
 NEXT_LANE = "playbooks.start"
 BATCH = 100
-# Midnight comes for every account at once: each takes its turn within this many seconds after it.
-SPREAD_S = 900
 # How long after its first score an account's past may still be loading.
 ARRIVES_WITHIN = timedelta(days=1)
 
@@ -39,6 +38,7 @@ ARRIVES_WITHIN = timedelta(days=1)
 class Looked:
     """What the store said about a batch at one moment."""
 
+    lineup: LineUp
     facts: Mapping[UUID, asyncpg.Record]
     milestones: Mapping[UUID, Sequence[asyncpg.Record]]
     course: Mapping[UUID, Mapping[int, float]]
@@ -51,7 +51,7 @@ class Rescoring:
 
     pool: Pool = field(repr=False)
     hints: Hints = field(repr=False)
-    model: ScoreModel = field(repr=False)
+    lineups: LineUps = field(repr=False)
     base_url: str
     look_again: timedelta
     compiler: Compiler = field(default_factory=Compiler, repr=False)
@@ -62,10 +62,6 @@ class Rescoring:
         return Lane(
             name=LANE, table="scoring.rescoring", key="account_id", key_type="uuid", handle=self.handle, batch=BATCH
         )
-
-    @property
-    def _reference(self) -> tuple[str, int]:
-        return self.model.id, self.model.version
 
     async def handle(self, claims: Sequence[Claim]) -> int:
         """Rescore a batch: read, judge, then write everything and settle in one transaction under our fence."""
@@ -85,26 +81,25 @@ class Rescoring:
         return len(claims)
 
     async def mark_outdated(self) -> int:
-        """Make accounts due whose documents another model made, or that link to another address; return how many."""
+        """Make accounts due that another line-up scored, or whose links lead elsewhere; return how many."""
         async with self.pool.acquire() as connection:
-            return await verdicts.mark_outdated(connection, self._reference, page_prefix(self.base_url))
+            lineup = await self.lineups.now(connection)
+            return await verdicts.mark_outdated(connection, lineup.number, page_prefix(self.base_url))
 
     async def _look(self, connection: Connection, accounts: Sequence[UUID]) -> Looked:
         """Read all about a batch as of now; what is marked later than this makes an account due again."""
+        lineup = await self.lineups.now(connection)
         facts = {row["account_id"]: row for row in await standings.facts(connection, accounts)}
         if not facts:
-            return Looked({}, {}, {}, {})
+            return Looked(lineup, {}, {}, {}, {})
         known = sorted(facts)
         as_of = facts[known[0]]["as_of"]
         found: dict[UUID, Verdict] = {}
-        for model, group in _by_model(self.model, facts):
+        course: dict[UUID, Mapping[int, float]] = {}
+        for model, group in _by_model(lineup, facts):
             found |= await self._judge(connection, model, group, facts)
-        return Looked(
-            facts,
-            await standings.milestones(connection, known, as_of),
-            await standings.course(connection, known, as_of, self._reference),
-            found,
-        )
+            course |= await standings.course(connection, group, as_of, (model.id, model.version))
+        return Looked(lineup, facts, await standings.milestones(connection, known, as_of), course, found)
 
     async def _judge(
         self, connection: Connection, model: ScoreModel, group: Sequence[UUID], facts: Mapping[UUID, asyncpg.Record]
@@ -130,7 +125,7 @@ class Rescoring:
                 previous = await standings.previous_points(connection, group)
                 return {account: _vector(model, previous.get(account, {})) for account in group}
             case _:
-                medians = await standings.median_points(connection, self._reference)
+                medians = await standings.median_points(connection, (model.id, model.version))
                 return dict.fromkeys(group, _vector(model, medians))
 
     def _rows(self, looked: Looked) -> list[verdicts.Rows]:
@@ -140,24 +135,11 @@ class Rescoring:
                 one,
                 looked.facts[account],
                 _subject(looked, account),
-                self._turns_at(one, looked.facts[account]),
-                self.base_url,
+                turns_at(one, looked.facts[account], self.look_again),
+                Frame(looked.lineup.number, self.base_url),
             )
             for account, one in looked.verdicts.items()
         ]
-
-    def _turns_at(self, one: Verdict, fact: asyncpg.Record) -> datetime:
-        """Return the next moment at which the score could change by itself, or be looked at anyway."""
-        zone, bands = ZoneInfo(self.model.timezone), self.model.bands
-        tomorrow = one.as_of.astimezone(zone).date() + timedelta(days=1)
-        midnight = datetime.combine(tomorrow, time(0), zone) + timedelta(seconds=fact["account_id"].int % SPREAD_S)
-        turns = [one.as_of + self.look_again, midnight.astimezone(one.as_of.tzinfo)]
-        if fact["turns_at"] is not None:
-            turns.append(fact["turns_at"] + timedelta(milliseconds=1))
-        if one.state.since is not None:
-            dwell = bands.dwell_up_days if one.state.direction == "up" else bands.dwell_down_days
-            turns.append(one.state.since + timedelta(days=dwell))
-        return max(min(turns), one.as_of + timedelta(seconds=1))
 
 
 def before_of(fact: Mapping[str, Any], as_of: datetime) -> Before:
@@ -184,11 +166,11 @@ def _line(row: verdicts.Rows, fact: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _by_model(model: ScoreModel, facts: Mapping[UUID, asyncpg.Record]) -> list[tuple[ScoreModel, list[UUID]]]:
-    """Group accounts by the model that their segment makes of the active one."""
+def _by_model(lineup: LineUp, facts: Mapping[UUID, asyncpg.Record]) -> list[tuple[ScoreModel, list[UUID]]]:
+    """Group accounts by the model that judges them, as their segment sees it."""
     groups: dict[int, tuple[ScoreModel, list[UUID]]] = {}
     for account, fact in sorted(facts.items()):
-        own = model.for_segment(fact["attributes"])
+        own = lineup.judge_of(fact["attributes"])
         groups.setdefault(id(own), (own, []))[1].append(account)
     return list(groups.values())
 

@@ -18,6 +18,7 @@ from milepost_runtime.database import Pool
 from milepost_runtime.queue import Hints
 from scoring_api import rescoring
 from scoring_api.judging import Judged, is_gated, judge_batch, number
+from scoring_api.lineup import LineUp, LineUps
 from scoring_api.queries import restated
 from scoring_api.queries.restated import Point
 from scoring_api.queries.signals.measuring import Batch, Compiler, measure
@@ -55,7 +56,7 @@ class Restating:
 
     pool: Pool = field(repr=False)
     hints: Hints = field(repr=False)
-    model: ScoreModel = field(repr=False)
+    lineups: LineUps = field(repr=False)
     compiler: Compiler = field(default_factory=Compiler, repr=False)
 
     async def restate(
@@ -69,10 +70,11 @@ class Restating:
         """
         _refuse(from_day, to_day, every_days)
         async with self.pool.acquire() as connection:
+            lineup = await self.lineups.now(connection)
             now: datetime = await connection.fetchval("select clock_timestamp()")
-            moments = list(self._moments(from_day, to_day, every_days, now))
+            moments = list(_moments(lineup, (from_day, to_day, every_days), now))
             known = await restated.accounts(connection, moments[-1][1]) if moments else []
-        courses = [course for row in known if (course := self._course(row, moments)).days]
+        courses = [course for row in known if (course := _course(lineup, row, moments)).days]
         points = 0
         for done, group in _groups(courses):
             points += await self._restate_group(group)
@@ -80,19 +82,6 @@ class Restating:
                 progress(done, len(courses))
         self.hints.nudge(rescoring.LANE)
         return Restated(len(courses), points)
-
-    def _moments(self, first: date, last: date, step: int, now: datetime) -> Iterator[tuple[date, datetime]]:
-        zone = ZoneInfo(self.model.timezone)
-        for offset in range(0, (last - first).days + 1, step):
-            day = first + timedelta(days=offset)
-            begins = datetime.combine(day, time(0), zone).astimezone(now.tzinfo)
-            if begins < now:
-                ends = datetime.combine(day + timedelta(days=1), time(0), zone).astimezone(now.tzinfo)
-                yield day, min(ends, now)
-
-    def _course(self, row: asyncpg.Record, moments: Sequence[tuple[date, datetime]]) -> Course:
-        own = self.model.for_segment(row["attributes"])
-        return Course(row["account_id"], own, [one for one in moments if one[1] >= row["start_at"]])
 
     async def _restate_group(self, group: Sequence[Course]) -> int:
         """Restate some accounts of one model, all their days, in one transaction."""
@@ -103,9 +92,26 @@ class Restating:
             readings, ages = await measure(connection, self.compiler.of(model), batch, restated=True)
             points = await asyncio.to_thread(lambda: list(_points(group, judge_batch(model, readings, ages))))
             async with connection.transaction():
-                await restated.upsert(connection, (self.model.id, self.model.version), points)
+                await restated.upsert(connection, (model.id, model.version), points)
                 await restated.mark(connection, [course.account_id for course in group])
         return len(points)
+
+
+def _moments(lineup: LineUp, span: tuple[date, date, int], now: datetime) -> Iterator[tuple[date, datetime]]:
+    """Yield every `step`-th day of a span that has begun, with its end in the time zone of the model for everybody."""
+    first, last, step = span
+    zone = ZoneInfo(lineup.models[-1].timezone)
+    for offset in range(0, (last - first).days + 1, step):
+        day = first + timedelta(days=offset)
+        begins = datetime.combine(day, time(0), zone).astimezone(now.tzinfo)
+        if begins < now:
+            ends = datetime.combine(day + timedelta(days=1), time(0), zone).astimezone(now.tzinfo)
+            yield day, min(ends, now)
+
+
+def _course(lineup: LineUp, row: asyncpg.Record, moments: Sequence[tuple[date, datetime]]) -> Course:
+    own = lineup.judge_of(row["attributes"])
+    return Course(row["account_id"], own, [one for one in moments if one[1] >= row["start_at"]])
 
 
 def _refuse(from_day: date, to_day: date, every_days: int) -> None:

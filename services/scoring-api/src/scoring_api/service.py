@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from milepost_core.model import ScoreModel
 from milepost_runtime.database import Pool
 from milepost_runtime.queue import Hints
 from scoring_api import rescoring
+from scoring_api.lineup import LineUps
 from scoring_api.queries.marks import Arrival
 from scoring_api.recording import Recording
 from scoring_api.rescoring import Rescoring
@@ -23,21 +23,21 @@ class Scoring:
     restating: Restating
 
 
-def build(settings: ScoringSettings, model: ScoreModel, pool: Pool, hints: Hints) -> Scoring:
-    """Return the use cases over one pool, judging by one model."""
+def build(settings: ScoringSettings, lineups: LineUps, pool: Pool, hints: Hints) -> Scoring:
+    """Return the use cases over one pool, judging by the models in charge."""
     judge = Rescoring(
         pool=pool,
         hints=hints,
-        model=model,
+        lineups=lineups,
         base_url=settings.public_url_scoring.rstrip("/"),
         look_again=timedelta(hours=settings.scoring_look_again_hours),
     )
     recorder = Recording(
         pool=pool,
         hints=hints,
-        model=model,
+        lineups=lineups,
         arrival=Arrival(timedelta(hours=settings.scoring_late_after_hours), rescoring.ARRIVES_WITHIN),
         rescore_lane=rescoring.LANE,
         look_back=judge.mark_outdated,
     )
-    return Scoring(recorder, judge, Restating(pool, hints, model))
+    return Scoring(recorder, judge, Restating(pool, hints, lineups))

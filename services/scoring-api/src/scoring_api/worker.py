@@ -11,6 +11,7 @@ from milepost_runtime.settings import load
 from milepost_runtime.worker import run_worker
 from scoring_api import jobs
 from scoring_api.cataloguing import load_catalogue
+from scoring_api.lineup import KeptLineUps
 from scoring_api.models import ModelDocumentInvalid
 from scoring_api.service import build
 from scoring_api.settings import SCHEMA, ScoringSettings
@@ -22,10 +23,10 @@ def work(settings: ScoringSettings) -> None:
     """Read the model, then work until told to stop. Raises SchemaTooOld, RolesMissing, StoreUnusable, and as
     `load_catalogue`.
     """
-    model = load_catalogue(settings.scoring_model).active
+    lineups = KeptLineUps(load_catalogue(settings.scoring_model).founding)
 
     def lanes(pool: Pool, hints: Hints) -> Sequence[Lane]:
-        return jobs.lanes(build(settings, model, pool, hints))
+        return jobs.lanes(build(settings, lineups, pool, hints))
 
     asyncio.run(run_worker(SERVICE, settings, SCHEMA, lanes, health_port=settings.scoring_worker_port))
 

@@ -4,7 +4,7 @@ It never says what to do about a change, and it never carries the reasons: those
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -13,15 +13,26 @@ from milepost_contracts.health import Band
 
 FEED = "scoring.change"
 
-ChangeKind = Literal["band_changed", "score_moved", "first_score"]
-Cause = Literal["live", "backfill", "silence", "model"]
+ChangeKind = Literal[
+    "first_score",
+    "band_changed",
+    "score_moved",
+    "journey_moved",
+    "milestone_moved",
+    "went_stale",
+    "fresh_again",
+]
+Cause = Literal["live", "backfill", "silence", "model", "human"]
 
 
 class ChangeRow(BaseModel):
     """One published row, in the order of `id`.
 
     `cause` says what made the score move: `live` events, a `backfill` of history (steer nobody by it),
-    `silence` (time passed and nothing came) or another `model`. Bands are effective bands.
+    `silence` (time passed and nothing came), another `model`, or a person's word (`human`: an override, a pulse).
+    Bands are effective bands. `subject` names what moved if it is not the score: of `milestone_moved` the milestone,
+    of `went_stale` and `fresh_again` the inputs; `detail` says from what to what (`journey_moved`: on_track, behind,
+    stuck; `milestone_moved`: ahead, due, late, stuck, done).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
@@ -39,10 +50,12 @@ class ChangeRow(BaseModel):
     as_of: datetime
     computed_at: datetime
     correlation_id: str = ""
+    subject: str | None = None
+    detail: dict[str, Any] = {}
 
 
 # The columns of the published table in the order of ChangeRow, for readers that select by name.
 COLUMNS = (
     "id, account_id, kind, from_band, to_band, from_score, to_score, cause, "
-    "model_id, model_version, as_of, computed_at, correlation_id"
+    "model_id, model_version, as_of, computed_at, correlation_id, subject, detail"
 )

@@ -12,18 +12,19 @@ from milepost_runtime.feeds import publish_lock
 
 _SNAPSHOT = """
 insert into scoring.snapshot (account_id, as_of, computed_at, model_id, model_version, score, display, band,
-  effective_band, coverage, confidence, inputs_hash, detail, correlation_id)
-values ($1, $2, clock_timestamp(), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+  effective_band, coverage, confidence, inputs_hash, readings, detail, correlation_id, lineup)
+values ($1, $2, clock_timestamp(), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 """
 
 _STANDING = """
 insert into scoring.standing as s (account_id, band, pending_direction, pending_since, effective_band,
-  published_score, display, inputs_hash, snapshot_as_of, as_of)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+  published_score, display, inputs_hash, snapshot_as_of, as_of, lineup)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $11)
 on conflict (account_id) do update set band = excluded.band, pending_direction = excluded.pending_direction,
   pending_since = excluded.pending_since, effective_band = excluded.effective_band,
   published_score = excluded.published_score, display = excluded.display, inputs_hash = excluded.inputs_hash,
-  snapshot_as_of = case when $10 then excluded.snapshot_as_of else s.snapshot_as_of end, as_of = excluded.as_of
+  snapshot_as_of = case when $10 then excluded.snapshot_as_of else s.snapshot_as_of end, as_of = excluded.as_of,
+  lineup = excluded.lineup
 """
 
 _DOCUMENT = """
@@ -54,14 +55,12 @@ from unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) as v(account_id, marked
 where r.account_id = v.account_id
 """
 
-# A document of another model, or with links to another address, is not today's: it is made anew.
+# A score of another line-up, or links to another address, are not today's: they are made anew.
 _OUTDATED = """
 insert into scoring.rescoring as r (account_id, next_at, marked, cause)
 select d.account_id, clock_timestamp(), 1, 'model' from scoring.health_document d
 left join scoring.standing t on t.account_id = d.account_id
-left join scoring.snapshot s on s.account_id = d.account_id and s.as_of = t.snapshot_as_of
-where (s.model_id, s.model_version) is distinct from ($1::text, $2::int)
-  or position($3::text in convert_from(d.body, 'UTF8')) = 0
+where t.lineup is distinct from $1::bigint or position($2::text in convert_from(d.body, 'UTF8')) = 0
 order by 1
 on conflict (account_id) do update set next_at = least(r.next_at, excluded.next_at), marked = r.marked + 1,
   cause = case when r.cause = 'silence' then excluded.cause else r.cause end
@@ -100,6 +99,6 @@ async def write(connection: Connection, rows: Sequence[Rows]) -> int:
     return len(changes)
 
 
-async def mark_outdated(connection: Connection, model: tuple[str, int], page: str) -> int:
-    """Make accounts due whose document another model made, or whose page is not under `page`; return how many."""
-    return len(await connection.fetch(_OUTDATED, *model, page))
+async def mark_outdated(connection: Connection, lineup: int, page: str) -> int:
+    """Make accounts due that another line-up scored, or whose page is not under `page`; return how many."""
+    return len(await connection.fetch(_OUTDATED, lineup, page))

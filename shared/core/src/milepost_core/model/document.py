@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from milepost_core.model.normalisers import Curve, Stale
-from milepost_core.model.sources import Scalar, Source
+from milepost_core.model.sources import Scalar, Source, Where
 
 __all__ = [
-    "Action", "Band", "Bands", "Baseline", "Calibration", "Column", "Dimension", "Gate", "Milestone",
+    "Action", "Band", "Bands", "Baseline", "Calibration", "Column", "Condition", "Dimension", "Gate", "Milestone",
     "MissingPolicy", "ScoreModel", "Segment", "Signal", "Stage", "Texts",
 ]  # fmt: skip
 
@@ -147,6 +147,15 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """A measured value compared with a constant, as gates do it too."""
+
+    source: Source
+    op: str
+    value: Scalar | tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Milestone:
     """A planned step of the onboarding, due ``target_day`` days after the start."""
 
@@ -155,6 +164,18 @@ class Milestone:
     target_day: float | None
     weight: float
     required: bool
+    side: str = "customer"
+    """Whom a delay is charged to while nobody says otherwise: customer, us or third_party."""
+    owner: str = ""
+    """The role that does it, in the company's own words."""
+    after: tuple[str, ...] = ()
+    """The milestones that have to be done before."""
+    work_days: float | None = None
+    """How many days it takes once it can begin; None: what the target days leave for it."""
+    done_by: Where | None = None
+    """The first record that matches completes it, beside ``milestone.completed`` and the word of a person."""
+    done_when: Condition | None = None
+    """It completes itself when this is first found to hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +229,10 @@ class ScoreModel:
     baseline: Baseline
     milestones: tuple[Milestone, ...]
     calibration: Calibration | None
+    applies_to: tuple[tuple[str, tuple[Scalar, ...]], ...] = ()
+    """Which accounts it judges, by their attributes; nothing named: all that no other active model takes."""
+    precedence: int = 0
+    """Of several active models that match an account, the one with the highest precedence judges it."""
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -229,6 +254,10 @@ class ScoreModel:
     def signal(self, signal_id: str) -> Signal:
         """The signal of that id; KeyError if the model has none."""
         return self.signals[self.signal_index[signal_id]]
+
+    def applies(self, attributes: Mapping[str, Any]) -> bool:
+        """Every attribute named in ``applies_to`` holds one of the listed values."""
+        return all(attributes.get(name) in values for name, values in self.applies_to)
 
     def for_segment(self, attributes: Mapping[str, Any]) -> "ScoreModel":
         """The model with the overrides of the first segment that matches, or this model.

@@ -17,7 +17,7 @@ from milepost_core.model.document import (
     Signal,
     Stage,
 )
-from milepost_core.model.parsing_segments import parse_segments
+from milepost_core.model.parsing_segments import parse_segments, parse_when
 from milepost_core.model.parsing_signals import parse_gate, parse_milestone, parse_signal
 from milepost_core.model.problems import ModelInvalid, ModelProblem, nearest_word
 from milepost_core.model.refusals import (
@@ -76,6 +76,8 @@ def _document(doc: object, problems: list[ModelProblem]) -> ScoreModel:
         baseline=_baseline(section, signals),
         milestones=tuple(parse_milestone(one) for one in section.sections("milestones")),
         calibration=_calibration(section),
+        applies_to=parse_when(section, "applies_to") if section.has("applies_to") else (),
+        precedence=section.whole("precedence", 0, least=0),
     )
     section.take("segments")
     section.finish()

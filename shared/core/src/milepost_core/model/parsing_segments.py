@@ -12,7 +12,7 @@ from milepost_core.model.problems import ModelProblem, nearest_word, step_into
 from milepost_core.model.section import Section, scalars
 from milepost_core.model.sources import Scalar
 
-__all__ = ["parse_segments"]
+__all__ = ["parse_segments", "parse_when"]
 
 _LISTS: Final = ("dimensions", "stages", "signals", "gates", "milestones")
 _PLAIN: Final = ("bands", "baseline", "min_coverage")
@@ -29,7 +29,7 @@ def parse_segments(doc: object, problems: list[ModelProblem], parse: ParseDocume
     section = Section({"segments": doc.get("segments")}, "", problems)
     found = []
     for one in section.sections("segments"):
-        when = _when(one)
+        when = parse_when(one, "when")
         whole = _merged(doc, one)
         fresh: list[ModelProblem] = []
         model = parse(whole, fresh)
@@ -43,8 +43,9 @@ def parse_segments(doc: object, problems: list[ModelProblem], parse: ParseDocume
     return tuple(found)
 
 
-def _when(section: Section) -> tuple[tuple[str, tuple[Scalar, ...]], ...]:
-    when = section.section("when")
+def parse_when(section: Section, key: str) -> tuple[tuple[str, tuple[Scalar, ...]], ...]:
+    """Which values which attributes of an account must hold; at least one attribute is named."""
+    when = section.section(key)
     clauses = tuple((name, _values(when, name)) for name in when.keys())  # noqa: SIM118 - a Section is no mapping
     if not clauses:
         when.note("", "names no attribute", "at least one attribute and its values")

@@ -80,6 +80,7 @@ TABLES = (
         superseded_at timestamptz,
         sequence TEXT,
         told_at timestamptz,
+        expires_at timestamptz,
         CONSTRAINT pk_record PRIMARY KEY (account_id, event_id)
     )
     """,
@@ -132,7 +133,11 @@ TABLES = (
         coverage DOUBLE PRECISION NOT NULL,
         confidence DOUBLE PRECISION NOT NULL,
         inputs_hash TEXT NOT NULL,
+        readings JSONB NOT NULL,
         detail JSONB NOT NULL,
+        lineup BIGINT DEFAULT 0 NOT NULL,
+        cohort_id BIGINT,
+        override_id UUID,
         correlation_id TEXT DEFAULT '' NOT NULL,
         CONSTRAINT pk_snapshot PRIMARY KEY (account_id, as_of)
     )
@@ -149,6 +154,10 @@ TABLES = (
         inputs_hash TEXT NOT NULL,
         snapshot_as_of timestamptz NOT NULL,
         as_of timestamptz NOT NULL,
+        lineup BIGINT DEFAULT 0 NOT NULL,
+        journey TEXT,
+        milestones JSONB DEFAULT '{}' NOT NULL,
+        stale BOOLEAN DEFAULT false NOT NULL,
         CONSTRAINT pk_standing PRIMARY KEY (account_id)
     )
     """,
@@ -192,6 +201,8 @@ TABLES = (
         computed_at timestamptz NOT NULL,
         snapshot_as_of timestamptz NOT NULL,
         correlation_id TEXT DEFAULT '' NOT NULL,
+        subject TEXT,
+        detail JSONB DEFAULT '{}' NOT NULL,
         CONSTRAINT pk_change PRIMARY KEY (id)
     )
     """,
@@ -208,6 +219,135 @@ TABLES = (
         score DOUBLE PRECISION,
         band TEXT NOT NULL,
         CONSTRAINT pk_restated_point PRIMARY KEY (account_id, model_id, model_version, day)
+    )
+    """,
+    """
+    CREATE TABLE scoring.model_version (
+        model_id TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        title TEXT NOT NULL,
+        document JSONB NOT NULL,
+        text TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        author TEXT NOT NULL,
+        note TEXT DEFAULT '' NOT NULL,
+        shipped BOOLEAN DEFAULT false NOT NULL,
+        created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
+        CONSTRAINT pk_model_version PRIMARY KEY (model_id, version)
+    )
+    """,
+    """
+    CREATE TABLE scoring.activation (
+        id BIGINT GENERATED ALWAYS AS IDENTITY,
+        at timestamptz DEFAULT clock_timestamp() NOT NULL,
+        model_id TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        active BOOLEAN NOT NULL,
+        author TEXT NOT NULL,
+        reason TEXT DEFAULT '' NOT NULL,
+        CONSTRAINT pk_activation PRIMARY KEY (id)
+    )
+    """,
+    "CREATE INDEX ix_activation_model_id_id ON scoring.activation (model_id, id)",
+    """
+    CREATE TABLE scoring.cohort (
+        id BIGINT GENERATED ALWAYS AS IDENTITY,
+        model_id TEXT NOT NULL,
+        model_version INTEGER NOT NULL,
+        as_of timestamptz NOT NULL,
+        accounts BIGINT NOT NULL,
+        tables JSONB NOT NULL,
+        medians JSONB NOT NULL,
+        CONSTRAINT pk_cohort PRIMARY KEY (id)
+    )
+    """,
+    "CREATE INDEX ix_cohort_model_id_model_version_as_of ON scoring.cohort (model_id, model_version, as_of)",
+    """
+    CREATE TABLE scoring.override (
+        account_id UUID NOT NULL,
+        id UUID NOT NULL,
+        band TEXT,
+        score DOUBLE PRECISION,
+        reason TEXT NOT NULL,
+        author TEXT NOT NULL,
+        created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
+        expires_at timestamptz NOT NULL,
+        ended_at timestamptz,
+        ended_by TEXT,
+        ended_because TEXT,
+        CONSTRAINT pk_override PRIMARY KEY (account_id, id)
+    )
+    """,
+    """
+    CREATE TABLE scoring.note (
+        account_id UUID NOT NULL,
+        id UUID NOT NULL,
+        visibility TEXT NOT NULL,
+        text TEXT NOT NULL,
+        author TEXT NOT NULL,
+        created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
+        snapshot_as_of timestamptz,
+        score DOUBLE PRECISION,
+        band TEXT,
+        CONSTRAINT pk_note PRIMARY KEY (account_id, id)
+    )
+    """,
+    """
+    CREATE TABLE scoring.feedback (
+        account_id UUID NOT NULL,
+        id UUID NOT NULL,
+        because TEXT NOT NULL,
+        signal TEXT,
+        expected_band TEXT,
+        author TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        state TEXT DEFAULT 'open' NOT NULL,
+        created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
+        snapshot_as_of timestamptz,
+        score DOUBLE PRECISION,
+        band TEXT,
+        model_id TEXT,
+        model_version INTEGER,
+        answer TEXT,
+        verdict TEXT,
+        answered_by TEXT,
+        answered_at timestamptz,
+        CONSTRAINT pk_feedback PRIMARY KEY (account_id, id)
+    )
+    """,
+    "CREATE INDEX ix_feedback_state_created_at ON scoring.feedback (state, created_at)",
+    """
+    CREATE TABLE scoring.restatement (
+        next_at timestamptz,
+        lease_until timestamptz,
+        fence BIGINT DEFAULT 0 NOT NULL,
+        crashes SMALLINT DEFAULT 0 NOT NULL,
+        id UUID NOT NULL,
+        from_day DATE NOT NULL,
+        to_day DATE NOT NULL,
+        every_days INTEGER DEFAULT 1 NOT NULL,
+        model_id TEXT,
+        model_version INTEGER,
+        state TEXT DEFAULT 'waiting' NOT NULL,
+        done_upto UUID,
+        accounts BIGINT DEFAULT 0 NOT NULL,
+        accounts_done BIGINT DEFAULT 0 NOT NULL,
+        points BIGINT DEFAULT 0 NOT NULL,
+        reason TEXT DEFAULT '' NOT NULL,
+        requested_by TEXT DEFAULT '' NOT NULL,
+        requested_at timestamptz DEFAULT clock_timestamp() NOT NULL,
+        ended_at timestamptz,
+        CONSTRAINT pk_restatement PRIMARY KEY (id)
+    )
+    """,
+    "CREATE INDEX ix_restatement_next_at ON scoring.restatement (next_at) WHERE next_at is not null",
+    """
+    CREATE TABLE scoring.idempotency (
+        key BYTEA NOT NULL,
+        content BYTEA NOT NULL,
+        answer BYTEA,
+        created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
+        CONSTRAINT pk_idempotency PRIMARY KEY (key)
     )
     """,
     """
@@ -283,6 +423,14 @@ def downgrade() -> None:
         "api_key",
         "unreadable",
         "cursor",
+        "idempotency",
+        "restatement",
+        "feedback",
+        "note",
+        "override",
+        "cohort",
+        "activation",
+        "model_version",
         "restated_point",
         "change",
         "health_document",

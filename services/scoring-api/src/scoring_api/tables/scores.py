@@ -1,0 +1,163 @@
+"""Scores: when to look again, what was found, what was published, and the past told anew; it reads no row."""
+
+from datetime import date, datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import BYTEA, JSONB
+from sqlmodel import Field, SQLModel
+
+from milepost_runtime.columns import NOW, STAMP, LaneColumns, may, must, primary
+from scoring_api.tables.schema import METADATA
+
+
+class Rescoring(LaneColumns, table=True):
+    """One row an account: when to look again, and why; `late` if history waits to be scored.
+
+    `marked` grows with each mark, so none is lost.
+    """
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (sa.Index(None, "next_at", postgresql_where=sa.text("next_at is not null")),)
+    account_id: UUID = primary(sa.Uuid)
+    marked: int = must(sa.BigInteger, "0")
+    cause: str = must(sa.Text, "'silence'")
+    late: bool = must(sa.Boolean, "false")
+    correlation_id: str = must(sa.Text, "''")
+
+
+class Snapshot(SQLModel, table=True):
+    """A score as it was computed, with every figure behind it; rows are only ever added.
+
+    `readings` is all that went in beside the model (`inputs_hash` is of it), `detail` what came out: both suffice to
+    tell the whole document of that moment again. `cohort_id` names the peers that percentiles were read from."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    account_id: UUID = primary(sa.Uuid)
+    as_of: datetime = primary(STAMP)
+    computed_at: datetime = must(STAMP)
+    model_id: str = must(sa.Text)
+    model_version: int = must(sa.Integer)
+    score: float | None = may(sa.Double)
+    display: float | None = may(sa.Double)
+    band: str = must(sa.Text)
+    effective_band: str = must(sa.Text)
+    coverage: float = must(sa.Double)
+    confidence: float = must(sa.Double)
+    inputs_hash: str = must(sa.Text)
+    readings: dict[str, Any] = must(JSONB)
+    detail: dict[str, Any] = must(JSONB)
+    lineup: int = must(sa.BigInteger, "0")
+    cohort_id: int | None = may(sa.BigInteger)
+    override_id: UUID | None = may(sa.Uuid)
+    correlation_id: str = must(sa.Text, "''")
+
+
+class Standing(SQLModel, table=True):
+    """Where an account's band stands: committed band, pending move, and what was last published.
+
+    `lineup` numbers the models that were in charge; `journey` and `milestones` are the states last published.
+    """
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    account_id: UUID = primary(sa.Uuid)
+    band: str | None = may(sa.Text)
+    pending_direction: str | None = may(sa.Text)
+    pending_since: datetime | None = may(STAMP)
+    effective_band: str = must(sa.Text)
+    published_score: float | None = may(sa.Double)
+    display: float | None = may(sa.Double)
+    inputs_hash: str = must(sa.Text)
+    snapshot_as_of: datetime = must(STAMP)
+    as_of: datetime = must(STAMP)
+    lineup: int = must(sa.BigInteger, "0")
+    journey: str | None = may(sa.Text)
+    milestones: dict[str, Any] = must(JSONB, "'{}'")
+    stale: bool = must(sa.Boolean, "false")
+
+
+class HealthDocument(SQLModel, table=True):
+    """The answer to `GET /accounts/{id}/health`, ready to send; the columns beside it are for lists."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __tablename__ = "health_document"
+    __table_args__ = (sa.Index(None, "effective_band", "score"),)
+    account_id: UUID = primary(sa.Uuid)
+    body: bytes = must(BYTEA)
+    etag: str = must(sa.Text)
+    score: float | None = may(sa.Double)
+    band: str = must(sa.Text)
+    effective_band: str = must(sa.Text)
+    stage: str | None = may(sa.Text)
+    segment: str | None = may(sa.Text)
+    owner: str | None = may(sa.Text)
+    name: str = must(sa.Text)
+    computed_at: datetime = must(STAMP)
+    as_of: datetime = must(STAMP)
+    fresh_until: datetime = must(STAMP)
+    change_28d: float | None = may(sa.Double)
+    top_reason: str = must(sa.Text, "''")
+    confidence_word: str = must(sa.Text)
+
+
+class Change(SQLModel, table=True):
+    """The published feed `scoring.change`: ids become visible in their order.
+
+    `subject` names what moved if it is not the score: a milestone, an input that fell silent.
+    """
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (sa.Index(None, "account_id", "id"),)
+    id: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger, sa.Identity(always=True), primary_key=True))
+    account_id: UUID = must(sa.Uuid)
+    kind: str = must(sa.Text)
+    from_band: str | None = may(sa.Text)
+    to_band: str = must(sa.Text)
+    from_score: float | None = may(sa.Double)
+    to_score: float | None = may(sa.Double)
+    cause: str = must(sa.Text)
+    model_id: str = must(sa.Text)
+    model_version: int = must(sa.Integer)
+    as_of: datetime = must(STAMP)
+    computed_at: datetime = must(STAMP)
+    snapshot_as_of: datetime = must(STAMP)
+    correlation_id: str = must(sa.Text, "''")
+    subject: str | None = may(sa.Text)
+    detail: dict[str, Any] = must(JSONB, "'{}'")
+
+
+class RestatedPoint(SQLModel, table=True):
+    """A day's score as today's records and one model tell it; not what was known on that day."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __tablename__ = "restated_point"
+    account_id: UUID = primary(sa.Uuid)
+    model_id: str = primary(sa.Text)
+    model_version: int = primary(sa.Integer)
+    day: date = primary(sa.Date)
+    as_of: datetime = must(STAMP)
+    score: float | None = may(sa.Double)
+    band: str = must(sa.Text)
+
+
+class Restatement(LaneColumns, table=True):
+    """A piece of the past that somebody asked to be told anew: the lane works on it batch by batch and says how far."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (sa.Index(None, "next_at", postgresql_where=sa.text("next_at is not null")),)
+    id: UUID = primary(sa.Uuid)
+    from_day: date = must(sa.Date)
+    to_day: date = must(sa.Date)
+    every_days: int = must(sa.Integer, "1")
+    model_id: str | None = may(sa.Text)
+    model_version: int | None = may(sa.Integer)
+    state: str = must(sa.Text, "'waiting'")
+    done_upto: UUID | None = may(sa.Uuid)
+    accounts: int = must(sa.BigInteger, "0")
+    accounts_done: int = must(sa.BigInteger, "0")
+    points: int = must(sa.BigInteger, "0")
+    reason: str = must(sa.Text, "''")
+    requested_by: str = must(sa.Text, "''")
+    requested_at: datetime = must(STAMP, NOW)
+    ended_at: datetime | None = may(STAMP)
