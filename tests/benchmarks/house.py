@@ -89,6 +89,36 @@ async def front_door(folder: Path, where: Stores, *, worker: bool) -> AsyncItera
         yield FrontDoor(port, key.text, web.pid, None if work is None else work.pid, where)
 
 
+@dataclass(frozen=True)
+class ScoringDoor:
+    """The running web process of the scoring API: its port, a key that may read."""
+
+    port: int
+    key: str
+    web: int
+    stores: Stores
+
+
+@contextlib.asynccontextmanager
+async def scoring_door(folder: Path, where: Stores) -> AsyncIterator[ScoringDoor]:
+    """Start the web process of scoring-api."""
+    port = next_free(18_401)
+    environ = os.environ | {
+        "MILEPOST_ENVIRONMENT": "development",
+        "MILEPOST_DATABASE_URL": where.database_url,
+        "MILEPOST_REDIS_URL": where.redis_url,
+        "MILEPOST_SCORING_PORT": str(port),
+        "MILEPOST_LOG_FORMAT": "json",
+    }
+    key = new_key()
+    database = await asyncpg.connect(where.database_url)
+    await insert_key(database, "scoring", key, name="benchmark", scopes=["read"], days=None)
+    await database.close()
+    with process(folder, environ, "-m", "scoring_api.app") as web:
+        await answering(port)
+        yield ScoringDoor(port, key.text, web.pid, where)
+
+
 @contextlib.contextmanager
 def process(folder: Path, environ: dict[str, str], *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a Python process that writes its log into the folder."""

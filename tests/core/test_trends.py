@@ -8,7 +8,9 @@ from milepost_core.trends import (
     Trend,
     change_over,
     level_break,
+    level_breaks,
     mann_kendall_p,
+    noise_band,
     page_hinkley,
     smoothed,
     theil_sen,
@@ -70,3 +72,22 @@ def test_too_short_a_history_has_no_word() -> None:
 def test_a_change_looks_back_at_least_the_span() -> None:
     assert change_over([0, 5, 6, 12], [50, 60, 70, 80], 7.0) == 20
     assert change_over([0, 5], [50, 60], 7.0) is None
+
+
+def test_two_or_three_points_are_steady_however_straight_they_fall() -> None:
+    assert weekly(80, 79, 78, 77) is Trend.STEADY
+    assert weekly(80, 78.9, 77.8, 76.7, 75.6) is Trend.FALLING
+
+
+def test_a_move_inside_an_accounts_own_wobble_is_steady() -> None:
+    wobbling = [80, 74, 79, 73, 78, 72, 77, 71]
+    assert noise_band([80, 80.5, 80, 80.4, 80.1]) == 3.0
+    assert noise_band(wobbling) > 7
+    assert weekly(*wobbling) is Trend.STEADY
+
+
+def test_every_change_of_level_is_found_in_its_week_and_direction() -> None:
+    weeks = [70.0] * 8 + [45.0] * 8 + [72.0] * 8
+
+    assert [(one.week, one.direction) for one in level_breaks(weeks)] == [(8, "down"), (16, "up")]
+    assert level_breaks([70.0, 71.0, 69.5, 70.2] * 6) == ()

@@ -8,15 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.known_answers import Scored, scored
-from support.score_models import Document, document, last_signal
+from support.score_models import Document, document, last_signal, one_signal
 
-from milepost_core.model import Band
+from milepost_core.curves import improving_direction
+from milepost_core.model import Band, parse_model
 from milepost_core.what_if import (
     Choice,
     Lever,
     Option,
+    UnknownGate,
     UnknownSignal,
     cheapest,
+    impossible,
     next_band,
     path_to,
     rescored,
@@ -183,3 +186,105 @@ def test_no_plan_that_anybody_could_try_is_better(options: list[list[Option]], g
     found = cheapest(options, gap)
 
     assert (None if found is None else (found.cost, found.actions, -round(found.gain, 9))) == min(tried, default=None)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_a_path_is_the_best_that_trying_every_step_finds_over_real_curves(data: st.DataObject) -> None:
+    curves = [
+        {"kind": "piecewise", "points": [[0, 0], [40, 10], [50, 90], [100, 100]]},
+        {"kind": "piecewise", "points": [[0, 100], [30, 95], [60, 20], [100, 0]]},
+        {"kind": "band", "low": 0, "ok_from": 40, "ok_to": 60, "high": 100, "floor_low": 10, "floor_high": 0},
+        {"kind": "saturating", "half_at": 30},
+    ]
+    names = ["a", "b", "c"]
+    signals = [
+        last_signal(name, name, data.draw(st.sampled_from([1.0, 2.5])), normalise=data.draw(st.sampled_from(curves)),
+                    action={"label": name, "step": data.draw(st.sampled_from([7, 10])), "max_change": 40,
+                            "cost": data.draw(st.sampled_from([1.0, 2.0]))})
+        for name in names
+    ]  # fmt: skip
+    one = score_of(document(*signals), **{name: data.draw(st.integers(0, 100)) for name in names})
+    goal = float(one.scores.raw_score[0]) + data.draw(st.sampled_from([0.5, 4.0, 11.0, 25.0, 60.0]))
+    path = path_to(one.situation, Band.GREEN, goal)
+    assert path is not None
+    tried = [plan for plan in every_plan(one) if plan[3] >= goal - 1e-9]
+
+    if not tried:
+        assert not path.reachable
+        return
+    best = min(tried)
+    assert path.reachable
+    assert (round(path.cost, 9), len(path.steps)) == best[:2]
+    assert path.score_after == pytest.approx(-best[2], abs=1e-6)
+
+
+def every_plan(one: Scored) -> list[tuple[float, int, float, float]]:
+    """Cost, number of signals, score (negative: more is better) of every combination of steps, scored again."""
+    model, plans = one.model, []
+    starts = [one.situation.value(place) for place in range(3)]
+    ways = [improving_direction(signal.normalise, start) for signal, start in zip(model.signals, starts, strict=True)]
+    counts = [range(int(s.action.max_change / s.action.step) + 1) if s.action else range(1) for s in model.signals]
+    for steps in product(*counts):
+        values = {
+            signal.id: start + way * count * signal.action.step
+            for signal, start, way, count in zip(model.signals, starts, ways, steps, strict=True)
+            if count and signal.action
+        }
+        score = float(rescored(one.situation, values).raw_score[0])
+        cost = sum(count * s.action.cost for s, count in zip(model.signals, steps, strict=True) if s.action)
+        plans.append((round(cost, 9), sum(count > 0 for count in steps), -round(score, 9), score))
+    return plans
+
+
+def test_no_step_leads_to_a_value_that_cannot_be() -> None:
+    source = {"agg": "open_items", "where": {"kind": "task"}}
+    action = {"label": "finish tasks", "step": 2, "max_change": 8, "cost": 1}
+    falling = {"kind": "piecewise", "points": [[0, 100], [10, 0]]}
+    model = document({"id": "s", "dimension": "d", "source": source, "normalise": falling, "action": action})
+    items = [{"id": f"t{n}", "kind": "task", "opened_at": "2026-01-05"} for n in range(3)]
+    one = scored({"model": model, "account": {"start_at": "2026-01-01", "items": items}, "as_of": "2026-02-10"})
+    path = path_to(one.situation, Band.GREEN, 100.0)
+
+    assert path is not None
+    assert [(step.start, step.to) for step in path.steps] == [(3, 0)]
+    assert single_lever(one.situation, 100.0)[0].to == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "value", "possible"),
+    [
+        ({"agg": "count", "where": {"type": "x"}}, 3, True),
+        ({"agg": "count", "where": {"type": "x"}}, -1, False),
+        ({"agg": "count", "where": {"type": "x"}}, 2.5, False),
+        ({"agg": "milestone_progress"}, 1.2, False),
+        ({"agg": "active_days", "where": {"type": "x"}, "window_days": 28}, 30, False),
+        ({"agg": "ratio", "num": {"agg": "count", "where": {"type": "x"}}, "den": "seats", "max": 1.0}, 1.01, False),
+        ({"agg": "ratio", "num": {"agg": "sum", "where": {"type": "x"}}, "den": "seats"}, -3, True),
+        ({"agg": "slope", "where": {"type": "x"}, "bucket_days": 7, "buckets": 4}, -80, True),
+        ({"agg": "mean", "where": {"type": "x"}}, float("nan"), False),
+        ({"agg": "mean", "where": {"type": "x"}}, "many", False),
+    ],
+)
+def test_a_value_that_a_signal_cannot_have_is_named(source: Any, value: Any, possible: bool) -> None:
+    model = parse_model(one_signal(source))
+
+    assert (impossible(model.signals[0], value) is None) is possible
+
+
+def test_a_gate_can_be_supposed_on_and_off() -> None:
+    source = {"agg": "last", "where": {"type": "m_gate"}}
+    for op, value in (("==", "on"), ("!=", "on"), (">", 3), ("<=", 3), ("in", ["x", "y"]), ("not_in", ["x"])):
+        gate = {"id": "g", "when": {"source": source, "op": op, "value": value}, "cap_score": 20}
+        one = score_of(actionable(a=1) | {"gates": [gate]}, a=80)
+
+        assert rescored(one.situation, {}, {"g": True}).score[0] == 20
+        assert rescored(one.situation, {}, {"g": False}).score[0] == 80
+    with pytest.raises(UnknownGate):
+        rescored(one.situation, {}, {"h": True})
+
+
+def test_a_signal_without_data_can_be_supposed() -> None:
+    one = score_of(document(last_signal("a", "d"), last_signal("b", "d")), a=90, b=60)
+
+    assert rescored(one.situation, {"b": None}).raw_score[0] == 90

@@ -15,7 +15,7 @@ from milepost_core.readings import Readings
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
-from scoring_api.cataloguing import load_catalogue
+from scoring_api.founding import read_founding
 from scoring_api.lineup import OneModel
 from scoring_api.queries.signals.measuring import Batch, measure
 from scoring_api.queries.signals.statement import compile_model
@@ -30,7 +30,7 @@ RIGHT = {"company.sponsor_word": {"type": "stakeholder.role_changed", "role": "s
 
 @pytest.fixture(scope="module")
 def model() -> ScoreModel:
-    return load_catalogue("b2b-onboarding").active
+    return read_founding("b2b-onboarding").first.parsed
 
 
 @pytest.fixture(scope="module")

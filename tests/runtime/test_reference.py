@@ -25,7 +25,7 @@ from milepost_runtime.web import add_operations, new_app
 from playbook_runner.app import build as runner
 from playbook_runner.settings import RunnerSettings
 from scoring_api.app import create as scoring
-from scoring_api.cataloguing import load_catalogue
+from scoring_api.founding import read_founding
 from scoring_api.settings import ScoringSettings
 
 # Nobody connects before the lifespan, and the page needs none.
@@ -80,7 +80,7 @@ def service(name: str) -> Application:
     if name == "playbook-runner":
         return runner(load(RunnerSettings, ENVIRON))
     settings = load(ScoringSettings, ENVIRON)
-    return scoring(settings, load_catalogue(settings.scoring_model))
+    return scoring(settings, read_founding(settings.scoring_model))
 
 
 def client_of(app: Application) -> httpx.AsyncClient:

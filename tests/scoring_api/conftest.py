@@ -8,7 +8,7 @@ import pytest
 from milepost_core.model import ScoreModel
 from milepost_runtime.database import Pool
 from milepost_runtime.queue import Hints
-from scoring_api.cataloguing import load_catalogue
+from scoring_api.founding import read_founding
 from scoring_api.lineup import OneModel
 from scoring_api.queries.marks import Arrival
 from scoring_api.recording import Recording
@@ -23,11 +23,9 @@ def recorder(scoring_pool: Pool, redis_url: str) -> Callable[[ScoreModel], Recor
     async def nothing_is_outdated() -> int:
         return 0
 
-    def make(model: ScoreModel) -> Recording:
+    def make(_model: ScoreModel) -> Recording:
         arrival = Arrival(timedelta(hours=48), timedelta(days=1))
-        return Recording(
-            scoring_pool, Hints(redis_url), OneModel(model), arrival, "scoring.rescore", nothing_is_outdated
-        )
+        return Recording(scoring_pool, Hints(redis_url), arrival, "scoring.rescore", nothing_is_outdated)
 
     return make
 
@@ -35,7 +33,7 @@ def recorder(scoring_pool: Pool, redis_url: str) -> Callable[[ScoreModel], Recor
 @pytest.fixture(scope="module")
 def shipped() -> ScoreModel:
     """The score model that Milepost ships."""
-    return load_catalogue("b2b-onboarding").active
+    return read_founding("b2b-onboarding").first.parsed
 
 
 @pytest.fixture(scope="module")

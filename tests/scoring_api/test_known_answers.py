@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import numpy as np
 import pytest
-from support.histories import events_of, new_account, plan, tell
+from support.histories import events_of, new_account, tell
 from support.reading import instant
 
 from milepost_core.model import ScoreModel, parse_model
@@ -43,7 +43,6 @@ async def test_history_scores_as_published(
     model, account = parse_model(document(case)), new_account()
     await tell(owner, events_of(case["account"], account))
     await drain(scoring_pool, recorder(model).lane)
-    await plan(owner, account, case["account"].get("milestones") or [])
     as_of = instant(case["as_of"])
     assert as_of is not None
     async with scoring_pool.acquire() as connection:

@@ -70,7 +70,7 @@ def test_every_mistake_is_told_at_once_with_its_place() -> None:
         ("- a\n", 1, "is not a mapping"),
         ("", 1, "is not a mapping"),
         ("a: &x [*x]\nb: " + "[" * 5000, 1, ""),
-        ("!!python/object/apply:os.system [ls]", 1, "is not a mapping"),
+        ("!!python/object/apply:os.system [ls]", 1, "carries a YAML tag"),
         ("x" * 300_000, 1, "is longer than"),
     ],
 )

@@ -16,6 +16,8 @@ from support.scoring_web import Web, add_key, keep, running
 from scoring_api.pages import wording
 
 PAGE = f"/app/accounts/{ACCOUNT}"
+# What a browser says of a form of our own page.
+OURS = {"sec-fetch-site": "same-origin"}
 EVIL = '<img src=x onerror="alert(1)">'
 
 
@@ -70,7 +72,7 @@ async def test_a_stranger_is_led_to_the_sign_in_page_and_back(web: Web, path: st
 
 async def test_a_key_opens_a_session_that_no_script_and_no_other_site_can_use(web: Web) -> None:
     async with web.client() as stranger:
-        entered = await stranger.post("/app/sign-in", data={"key": web.reader, "next": PAGE})
+        entered = await stranger.post("/app/sign-in", data={"key": web.reader, "next": PAGE}, headers=OURS)
         page = await stranger.get(PAGE)
 
     cookie = entered.headers["set-cookie"]
@@ -85,7 +87,7 @@ async def test_a_key_opens_a_session_that_no_script_and_no_other_site_can_use(we
 
 async def test_on_https_the_session_never_travels_in_the_clear(web: Web) -> None:
     async with web.client() as stranger:
-        entered = await stranger.post("https://localhost/app/sign-in", data={"key": web.reader})
+        entered = await stranger.post("https://localhost/app/sign-in", data={"key": web.reader}, headers=OURS)
 
     assert "Secure" in entered.headers["set-cookie"]
 
@@ -94,7 +96,7 @@ async def test_on_https_the_session_never_travels_in_the_clear(web: Web) -> None
 async def test_a_key_that_may_not_read_opens_nothing(web: Web, which: str, status: int) -> None:
     key = {"stranger": web.stranger, "none": "mp_000000000000_" + "x" * 43, "empty": ""}[which]
     async with web.client() as stranger:
-        refused = await stranger.post("/app/sign-in", data={"key": key})
+        refused = await stranger.post("/app/sign-in", data={"key": key}, headers=OURS)
 
     assert refused.status_code == status
     assert "set-cookie" not in refused.headers
@@ -104,7 +106,7 @@ async def test_a_key_that_may_not_read_opens_nothing(web: Web, which: str, statu
 async def test_a_session_ends_with_its_key(web: Web) -> None:
     key = await add_key(web.owner, ["read"])
     async with web.client() as visitor:
-        await visitor.post("/app/sign-in", data={"key": key})
+        await visitor.post("/app/sign-in", data={"key": key}, headers=OURS)
         before = await visitor.get("/app/")
         await web.owner.execute("update scoring.api_key set revoked_at = now() where id = $1", key.split("_")[1])
         after = await visitor.get("/app/")
@@ -114,7 +116,7 @@ async def test_a_session_ends_with_its_key(web: Web) -> None:
 
 async def test_a_changed_session_is_none(web: Web) -> None:
     async with web.client() as visitor:
-        await visitor.post("/app/sign-in", data={"key": web.reader})
+        await visitor.post("/app/sign-in", data={"key": web.reader}, headers=OURS)
         cookie = visitor.cookies["milepost_session"]
         visitor.cookies.clear()
         answer = await visitor.get("/app/", headers={"cookie": f"milepost_session=A{cookie[1:]}"})
@@ -124,25 +126,40 @@ async def test_a_changed_session_is_none(web: Web) -> None:
 
 async def test_signing_out_forgets_the_session(web: Web) -> None:
     async with web.client() as visitor:
-        await visitor.post("/app/sign-in", data={"key": web.reader})
-        left = await visitor.post("/app/sign-out")
+        await visitor.post("/app/sign-in", data={"key": web.reader}, headers=OURS)
+        left = await visitor.post("/app/sign-out", headers=OURS)
         answer = await visitor.get("/app/")
 
     assert left.status_code == 303
     assert answer.status_code == 303
 
 
-async def test_a_form_of_another_site_is_refused(web: Web) -> None:
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"sec-fetch-site": "same-origin"}, 303),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403),
+        ({"sec-fetch-site": "none"}, 403),
+        ({"sec-fetch-site": "cross-site", "origin": "http://localhost"}, 403),
+        ({"origin": "http://localhost"}, 303),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "http://localhost.evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({}, 403),
+    ],
+)
+async def test_a_form_is_taken_only_from_our_own_pages(web: Web, headers: dict[str, str], status: int) -> None:
     async with web.client() as visitor:
-        answer = await visitor.post("/app/sign-in", data={"key": web.reader}, headers={"sec-fetch-site": "cross-site"})
+        answer = await visitor.post("/app/sign-in", data={"key": web.reader}, headers=headers)
 
-    assert answer.status_code == 403
+    assert answer.status_code == status
 
 
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "/app/\\evil", "/app//evil", "/docs"])
 async def test_signing_in_leads_only_to_our_own_pages(web: Web, target: str) -> None:
     async with web.client() as visitor:
-        entered = await visitor.post("/app/sign-in", data={"key": web.reader, "next": target})
+        entered = await visitor.post("/app/sign-in", data={"key": web.reader, "next": target}, headers=OURS)
 
     assert entered.headers["location"] == "/app/"
 

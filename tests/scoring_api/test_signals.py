@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.every_question import every_question
-from support.histories import events_of, new_account, plan, tell
+from support.histories import events_of, new_account, tell
 from support.reading import read
 
 from milepost_core.model import ScoreModel
@@ -102,6 +102,22 @@ def told_items(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
+def told_steps(draw: st.DrawFn) -> dict[str, Any]:
+    """A word on a milestone: of the model's plan, or of one that it knows nothing of."""
+    at, delay = draw(steps), draw(delays)
+    said = draw(st.sampled_from(["planned", "planned", "completed", "completed", "reopened", "dropped"]))
+    word: dict[str, Any] = {"t": at, "type": f"milestone.{said}"}
+    word["item"] = draw(st.sampled_from(["trained", "someday", "used", "extra"]))
+    if delay is not None:
+        word["recorded_at"] = at + timedelta(hours=delay)
+    if said == "planned":
+        due = st.none() | steps.map(datetime.isoformat)
+        word["properties"] = draw(st.fixed_dictionaries({}, optional={"due_at": due, "weight": st.sampled_from([1, 3])}))
+    word["sequence"] = f"{draw(st.integers(0, 9))}:{draw(st.uuids())}"
+    return word
+
+
+@st.composite
 def told_milestones(draw: st.DrawFn) -> list[dict[str, Any]]:
     found = []
     for name in ("kickoff", "sso", "rollout")[: draw(st.integers(0, 3))]:
@@ -115,8 +131,9 @@ histories = st.fixed_dictionaries(
     {
         "start_at": st.just(START),
         "events": st.builds(
-            lambda plain, versions: plain + [one for versions_of in versions for one in versions_of],
+            lambda plain, planned, versions: plain + planned + [one for several in versions for one in several],
             st.lists(told_events(), max_size=10),
+            st.lists(told_steps(), max_size=8),
             st.lists(told_versions(), max_size=4),
         ),
         "items": st.lists(told_items(), max_size=5),
@@ -132,7 +149,6 @@ async def put(owner: asyncpg.Connection, recording: Recording, account: dict[str
     events = events_of(account, account_id)
     await tell(owner, events[::-1] + events[:2])
     await drain(recording.pool, recording.lane)
-    await plan(owner, account_id, account.get("milestones") or [])
     return account_id
 
 

@@ -51,6 +51,15 @@ SOURCES: dict[str, dict[str, Any]] = {
 }
 
 
+# Beside the steps that an account is planned to take by a word: days, none, and completions of their own.
+MILESTONES: list[dict[str, Any]] = [
+    {"id": "trained", "target_day": 3, "weight": 2},
+    {"id": "someday"},
+    {"id": "used", "target_day": 1.5, "done_by": {"type": "feature.used", "role": ["admin", "sponsor"]}},
+    {"id": "seen", "target_day": 9, "weight": 0.5, "done_by": {"actor": "ann", "plan": "pro"}},
+]
+
+
 def every_question(timezone: str = "UTC") -> ScoreModel:
     """The model; `timezone` moves the edges of calendar days."""
     return parse_model(
@@ -59,6 +68,7 @@ def every_question(timezone: str = "UTC") -> ScoreModel:
             "id": "every-question",
             "timezone": timezone,
             "dimensions": [{"id": "all", "weight": 1}],
+            "milestones": MILESTONES,
             "bands": {"green": 70, "yellow": 40},
             "signals": [
                 {"id": name, "dimension": "all", "source": source, "normalise": _CURVE}

@@ -89,11 +89,17 @@ def events_of(account: Mapping[str, Any], account_id: UUID) -> list[Told]:
     for item in account.get("items") or []:
         told += _item(item, account_id)
     for milestone in account.get("milestones") or []:
-        done = instant(milestone.get("done_at"))
-        if done is not None:
-            recorded = instant(milestone.get("recorded_at")) or done
-            told.append(Told(account_id, "milestone.completed", done, recorded, item=milestone["id"]))
+        told += _milestone(milestone, account_id, start)
     return told
+
+
+def _milestone(milestone: Mapping[str, Any], account_id: UUID, start: datetime) -> Iterator[Told]:
+    """A step of the plan that was known from long before the start, and its completion."""
+    name, due, done = milestone["id"], instant(milestone.get("due_at")), instant(milestone.get("done_at"))
+    planned = {"due_at": due and due.isoformat(), "weight": milestone.get("weight", 1.0)}
+    yield Told(account_id, "milestone.planned", start - timedelta(days=1000), item=name, properties=planned)
+    if done is not None:
+        yield Told(account_id, "milestone.completed", done, instant(milestone.get("recorded_at")) or done, item=name)
 
 
 def _events(events: Sequence[Mapping[str, Any]], account_id: UUID) -> Iterator[Told]:
@@ -143,15 +149,6 @@ def _item(item: Mapping[str, Any], account_id: UUID) -> Iterator[Told]:
         assert at is not None
         verb, said = f"{kind}.{word['verb']}", {"open": word["open"]}
         yield Told(account_id, verb, at, recorded_late, item=name, properties=said)
-
-
-async def plan(owner: asyncpg.Connection, account_id: UUID, milestones: Sequence[Mapping[str, Any]]) -> None:
-    """Give an account the milestones of a known answer."""
-    await owner.executemany(
-        "insert into scoring.milestone (account_id, milestone_id, label, weight, required, due_at)"
-        " values ($1, $2, $2, $3, true, $4)",
-        [(account_id, one["id"], float(one.get("weight", 1.0)), instant(one.get("due_at"))) for one in milestones],
-    )
 
 
 def new_account() -> UUID:

@@ -5,14 +5,17 @@ It is the yardstick for whatever computes signals fast. It never vectorises, cac
 
 import math
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from support.items import open_items, opened_at
+from support.plans import steps_of
 from support.records import (
+    LARGEST,
     Account,
     Value,
+    canonical,
     days_between,
     event_at,
     event_key,
@@ -31,7 +34,7 @@ from milepost_core.events import OUTCOME_TYPES
 from milepost_core.model import ScoreModel, Where, sources
 from milepost_core.readings import Readings, Status
 
-__all__ = ["Account", "Reader", "age_of", "instant", "read"]
+__all__ = ["Account", "Reader", "age_of", "fill", "instant", "read"]
 
 
 def age_of(account: Account, as_of: datetime) -> float:
@@ -44,8 +47,13 @@ def read(account: Account, model: ScoreModel, as_of: object) -> Readings:
     moment = instant(as_of)
     assert moment is not None
     readings = Readings.empty(model, 1)
+    fill(readings, Reader(account, moment, model), model)
+    return readings
+
+
+def fill(readings: Readings, reader: "Reader", model: ScoreModel) -> None:
+    """Write what a reader finds into readings of one account."""
     assert readings.category is not None
-    reader = Reader(account, moment, model.timezone)
     for index, column in enumerate(model.columns):
         value = reader.value(column.source)
         readings.status[0, index] = value.status
@@ -55,16 +63,15 @@ def read(account: Account, model: ScoreModel, as_of: object) -> Readings:
             readings.category[0, index] = value.raw
         elif value.raw is not None:
             readings.raw[0, index] = value.raw
-    return readings
 
 
 class Reader:
     """One account as it was known at one moment."""
 
-    def __init__(self, account: Account, as_of: datetime, timezone: str) -> None:
+    def __init__(self, account: Account, as_of: datetime, model: ScoreModel) -> None:
         self.account = account
         self.as_of = as_of
-        self.zone = ZoneInfo(timezone)
+        self.zone, self.plan = ZoneInfo(model.timezone), model.milestones
         self.start = instant(account.get("start_at"))
         self.age = age_of(account, as_of)
         self.events = [
@@ -81,11 +88,15 @@ class Reader:
         return [
             event
             for event in self.events
-            if matches(event, where) and (window_days is None or self.days_ago(event) < window_days)
+            if matches(event, where) and (window_days is None or event_at(event) > self.edge(window_days))
         ]
 
     def open_items(self, where: Where) -> list[Account]:
         return [item for item in self.items if matches(item, where)]
+
+    def edge(self, days: float) -> datetime:
+        """The moment so many days of 86,400 seconds ago."""
+        return self.as_of - timedelta(days=days)
 
     def days_ago(self, event: Account) -> float:
         return days_between(event_at(event), self.as_of)
@@ -134,7 +145,7 @@ class Reader:
 
     def distinct(self, source: sources.Distinct) -> Value:
         events = self.matching(source.where, source.window_days)
-        values = {field_of(event, source.field) for event in events} - {None}
+        values = {canonical(value) for event in events if (value := field_of(event, source.field)) is not None}
         return self.measured(float(len(values)), events)
 
     def active_days(self, source: sources.ActiveDays) -> Value:
@@ -149,7 +160,7 @@ class Reader:
     def mean(self, source: sources.Mean) -> Value:
         events = self.matching(source.where, source.window_days)
         values = numbers_of(events, source.field)
-        if len(values) < source.min_n:
+        if len(values) < max(1, source.min_n):
             return missing(Status.NO_DATA)
         return self.measured(math.fsum(values) / len(values), events)
 
@@ -165,7 +176,7 @@ class Reader:
         spoken = [
             event
             for event in self.matching(source.where, source.window_days)
-            if field_of(event, source.field) is not None
+            if isinstance(field_of(event, source.field), str) or numbers_of([event], source.field)
         ]
         if not spoken:
             return missing(Status.NEVER)
@@ -213,10 +224,10 @@ class Reader:
         mean = sum(counts) / len(counts)
         if mean == 0:
             return missing(Status.NO_ACTIVITY)
-        middle = (len(counts) - 1) / 2
-        spread = sum((place - middle) ** 2 for place in range(len(counts)))
-        rise = sum((place - middle) * (count - mean) for place, count in enumerate(counts))
-        return self.measured(rise / spread / mean * 100.0, events)
+        # In halves of a bucket the distances from the middle are whole numbers: a level course has the slope 0.
+        halves = [2 * place - (len(counts) - 1) for place in range(len(counts))]
+        rise = 2 * sum(half * count for half, count in zip(halves, counts, strict=True))
+        return self.measured(rise / sum(half**2 for half in halves) / mean * 100.0, events)
 
     def momentum(self, source: sources.Momentum) -> Value:
         counts, events = self.bucket_counts(source)
@@ -233,7 +244,7 @@ class Reader:
         counts = [0] * number
         for event in events:
             for back in range(number):
-                if back * width <= self.days_ago(event) < (back + 1) * width:
+                if self.edge(width * (back + 1)) < event_at(event) <= self.edge(width * back):
                     counts[number - 1 - back] += 1
         return counts, events
 
@@ -250,25 +261,15 @@ class Reader:
         return Value(max(ages, default=0.0), Status.OK, 0.0)
 
     def milestone_progress(self, source: sources.MilestoneProgress) -> Value:
-        earned, possible, ages = 0.0, 0.0, []
-        for milestone in self.account.get("milestones") or []:
-            due, done = instant(milestone.get("due_at")), self.done_at(milestone)
-            if done is None and (due is None or due > self.as_of):
+        earned, possible = 0.0, 0.0
+        for step in steps_of(self.account, self.events, self.plan, self.start, self.as_of):
+            if step.done_at is None and (step.due_at is None or step.due_at > self.as_of):
                 continue
-            weight = float(milestone.get("weight", 1.0))
-            possible += weight
-            if done is not None:
-                late = 0.0 if due is None else max(0.0, days_between(due, done))
-                earned += weight * max(source.late_floor, 1.0 - late * source.late_penalty_per_day)
-                ages.append(days_between(done, self.as_of))
+            possible += step.weight
+            if step.done_at is not None:
+                late = 0.0 if step.due_at is None else max(0.0, days_between(step.due_at, step.done_at))
+                earned += step.weight * max(source.late_floor, 1.0 - late * source.late_penalty_per_day)
         return Value(earned / possible, Status.OK, 0.0) if possible > 0 else missing(Status.NOTHING_DUE)
-
-    def done_at(self, milestone: Account) -> datetime | None:
-        """When the milestone was done, if that was known by now."""
-        done = instant(milestone.get("done_at"))
-        if done is None or done > self.as_of or recorded_at(milestone, "done_at") > self.as_of:
-            return None
-        return done
 
     def breadth(self, source: sources.Breadth) -> Value:
         events = self.matching(source.where, source.window_days)
@@ -285,6 +286,6 @@ class Reader:
     def attribute(self, source: sources.Attribute) -> Value:
         attributes = {**self.account, **(self.account.get("attributes") or {})}
         value = attributes.get(source.name)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= LARGEST:
             return missing(Status.NO_DATA)
         return Value(float(value), Status.OK, 0.0)

@@ -3,6 +3,7 @@
 It never aggregates; `reading` does.
 """
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from milepost_core.readings import Status
 
 Account = Mapping[str, Any]
 DAY_SECONDS = 86400.0
+LARGEST = 1e15
 
 
 @dataclass(frozen=True)
@@ -82,20 +84,31 @@ def field_of(record: Account, field: str) -> Any:
     """A property of a record, whether it stands beside the type or among the properties."""
     if record.get(field) is not None:
         return record[field]
-    if field == "kind" and "type" in record:
-        return subject_of(record["type"])
     if field == "item" and "opened_at" in record:
         return record.get("id")
-    return (record.get("properties") or {}).get(field)
+    found = (record.get("properties") or {}).get(field)
+    return subject_of(record["type"]) if field == "kind" and found is None and "type" in record else found
+
+
+def canonical(value: Any) -> tuple[str, Any]:
+    """A value that is equal to another exactly if they are the same number, text, truth value or structure."""
+    if isinstance(value, bool | str):
+        return type(value).__name__, value
+    return ("number", value) if isinstance(value, int | float) else ("more", json.dumps(value, sort_keys=True))
 
 
 def matches(record: Account, where: Where) -> bool:
-    return all(field_of(record, key) in values for key, values in where.clauses)
+    def accepted(key: str, values: Sequence[Any]) -> bool:
+        found = field_of(record, key)
+        return found is not None and canonical(found) in [canonical(value) for value in values]
+
+    return all(accepted(key, values) for key, values in where.clauses)
 
 
 def number_or(event: Account, field: str, default: float) -> float:
+    """A field as a number; absurdly large ones are mistakes, and words are none."""
     value = field_of(event, field)
-    return default if isinstance(value, str) or value is None else float(value)
+    return float(value) if isinstance(value, int | float) and abs(value) < LARGEST else default
 
 
 def numbers_of(events: Sequence[Account], field: str) -> list[float]:

@@ -57,7 +57,7 @@ def newcomer(account: UUID, now: datetime) -> list[Told]:
 async def score(web: Web, pool: Pool, stories: Sequence[list[Told]]) -> Scoring:
     """Tell the stories to the feed and let the lanes record and score them."""
     hints = Hints(web.settings.redis_url)
-    scoring = build(web.settings, KeptLineUps(web.catalogue.founding), pool, hints)
+    scoring = build(web.settings, KeptLineUps(web.founding), pool, hints)
     for story in stories:
         await tell(web.owner, story)
     await drain(pool, scoring.recording.lane, seconds=30)

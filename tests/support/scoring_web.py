@@ -16,7 +16,8 @@ from milepost_runtime.hot import Application
 from milepost_runtime.keys import insert_key, new_key
 from milepost_runtime.settings import load
 from scoring_api.app import create
-from scoring_api.cataloguing import Catalogue, load_catalogue
+from scoring_api.founding import Founding, read_founding
+from scoring_api.publishing import urgency
 from scoring_api.settings import ScoringSettings
 
 
@@ -27,7 +28,7 @@ class Web:
     app: Application
     owner: asyncpg.Connection
     settings: ScoringSettings
-    catalogue: Catalogue
+    founding: Founding
     reader: str
     stranger: str
 
@@ -48,14 +49,14 @@ async def running(database_url: str, redis_url: str, environment: str = "test") 
         "MILEPOST_SECRET_KEY": "a secret of this test, long enough for it",
     }
     settings = load(ScoringSettings, environ)
-    catalogue = load_catalogue(settings.scoring_model)
+    founding = read_founding(settings.scoring_model)
     owner = await asyncpg.connect(database_url)
-    app = create(settings, catalogue)
+    app = create(settings, founding)
     try:
         reader = await add_key(owner, ["read"])
         stranger = await add_key(owner, ["ingest"])
         async with lifespan(app):
-            yield Web(app, owner, settings, catalogue, reader, stranger)
+            yield Web(app, owner, settings, founding, reader, stranger)
     finally:
         await owner.close()
 
@@ -90,7 +91,8 @@ async def keep(
         "band": document.band, "effective_band": document.effective_band.band, "stage": who.stage,
         "segment": who.segment, "owner": who.owner, "name": who.name, "computed_at": document.computed_at,
         "as_of": document.as_of, "fresh_until": document.fresh_until, "change_28d": document.trend.change_28d,
-        "top_reason": reason, "confidence_word": document.confidence.word,
+        "top_reason": reason, "confidence_word": document.confidence.word, "model_id": document.model.id,
+        "urgency": urgency(document),
     }  # fmt: skip
     await _insert(owner, "health_document", row)
     for day in days:

@@ -12,9 +12,11 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import typer
 
 from milepost_devstack import environment, spawning
+from milepost_devstack.examining.command import verify_answers
 from milepost_devstack.house import MILEPOST
 from milepost_devstack.importing.command import bring_in
 from milepost_devstack.rehearsing.command import send
+from milepost_devstack.restating.command import restate
 from milepost_devstack.state import StateFolder, database_url, home_from
 
 app = typer.Typer(
@@ -29,6 +31,8 @@ keys_app = typer.Typer(help="API keys: make, list, revoke.", no_args_is_help=Tru
 app.add_typer(keys_app, name="keys")
 app.command("import")(bring_in)
 app.command("send")(send)
+app.command("verify-answers")(verify_answers)
+app.command("restate")(restate)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 

@@ -1,50 +1,70 @@
 """The web process of the scoring service: API, pages and their lifespan put together; it decides nothing."""
 
-import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.responses import RedirectResponse, Response
 
-from milepost_runtime.database import Pool, open_pool, require_schema
+from milepost_runtime.database import Pool, open_connection, open_pool, require_schema
 from milepost_runtime.entry import refusals_in_one_line
 from milepost_runtime.health import Readiness
 from milepost_runtime.hot import Application, HotRoutes
+from milepost_runtime.idempotency import Idempotency
 from milepost_runtime.keys import KeyRing
 from milepost_runtime.queue import Hints
 from milepost_runtime.secrets import Vault
 from milepost_runtime.settings import load
+from milepost_runtime.tagging import ContentTags
 from milepost_runtime.web import RequestContext, add_operations, announced, new_app, serve
-from scoring_api.cataloguing import Catalogue, load_catalogue
+from scoring_api import rescoring
+from scoring_api.activating import Activating
+from scoring_api.cataloguing import Catalogue
+from scoring_api.charting import Charting
+from scoring_api.comparing import Comparing
 from scoring_api.dependencies import Doors, NoKeysInAddresses
 from scoring_api.entering import Entering
 from scoring_api.evidencing import Evidencing
-from scoring_api.lineup import KeptLineUps
+from scoring_api.founding import FirstModelMissing, Founding, VersionTaken, read_founding
+from scoring_api.lineup import KeptLineUps, LineUps
 from scoring_api.listing import Listing
+from scoring_api.memory import Memory
 from scoring_api.models import ModelDocumentInvalid
+from scoring_api.people import People
+from scoring_api.previewing import Previewing
 from scoring_api.problems import TABLE
 from scoring_api.reading import Reading
+from scoring_api.recalling import Recalling
+from scoring_api.recounting import Recounting
+from scoring_api.remembering import Remembering, Watch
 from scoring_api.restating import Restating
-from scoring_api.routers import accounts, changes, health, models, restatements
+from scoring_api.routers import accounts, changes, explaining, feedback, health, milestones, models, people, restatements, short
 from scoring_api.routers.pages import pages_app
 from scoring_api.service import build
 from scoring_api.settings import SCHEMA, ScoringSettings
+from scoring_api.speaking import Speaking
+from scoring_api.steering import Steering
+from scoring_api.supposing import Supposing
+from scoring_api.surveying import Surveying
 
 NAME = "scoring-api"
 DESCRIPTION = """Health scores of customer accounts that explain themselves. Every figure comes with its band,
 its confidence, its reasons, the version of the model that made it, and the moment it speaks of."""
 
 TAGS = {
-    "accounts": "Scores of accounts: one, many, over time, and why.",
+    "accounts": "Scores of accounts: one and many.",
+    "explanations": "Why, when, what changed, and what if.",
+    "people": "What people say above a score: overrides, pulses, notes, doubts and answers.",
+    "milestones": "Plans: what is reached, what is late and through whom, when the rest may be done.",
     "changes": "What moved, as a feed to follow.",
     "models": "The policy behind the scores, as documents.",
-    "restatements": "The past, told anew with today's model.",
+    "restatements": "The past, told anew with today's records by any model, beside what was known.",
 }
 
 
-def create(settings: ScoringSettings, catalogue: Catalogue) -> Application:
+def create(settings: ScoringSettings, founding: Founding) -> Application:
     """Return the whole web application; connections are opened by its lifespan."""
     pages = pages_app()
 
@@ -57,19 +77,27 @@ def create(settings: ScoringSettings, catalogue: Catalogue) -> Application:
             hints = Hints(settings.redis_url)
             await hints.start()
             stack.push_async_callback(hints.close)
-            restating = build(settings, KeptLineUps(catalogue.founding), patient, hints).restating
+            lineups = KeptLineUps(founding)
+            await lineups.found(patient)
+            restating = build(settings, lineups, pool, hints).restating
             app.state.keys = KeyRing(pool, SCHEMA)
             app.state.readiness = Readiness(pool, hints, SCHEMA, settings.run_id)
-            app.state.doors = pages.state.doors = open_doors(settings, catalogue, app.state.keys, restating)
+            app.state.idempotency = Idempotency(pool, Vault(settings.secret_key.get_secret_value()))
+            app.state.doors = pages.state.doors = open_doors(settings, lineups, app.state.keys, hints, restating)
+            await stack.enter_async_context(_watch(settings, app.state.doors.remembering.memory).running())
             await stack.enter_async_context(announced(NAME))
             yield
 
     app = new_app("Milepost scoring API", DESCRIPTION, lifespan, TABLE, tags=TAGS, home="/app/")
-    for part in (accounts, changes, models, restatements):
+    for part in (milestones, accounts, explaining, people, feedback, changes, models, restatements):
         app.include_router(part.router)
+    for router in (models.deciding, models.documents):
+        app.include_router(router)
+    # Last: any other path under an account is longer, and would be taken for its reference.
+    app.include_router(short.router)
     add_operations(app)
     _add_pages(app, pages)
-    behind = RequestContext(app, app)
+    behind = RequestContext(ContentTags(app), app)
     return NoKeysInAddresses(HotRoutes(behind, [health.hot_route(app.state)]))
 
 
@@ -80,19 +108,39 @@ def _add_pages(app: FastAPI, pages: Starlette) -> None:
     app.mount("/app", pages)
 
 
-def open_doors(settings: ScoringSettings, catalogue: Catalogue, keys: KeyRing, restating: Restating) -> Doors:
-    """Return the use cases over the pool of the keys; restating brings its own, with longer patience."""
+def open_doors(
+    settings: ScoringSettings, lineups: LineUps, keys: KeyRing, hints: Hints, restating: Restating
+) -> Doors:
+    """Return the use cases over the pool of the keys."""
     vault = Vault(settings.secret_key.get_secret_value())
     reading = Reading(keys.pool)
+    recalling = Recalling(keys.pool, reading, lineups, settings.public_url_scoring.rstrip("/"))
+    catalogue = Catalogue(keys.pool, lineups, vault)
+    speaking, charting = Speaking(keys.pool, hints, vault, reading), Charting(keys.pool, reading, lineups)
     return Doors(
         reading=reading,
+        remembering=Remembering(reading, Memory(settings.scoring_memory_mib * 2**20)),
         listing=Listing(keys.pool, vault),
         evidencing=Evidencing(keys.pool, reading, catalogue),
         catalogue=catalogue,
+        activating=Activating(keys.pool, hints, catalogue, rescoring.LANE),
+        previewing=Previewing(keys.pool, catalogue),
         entering=Entering(keys.pool, keys, vault, settings.environment),
+        recalling=recalling,
+        comparing=Comparing(recalling),
+        supposing=Supposing(recalling),
+        recounting=Recounting(keys.pool, reading),
+        people=People.over(speaking, settings.scoring_steward),
+        charting=charting,
+        steering=Steering(speaking, charting),
+        surveying=Surveying(keys.pool, lineups),
         restating=restating,
-        restating_now=asyncio.Lock(),
     )
+
+
+def _watch(settings: ScoringSettings, memory: Memory) -> Watch:
+    connect = functools.partial(open_connection, settings.database_url, SCHEMA, process=f"{NAME} memory")
+    return Watch(memory, connect)
 
 
 async def _pool(settings: ScoringSettings, size: int, statement_timeout_s: float) -> Pool:
@@ -103,9 +151,9 @@ async def _pool(settings: ScoringSettings, size: int, statement_timeout_s: float
 
 def main() -> None:
     """Serve until told to stop; settings and model are refused before anything is opened."""
-    with refusals_in_one_line(NAME, "web", ModelDocumentInvalid, FileNotFoundError):
+    with refusals_in_one_line(NAME, "web", ModelDocumentInvalid, FirstModelMissing, VersionTaken):
         settings = load(ScoringSettings)
-        serve(NAME, settings, create(settings, load_catalogue(settings.scoring_model)), settings.scoring_port)
+        serve(NAME, settings, create(settings, read_founding(settings.scoring_model)), settings.scoring_port)
 
 
 async def _to_portfolio() -> Response:

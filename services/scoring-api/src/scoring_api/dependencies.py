@@ -1,8 +1,8 @@
 """What routes ask for: the use cases of the process, and strict query strings; it holds no rule of the domain."""
 
-import asyncio
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
@@ -15,12 +15,23 @@ from pydantic import BaseModel
 from milepost_runtime.hot import Application, Receive, Scope, Send
 from milepost_runtime.ids import clean_correlation_id
 from milepost_runtime.problems import Problem
+from scoring_api.activating import Activating
 from scoring_api.cataloguing import Catalogue
+from scoring_api.charting import Charting
+from scoring_api.comparing import Comparing
 from scoring_api.entering import Entering
 from scoring_api.evidencing import Evidencing
 from scoring_api.listing import Listing
+from scoring_api.people import People
+from scoring_api.previewing import Previewing
 from scoring_api.reading import Reading
+from scoring_api.recalling import Recalling
+from scoring_api.recounting import Recounting
+from scoring_api.remembering import Remembering
 from scoring_api.restating import Restating
+from scoring_api.steering import Steering
+from scoring_api.supposing import Supposing
+from scoring_api.surveying import Surveying
 
 _KEY_IN_ADDRESS = re.compile(rb"(?:\A|&)(?:api_?key|access_token|authorization)=", re.IGNORECASE)
 
@@ -30,12 +41,22 @@ class Doors:
     """The use cases behind the routes; built once when the process starts."""
 
     reading: Reading
+    remembering: Remembering
     listing: Listing
     evidencing: Evidencing
     catalogue: Catalogue
+    activating: Activating
+    previewing: Previewing
     entering: Entering
+    people: People
+    recalling: Recalling
+    comparing: Comparing
+    supposing: Supposing
+    recounting: Recounting
+    charting: Charting
+    steering: Steering
+    surveying: Surveying
     restating: Restating
-    restating_now: asyncio.Lock
 
 
 def doors(request: Request) -> Doors:
@@ -67,6 +88,20 @@ def query_faults(query: str, known: set[str]) -> list[dict[str, str]]:
         elif times > 1:
             faults.append({"pointer": f"query:{name}", "code": "given_twice", "detail": "Give it once."})
     return faults
+
+
+def chosen(text: str | None, words: Collection[str], name: str) -> tuple[str, ...] | None:
+    """Return the words of a comma-separated parameter, None if it was not given.
+
+    Raises Problem 422 at `query:name` for a word that is none of these.
+    """
+    if not text:
+        return None
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if any(one not in words for one in found):
+        fault = {"pointer": f"query:{name}", "code": f"unknown_{name}", "detail": f"Known are {', '.join(words)}."}
+        raise Problem(422, "bad_parameter", "1 query parameter(s) cannot be used.", errors=[fault])
+    return found
 
 
 def _known_names(dependant: Dependant) -> set[str]:

@@ -1,13 +1,14 @@
 """Builds the health document of one account from its verdict; it computes no figure of the score itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
 from milepost_contracts import health
-from milepost_core.explanation import Driver, missing_inputs, next_steps, summary
+from milepost_core.explanation import Advice, Driver, advise, missing_inputs, summary
+from milepost_core.milestones import Plan
 from milepost_core.scoring import SignalState
 from milepost_core.trends import change_over, trend
 from scoring_api import phrasing
@@ -28,7 +29,7 @@ class Subject:
     owner: str | None
     start_at: datetime
     references: tuple[str, ...]
-    milestones: Sequence[Mapping[str, Any]]
+    plan: Plan | None
     course: Mapping[int, float]
 
 
@@ -41,28 +42,29 @@ def build_document(verdict: Verdict, subject: Subject, fresh_until: datetime, ba
         account=_account(verdict, subject),
         score=verdict.display,
         band=scores.band_word(row).value,
-        effective_band=_effective_band(verdict),
+        effective_band=effective_band_of(verdict),
         confidence=_confidence(verdict),
         as_of=verdict.as_of,
         computed_at=verdict.as_of,
         fresh_until=fresh_until,
         model=health.ModelRef(id=model.id, version=model.version),
         trend=trend_of(verdict.display, subject.course),
-        dimensions=_dimensions(verdict),
+        dimensions=dimensions_of(verdict),
         drivers=_drivers(verdict, account_url(subject.account_id, base_url)),
         baseline=shown.baseline if shown else None,
-        gates=_gates(verdict),
+        gates=gates_of(verdict),
         missing=_missing(verdict),
         pending=_pending(verdict),
         path=path_of(verdict),
-        milestones=milestones_of(subject.milestones, verdict.as_of),
+        milestones=milestones_of(subject.plan, verdict.as_of),
         next_steps=_next_steps(verdict),
         summary=summary(explanation, model, scores.band_word(row)),
         links=_links(subject.account_id, base_url),
     )
 
 
-def _effective_band(verdict: Verdict) -> health.EffectiveBand:
+def effective_band_of(verdict: Verdict) -> health.EffectiveBand:
+    """Return the band that acts, with what made it so."""
     effective = verdict.effective
     return health.EffectiveBand(
         band=effective.band.value, because=effective.because, sentence=phrasing.effective_sentence(verdict)
@@ -115,7 +117,8 @@ def trend_of(display: float | None, course: Mapping[int, float]) -> health.Trend
     )
 
 
-def _dimensions(verdict: Verdict) -> tuple[health.DimensionView, ...]:
+def dimensions_of(verdict: Verdict) -> tuple[health.DimensionView, ...]:
+    """Return the dimensions with their weights of today's stage, scores and coverage."""
     scores, row = verdict.judged.scores, verdict.row
     return tuple(
         health.DimensionView(
@@ -177,8 +180,8 @@ def _newest_at(verdict: Verdict, place: int) -> datetime | None:
     return moment.replace(microsecond=0)
 
 
-def _gates(verdict: Verdict) -> tuple[health.GateView, ...]:
-    """The fired gates; their displayed points share out what the explanation shows for all gates."""
+def gates_of(verdict: Verdict) -> tuple[health.GateView, ...]:
+    """Return the fired gates; their displayed points share out what the explanation shows for all gates."""
     if verdict.explanation is None:
         return ()
     lines = verdict.explanation.gates
@@ -224,17 +227,22 @@ def _pending(verdict: Verdict) -> tuple[health.Missing, ...]:
 def _next_steps(verdict: Verdict) -> tuple[health.NextStep, ...]:
     if verdict.explanation is None:
         return ()
-    model, drivers = verdict.judged.model, {one.signal: one for one in verdict.explanation.drivers}
-    found = [(drivers[name], hint) for name, hint in next_steps(model, verdict.explanation)]
-    return tuple(
-        health.NextStep(
-            label=hint,
-            because=phrasing.driver_sentence(verdict, one),
-            signal=one.signal,
-            points=round(one.points_lost, 1),
-        )
-        for one, hint in found
-        if one.points_lost >= WORTH_DOING
+    judged = verdict.judged
+    found = advise(judged.model, judged.scores, verdict.row, verdict.explanation)
+    return tuple(_next_step(verdict, one) for one in found if one.points >= WORTH_DOING)
+
+
+def _next_step(verdict: Verdict, advice: Advice) -> health.NextStep:
+    assert verdict.explanation is not None
+    drivers = {one.signal: one for one in verdict.explanation.drivers}
+    return health.NextStep(
+        label=advice.step,
+        because=phrasing.because_sentence(verdict, advice, drivers),
+        signal=advice.id if advice.about == "signal" else None,
+        points=round(advice.points, 1),
+        about=advice.about,
+        guide=advice.guide,
+        playbook=advice.playbook,
     )
 
 

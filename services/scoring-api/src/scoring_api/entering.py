@@ -2,7 +2,7 @@
 
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -20,10 +20,11 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 @dataclass(frozen=True)
 class Visit:
-    """Who looks at a page: `session` tells whether there is one to end."""
+    """Who looks at a page: `session` tells whether there is one to end, `writes` whether they may say something."""
 
     name: str
     session: bool
+    writes: bool
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,9 @@ class Entering:
         if headers.get("authorization"):
             principal = await self.keys.authenticate(headers["authorization"])
             principal.require("read")
-            return Visit(principal.name, session=False)
+            return Visit(principal.name, session=False, writes=_may_write(principal.scopes))
         if self.environment == "development" and is_own_machine(peer, headers):
-            return Visit("this machine", session=False)
+            return Visit("this machine", session=False, writes=True)
         return None
 
     async def open_session(self, key: str) -> str:
@@ -63,7 +64,7 @@ class Entering:
         row = await sessions.living_key(self.pool, session["key"], datetime.fromisoformat(session["ends"]))
         if row is None or not {"read", "admin"} & set(row["scopes"]):
             return None
-        return Visit(row["name"], session=True)
+        return Visit(row["name"], session=True, writes=_may_write(row["scopes"]))
 
 
 def is_own_machine(peer: str | None, headers: Mapping[str, str]) -> bool:
@@ -77,9 +78,19 @@ def is_own_machine(peer: str | None, headers: Mapping[str, str]) -> bool:
 
 
 def refuse_foreign_form(headers: Mapping[str, str]) -> None:
-    """Raise 403 for a form that a page of another origin sent."""
-    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    """Raise 403 for a form that no page of our own sent.
+
+    Browsers say on every form where it comes from, and no page can make them say otherwise: by `Sec-Fetch-Site`, or
+    by `Origin` where the connection is not trusted. Who says neither is no browser, and has the API.
+    """
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin", "")
+    ours = site == "same-origin" if site else origin.partition("://")[2] == headers.get("host", "") != ""
+    if not ours:
         raise Problem(403, "foreign_form", "This form was not sent from our own page.")
+
+
+def _may_write(scopes: Collection[str]) -> bool:
+    return "write" in scopes or "admin" in scopes
 
 
 def safe_next(path: str) -> str:

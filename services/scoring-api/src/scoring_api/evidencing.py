@@ -53,7 +53,7 @@ class Evidencing:
         )
 
     async def _signal(self, document: HealthDocument, signal_id: str) -> Signal:
-        model = self.catalogue.closest(document.model.id, document.model.version)
+        model = await self.catalogue.closest(document.model.id, document.model.version)
         row = await reads.account(self.pool, document.account.id, "")
         own = model.for_segment(row["attributes"] if row else {})
         if signal_id not in own.signal_index:

@@ -8,4 +8,4 @@ from scoring_api.service import Scoring
 
 def lanes(scoring: Scoring) -> Sequence[Lane]:
     """Return the lanes: first what happened is recorded, then the accounts that it touched are rescored."""
-    return scoring.recording.lane, scoring.rescoring.lane
+    return scoring.recording.lane, scoring.rescoring.lane, scoring.housekeeping.lane, scoring.restating.lane

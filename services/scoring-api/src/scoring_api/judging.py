@@ -6,30 +6,50 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 
 from milepost_core.explanation import Explanation, explain
 from milepost_core.model import Band, ScoreModel
-from milepost_core.overrides import EffectiveBand, effective_band
+from milepost_core.overrides import EffectiveBand, Override, effective_band
 from milepost_core.readings import Readings, Status
 from milepost_core.scoring import Population, Scores, SignalState, score
 from milepost_core.scoring.columns import half_up
 from milepost_core.transitions import BandState, Change, Standing, advance_band, compare, plain_band
 from milepost_core.what_if import Path, Situation, next_band, path_to
+from scoring_api.peering import NOBODY, Among, KeptPeers, among_kept
 
 NEWS = ("first_score", "band_changed", "score_moved")
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+Against = Literal["cohort_median", "fixed", "previous", "neutral"]
+NEUTRAL: Final = 50.0
 
 
 @dataclass(frozen=True)
 class Before:
-    """What was known of an account's standing when it was last looked at."""
+    """Where an account stood when it was last looked at, and a person's word on it that is in force now."""
 
     state: BandState | None
     effective_band: Band | None
     published_score: float | None
+    override: Override | None = None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What drivers are measured against: points per signal [m]; NaN: the signal's own, so that it tells nothing.
+
+    `neutral` stands in for the median of peers while there are too few of them: 50 points for every signal.
+    """
+
+    against: Against
+    points: Floats
+
+    @classmethod
+    def neutral(cls, model: ScoreModel) -> "Reference":
+        """Half of all points, for every signal."""
+        return cls("neutral", np.full(len(model.signals), NEUTRAL))
 
 
 @dataclass(frozen=True)
@@ -40,6 +60,9 @@ class Judged:
     population: Population
     readings: Readings
     scores: Scores
+    among: Among = NOBODY
+    segment: str | None = None
+    """Which segment's view of the model `model` is; None: the plain one."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +76,13 @@ class Verdict:
     effective: EffectiveBand
     explanation: Explanation | None
     change: Change | None
+    before: Before
+    reference: Reference
+
+    @property
+    def override(self) -> Override | None:
+        """The person's word in force, whether or not a gate beats it."""
+        return self.before.override
 
     @property
     def display(self) -> float | None:
@@ -64,18 +94,24 @@ class Verdict:
         """The way to the band above the effective one; None from green, from unknown, and without a score."""
         to = next_band(self.effective.band)
         judged = self.judged
-        situation = Situation(judged.model, judged.population, judged.readings, judged.scores, self.row)
+        cohort = judged.among.cohort
+        situation = Situation(judged.model, judged.population, judged.readings, judged.scores, self.row, cohort)
         return None if to is None else path_to(situation, to)
 
 
-def judge_batch(model: ScoreModel, readings: Readings, ages: Floats) -> Judged:
-    """Score a batch of accounts by one model; `ages` in days."""
+def judge_batch(
+    model: ScoreModel, readings: Readings, ages: Floats, among: Among = NOBODY, segment: str | None = None
+) -> Judged:
+    """Score a batch of accounts by one model; `ages` in days. `segment` names whose view of the model it is."""
     population = Population(ages)
-    return Judged(model, population, readings, score(model, population, readings))
+    return Judged(model, population, readings, score(model, population, readings, among.cohort), among, segment)
 
 
-def verdict(judged: Judged, row: int, as_of: datetime, before: Before, baseline: Floats | None) -> Verdict:
-    """Judge one account of a batch: its band over time, its reasons, and what of it is news."""
+def verdict(judged: Judged, row: int, as_of: datetime, before: Before, reference: Reference) -> Verdict:
+    """Judge one account of a batch: its band over time, its reasons, and what of it is news.
+
+    A person's word decides the effective band alone: score, band, drivers and the band's state are the model's.
+    """
     model, scores = judged.model, judged.scores
     display = number(scores.display[row])
     unknown = scores.band_word(row) is Band.UNKNOWN
@@ -83,9 +119,11 @@ def verdict(judged: Judged, row: int, as_of: datetime, before: Before, baseline:
     state = advance_band(before.state, model.bands, display, unknown, as_of, gated)
     shown = Band.UNKNOWN if unknown or display is None else state.band
     hard = any(gate.hard and scores.gates_fired[row, place] for place, gate in enumerate(model.gates))
-    effective = effective_band(shown, bands=model.bands, gated=gated, hard_gate=hard, override=None, at=as_of)
-    explanation = explain(model, scores, row, judged.readings, baseline)
-    return Verdict(judged, row, as_of, state, effective, explanation, _news(before, display, effective.band))
+    said = before.override
+    effective = effective_band(shown, bands=model.bands, gated=gated, hard_gate=hard, override=said, at=as_of)
+    explanation = explain(model, scores, row, judged.readings, reference.points)
+    change = _news(before, display, effective.band)
+    return Verdict(judged, row, as_of, state, effective, explanation, change, before, reference)
 
 
 def is_gated(judged: Judged, row: int) -> bool:
@@ -104,6 +142,20 @@ def _news(before: Before, display: float | None, band: Band) -> Change | None:
         last = Standing(before.published_score, before.effective_band)
     news = compare(last, Standing(display, band))
     return next((one for one in news if one.kind in NEWS), None)
+
+
+def cause_of(one: Verdict, fact: Mapping[str, Any], kind: str) -> str:
+    """Return what made a piece of news: a person's word that began or ended and moved the band, else what marked it.
+
+    A look that nobody asked for, by another version than the last one, differs because of the model.
+    """
+    told, said = fact["told_override_id"], one.override
+    if kind == "band_changed" and (None if said is None else said.id) != (None if told is None else str(told)):
+        return "human"
+    judge = (one.judged.model.id, one.judged.model.version)
+    switched = fact["judged_by"] is not None and (fact["judged_by"], fact["judged_by_version"]) != judge
+    cause: str = fact["cause"]
+    return "model" if switched and cause == "silence" else cause
 
 
 def number(value: Any) -> float | None:
@@ -135,18 +187,47 @@ def detail(judged: Judged, row: int) -> dict[str, Any]:
 
 
 def readings_of(judged: Judged, row: int) -> dict[str, Any]:
-    """All that went into one score beside the model, unrounded, by the columns of the model: it can be scored again."""
+    """All that went into one score beside the model and the peers, unrounded: `judged_again` makes the same of it."""
     readings, columns = judged.readings, judged.model.columns
-    words = {} if readings.category is None else dict(zip(columns, readings.category[row], strict=True))
+    words = () if readings.category is None else readings.category[row]
     return {
         "columns": [column.id for column in columns],
         "raw": [number(value) for value in readings.raw[row]],
         "status": [int(value) for value in readings.status[row]],
         "age_days": [number(value) for value in readings.age_days[row]],
-        "censored": [column.id for column, one in zip(columns, readings.censored[row], strict=True) if one],
-        "words": {column.id: str(word) for column, word in words.items() if word is not None},
+        "censored": np.flatnonzero(readings.censored[row]).tolist(),
+        "words": {str(place): str(word) for place, word in enumerate(words) if word is not None},
         "account_age_days": number(judged.population.age_days[row]),
+        "segment": judged.segment,
+        "peers": {signal: keys[row] for signal, keys in judged.among.keys.items()},
     }
+
+
+def judged_again(snapshot: Mapping[str, Any], model: ScoreModel, peers: KeptPeers | None) -> Judged:
+    """Score one account once more from what its snapshot kept: the same bits as then, as a batch of one row.
+
+    Args:
+        snapshot: a row of `scoring.snapshot`, of which `readings` is read.
+        model: the version that the row names, without any segment's view.
+        peers: the row of `scoring.cohort` that the row names; None if it names none.
+    """
+    kept = snapshot["readings"]
+    own = next((one.model for one in model.segments if one.id == kept["segment"]), model)
+    readings = Readings.empty(own, 1)
+    assert readings.category is not None
+    readings.raw[0] = _floats(kept["raw"])
+    readings.age_days[0] = _floats(kept["age_days"])
+    readings.status[0] = kept["status"]
+    readings.censored[0, kept["censored"]] = True
+    for place, word in kept["words"].items():
+        readings.category[0, int(place)] = word
+    keys = {signal: [key] for signal, key in kept["peers"].items()}
+    among = among_kept(peers, keys)
+    return judge_batch(own, readings, _floats([kept["account_age_days"]]), among, kept["segment"])
+
+
+def _floats(values: Sequence[Any]) -> Floats:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
 def _signal(judged: Judged, row: int, place: int) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import combinations
 from typing import Any, Protocol
 
 from milepost_core.model import ScoreModel, parse_model
-from milepost_runtime.database import Connection
+from milepost_runtime.database import Connection, Pool
 from scoring_api.queries import lineups as queries
 
 Founding = Callable[[Connection], Awaitable[None]]
@@ -22,6 +23,14 @@ class ModelNotKept(Exception):
 
     def __init__(self, model_id: str, version: int) -> None:
         super().__init__(f"there is no score model '{model_id[:100]}' version {version}")
+
+
+class LineUpUnfit(Exception):
+    """These models cannot judge together; `faults` says why, each with a code for machines."""
+
+    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(words for _, words in faults))
+        self.faults = faults
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,27 @@ class LineUp:
             if model.applies(attributes):
                 return model.for_segment(attributes)
         raise NobodyJudges("no active score model takes this account")
+
+    def check(self) -> None:
+        """Raise LineUpUnfit if two models of equal precedence can take one account, or none takes all that are left."""
+        faults = [
+            ("equal_precedence", f"'{one.id}' and '{other.id}' can take the same accounts"
+                                 f" with the same precedence {one.precedence}")
+            for one, other in combinations(self.models, 2)
+            if one.precedence == other.precedence and can_meet(one, other)
+        ]  # fmt: skip
+        if all(model.applies_to for model in self.models):
+            faults.append(("nobody_left", "no model would judge accounts that name none of the attributes asked for"))
+        if faults:
+            raise LineUpUnfit(faults)
+
+
+def can_meet(one: ScoreModel, other: ScoreModel) -> bool:
+    """Some account could be taken by both; a model that takes all gives way to those that name whom they take."""
+    if bool(one.applies_to) != bool(other.applies_to):
+        return False
+    asked = dict(other.applies_to)
+    return all(not set(values).isdisjoint(asked.get(name, values)) for name, values in one.applies_to)
 
 
 class LineUps(Protocol):
@@ -68,7 +98,7 @@ class KeptLineUps:
 
     async def now(self, connection: Connection) -> LineUp:
         """Return the line-up in charge now; one small question when it is still the one we know."""
-        await self._found(connection)
+        await self._once(connection)
         number = await queries.number(connection)
         if self._newest is None or self._newest.number != number:
             self._newest = await self._read(connection, number)
@@ -76,20 +106,25 @@ class KeptLineUps:
 
     async def at(self, connection: Connection, moment: datetime) -> LineUp:
         """Return the line-up that was in charge at a moment; before the first one, the first."""
-        await self._found(connection)
+        await self._once(connection)
         number = await queries.number(connection, moment)
         return await self._read(connection, number or await queries.first_number(connection))
 
     async def model(self, connection: Connection, model_id: str, version: int) -> ScoreModel:
         """Return one version of a model, active or not."""
-        await self._found(connection)
+        await self._once(connection)
         await self._parse(connection, [(model_id, version)])
         try:
             return self._parsed[model_id, version]
         except KeyError:
             raise ModelNotKept(model_id, version) from None
 
-    async def _found(self, connection: Connection) -> None:
+    async def found(self, pool: Pool) -> None:
+        """See to it now that there is a line-up, so that a start can be refused. Raises what `founding` raises."""
+        async with pool.acquire() as connection:
+            await self._once(connection)
+
+    async def _once(self, connection: Connection) -> None:
         if not self._founded:
             await self.founding(connection)
             self._founded = True

@@ -14,11 +14,12 @@ from milepost_contracts.changes import ChangeRow
 from milepost_contracts.health import HealthDocument
 from milepost_runtime.database import Pool
 from milepost_runtime.secrets import SealBroken, Vault
-from scoring_api.queries import reading as queries
-from scoring_api.queries.reading import Filter, Position
+from scoring_api.queries import lists, reading
+from scoring_api.queries.lists import Filter, Moves, Position
+from scoring_api.reading import Stored
 from scoring_api.views import AccountPage, AccountRow, ChangePage
 
-ORDERS = tuple(queries.ORDERS)
+ORDERS = lists.ORDERS
 
 
 class CursorBroken(Exception):
@@ -64,7 +65,7 @@ class Listing:
     async def rows(self, wanted: Filter, order: str, cursor: str | None, limit: int) -> tuple[list[Listed], str | None]:
         """Return one page of documents in this order, and the cursor of the next. Raises CursorBroken."""
         after = self._after(cursor, wanted, order) if cursor else None
-        rows = await queries.listed(self.pool, wanted, order, after, limit + 1)
+        rows = await lists.listed(self.pool, wanted, order, after, limit + 1)
         page = rows[:limit]
         more = self._cursor(page[-1], wanted, order) if len(rows) > limit else None
         return [_listed(row) for row in page], more
@@ -74,11 +75,20 @@ class Listing:
         rows, more = await self.rows(wanted, order, cursor, limit)
         return AccountPage(data=tuple(AccountRow.model_validate(row.document) for row in rows), next_cursor=more)
 
-    async def changes(self, cursor: str | None, account: UUID | None, limit: int) -> ChangePage:
-        """Return what moved after a cursor, oldest first. Raises CursorBroken."""
+    def row(self, stored: Stored) -> AccountRow:
+        """Return the short view of one account."""
+        return AccountRow.model_validate(stored.parsed())
+
+    async def changes(self, cursor: str | None, wanted: Moves, limit: int) -> ChangePage:
+        """Return what moved after a cursor, oldest first. Raises CursorBroken.
+
+        A cursor is a place in the whole feed, whatever of it is asked for.
+        """
         position = self._position(cursor) if cursor else 0
-        rows = await queries.changes(self.pool, position, account, limit)
-        last = rows[-1]["id"] if rows else position
+        # Read first: what is published meanwhile comes after it, and may be what is asked for.
+        end = await lists.newest_change(self.pool)
+        rows = await lists.changes(self.pool, position, wanted, limit)
+        last = rows[-1]["id"] if len(rows) == limit else max(end, position, rows[-1]["id"] if rows else 0)
         return ChangePage(
             data=tuple(ChangeRow.model_validate(dict(row)) for row in rows),
             next_cursor=self.vault.sign("changes", str(last)),
@@ -86,27 +96,27 @@ class Listing:
 
     async def tally(self) -> Tally:
         """Return the counts over all accounts."""
-        row = await queries.tally(self.pool)
+        row = await lists.tally(self.pool)
         bands = {band: row[band] for band in ("red", "yellow", "unknown", "green")}
         return Tally(row["accounts"], row["act"], row["newest"], bands)
 
     async def choices(self) -> dict[str, list[str]]:
         """Return the segments, stages and owners to filter by."""
-        return await queries.choices(self.pool)
+        return await lists.choices(self.pool)
 
     async def days(self, accounts: Sequence[UUID], end: datetime, days: int) -> dict[UUID, tuple[DayScore, ...]]:
         """Return each account's daily scores: as known on the day, restated where nothing was."""
         start = end - timedelta(days=days)
         found: dict[UUID, dict[Any, DayScore]] = {account: {} for account in accounts}
-        for row in await queries.restated_days(self.pool, accounts, start, end):
+        for row in await reading.restated_days(self.pool, accounts, start, end):
             _keep(found[row["account_id"]], row, restated=True)
-        for row in await queries.known_days(self.pool, accounts, start, end):
+        for row in await reading.known_days(self.pool, accounts, start, end):
             _keep(found[row["account_id"]], row, restated=False)
         return {account: tuple(by_day[day] for day in sorted(by_day)) for account, by_day in found.items()}
 
     async def now(self) -> datetime:
         """Return the moment by the database's clock."""
-        return await queries.now(self.pool)
+        return await reading.now(self.pool)
 
     def _cursor(self, last: asyncpg.Record, wanted: Filter, order: str) -> str:
         place = [_list_name(wanted, order), last["position"], str(last["account_id"])]

@@ -1,21 +1,33 @@
-"""Reads score models from YAML and tells every mistake with its line and column; it activates and stores nothing."""
+"""Reads score models from YAML or JSON and tells every mistake with its line and column; it stores none."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    Event,
+    NodeEvent,
+    ScalarEvent,
+)
 
-from milepost_core.model import ModelInvalid, ModelProblem, ScoreModel, parse_model
+from milepost_core.model import ModelInvalid, ModelProblem, ScoreModel, lint, parse_model
+from milepost_core.model.normalisers import category_text
+from milepost_core.model.problems import step_into
 
 LARGEST_DOCUMENT = 256 * 1024
+DEEPEST = 30
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """One reason why a document is no score model; line and column count from 1."""
+    """One reason why a document is no score model, or may not mean what it says; line and column count from 1."""
 
     line: int
     column: int
@@ -25,9 +37,14 @@ class Mistake:
     nearest: str | None = None
 
     def __str__(self) -> str:
+        return f"line {self.line}, column {self.column} ({self.pointer or '/'}): {self.said}"
+
+    @property
+    def said(self) -> str:
+        """What is wrong, what was expected, and the nearest right word, without the place."""
         expected = f", expected {self.expected}" if self.expected else ""
         hint = f"; did you mean {self.nearest!r}?" if self.nearest else ""
-        return f"line {self.line}, column {self.column} ({self.pointer or '/'}): {self.message}{expected}{hint}"
+        return f"{self.message}{expected}{hint}"
 
 
 class ModelDocumentInvalid(Exception):
@@ -45,35 +62,125 @@ class ReadModel:
     text: str
     document: Mapping[str, Any]
     parsed: ScoreModel
+    placed: CommentedMap = field(repr=False, compare=False)
+
+    @property
+    def numbered(self) -> bool:
+        """The author gave it a version."""
+        return self.placed.get("version") is not None
+
+    def place(self, pointer: str) -> tuple[int, int]:
+        """Return line and column of what a JSON pointer leads to, from 1."""
+        return place_of(self.placed, pointer)
+
+    def warnings(self) -> tuple[Mistake, ...]:
+        """Return what the model may say but probably does not mean, in the order of the document."""
+        return _in_order(_mistake(self.placed, one) for one in lint(self.parsed))
 
 
-def read_model(text: str, name: str) -> ReadModel:
-    """Return the model of a YAML text; `name` says to people where it came from.
+def read_model(text: str, name: str, *, version: int | None = None) -> ReadModel:
+    """Return the model of a text; `name` says to people where it came from.
 
-    Raises ModelDocumentInvalid with every mistake, each with its place in the text.
+    `version` is the number of a document that names none. The text may be JSON too, as all JSON is YAML. Raises
+    ModelDocumentInvalid with every mistake, each with its place in the text.
     """
-    if len(text) > LARGEST_DOCUMENT:
-        raise ModelDocumentInvalid(name, (Mistake(1, 1, "", f"is longer than {LARGEST_DOCUMENT} characters"),))
-    placed = _load(YAML(typ="rt"), text, name)
+    placed = _load(text, name)
     if not isinstance(placed, CommentedMap):
         raise ModelDocumentInvalid(name, (Mistake(1, 1, "", "is not a mapping", "a mapping of keys"),))
+    problems: list[ModelProblem] = []
+    document = _plain(placed, "", problems)
+    if version is not None and document.get("version") is None:
+        document["version"] = version
     try:
-        parsed = parse_model(placed)
+        parsed = parse_model(document)
     except ModelInvalid as error:
-        mistakes = sorted((_mistake(placed, one) for one in error.problems), key=lambda one: (one.line, one.column))
-        raise ModelDocumentInvalid(name, tuple(mistakes)) from None
-    return ReadModel(text, _load(YAML(typ="safe"), text, name), parsed)
+        problems += error.problems
+    if problems:
+        raise ModelDocumentInvalid(name, _in_order(_mistake(placed, one) for one in dict.fromkeys(problems)))
+    return ReadModel(text, document, parsed, placed)
 
 
-def _load(reader: YAML, text: str, name: str) -> Any:
+def read_bytes(body: bytes, name: str, *, version: int | None = None) -> ReadModel:
+    """Return the model of a file or body in UTF-8. Raises as `read_model`."""
     try:
-        return reader.load(text)
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = body.count(b"\n", 0, error.start) + 1
+        column = error.start - (body.rfind(b"\n", 0, error.start) + 1) + 1
+        raise ModelDocumentInvalid(name, (Mistake(line, column, "", "is not UTF-8"),)) from None
+    return read_model(text, name, version=version)
+
+
+def _load(text: str, name: str) -> Any:
+    if len(text.encode("utf-8", "surrogatepass")) > LARGEST_DOCUMENT:
+        raise ModelDocumentInvalid(name, (Mistake(1, 1, "", f"is longer than {LARGEST_DOCUMENT} bytes"),))
+    if text.lstrip().startswith("{"):
+        # JSON may be indented by tabs, YAML may not; inside of JSON's strings there are none.
+        text = text.replace("\t", " ")
+    try:
+        refused = tuple(_refused(YAML(typ="rt").parse(text)))
+        if refused:
+            raise ModelDocumentInvalid(name, refused)
+        return YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise ModelDocumentInvalid(name, (Mistake(line, column, "", error.problem or "is not YAML"),)) from None
-    except (YAMLError, RecursionError) as error:
+    except (YAMLError, RecursionError, ValueError) as error:
         raise ModelDocumentInvalid(name, (Mistake(1, 1, "", f"is not YAML ({type(error).__name__})"),)) from None
+
+
+def _refused(events: Iterator[Event]) -> Iterator[Mistake]:
+    """Yield what YAML allows and a model document does not, before anything is built from it.
+
+    What stands once and is read in many places cannot be pointed at; and a few lines of it can unfold to gigabytes.
+    """
+    depth = 0
+    for event in events:
+        here = (event.start_mark.line + 1, event.start_mark.column + 1, "")
+        if isinstance(event, AliasEvent):
+            yield Mistake(*here, f"refers to an anchor (*{event.anchor})", "everything written where it counts")
+        elif isinstance(event, NodeEvent) and event.anchor:
+            yield Mistake(*here, f"sets an anchor (&{event.anchor})", "everything written where it counts")
+        elif isinstance(event, ScalarEvent) and event.value == "<<" and event.style is None:
+            yield Mistake(*here, "merges one mapping into another (<<)", "everything written where it counts")
+        elif isinstance(event, ScalarEvent | CollectionStartEvent) and _is_tagged(event):
+            yield Mistake(*here, "carries a YAML tag", "plain texts, numbers, true, false, lists and mappings")
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > DEEPEST:
+            yield Mistake(*here, f"is nested deeper than {DEEPEST}", "a flatter document")
+            return
+
+
+def _is_tagged(event: Any) -> bool:
+    # a quoted text carries a tag that nobody wrote: its own
+    implicit = event.implicit if isinstance(event.implicit, bool) else any(event.implicit)
+    return event.tag is not None and not implicit
+
+
+def _plain(value: Any, pointer: str, problems: list[ModelProblem]) -> Any:
+    """Return what YAML read as JSON would have it; dates as their text, keys as texts."""
+    if isinstance(value, Mapping):
+        return {_text(category_text(k), pointer, problems): _plain(v, step_into(pointer, category_text(k)), problems)
+                for k, v in value.items()}  # fmt: skip
+    if isinstance(value, list):
+        return [_plain(one, step_into(pointer, n), problems) for n, one in enumerate(value)]
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return int(value) if isinstance(value, int) else float(value)
+    return value.isoformat() if isinstance(value, date) else _text(str(value), pointer, problems)
+
+
+def _text(text: str, pointer: str, problems: list[ModelProblem]) -> str:
+    if "\0" not in text and not any("\ud800" <= one <= "\udfff" for one in text):
+        return str(text)
+    problems.append(ModelProblem(pointer, "holds a character that no store can keep", "a text without it"))
+    return ""
+
+
+def _in_order(mistakes: Iterator[Mistake]) -> tuple[Mistake, ...]:
+    return tuple(sorted(mistakes, key=lambda one: (one.line, one.column)))
 
 
 def _mistake(document: CommentedMap, problem: ModelProblem) -> Mistake:
@@ -87,9 +194,13 @@ def place_of(document: CommentedMap, pointer: str) -> tuple[int, int]:
     place = (document.lc.line + 1, document.lc.col + 1)
     for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(here, CommentedMap) and name in here:
-            line, column = here.lc.key(name)
-            here = here[name]
+        if isinstance(here, CommentedMap):
+            key = next((one for one in here if category_text(one) == name), None)
+            found = None if key is None else here.lc.key(key)
+            if found is None:
+                break
+            line, column = found
+            here = here[key]
         elif isinstance(here, CommentedSeq) and name.isdecimal() and int(name) < len(here):
             line, column = here.lc.item(int(name))
             here = here[int(name)]

@@ -1,8 +1,10 @@
 """Sentences about bands, gates, waiting and paths; the score model's own words are filled in, no figure is computed."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
-from milepost_core.explanation import Driver, GateLine, in_sentence, sentence, show_number, show_value
+from milepost_core.explanation import Advice, Driver, GateLine, in_sentence, sentence, show_number, show_value
 from milepost_core.model import Band, ScoreModel, Signal
 from milepost_core.what_if import Path, PathStep
 from scoring_api.judging import Verdict
@@ -18,9 +20,27 @@ def driver_sentence(verdict: Verdict, driver: Driver) -> str:
     return f"{in_sentence(signal.label)}: still waiting after {show_value(signal, driver.raw)}{target}"
 
 
+def because_sentence(verdict: Verdict, advice: Advice, drivers: Mapping[str, Driver]) -> str:
+    """What a step answers to: a signal's own sentence, or what a theme or the whole account loses points to."""
+    model = verdict.judged.model
+    if advice.about == "signal":
+        return driver_sentence(verdict, drivers[advice.id])
+    if advice.about == "gate":
+        return next(one.label for one in model.gates if one.id == advice.id)
+    labels = [in_sentence(model.signal(one).label) for one in advice.signals[:3]]
+    more = len(advice.signals) - len(labels)
+    listed = ", ".join(labels) + (f" and {more} more" if more > 0 else "")
+    if advice.about == "account":
+        return f"trouble on several sides: {listed}"
+    label = next(one.label for one in model.dimensions if one.id == advice.id)
+    return f"{in_sentence(label)} as a whole: {listed}"
+
+
 def effective_sentence(verdict: Verdict) -> str:
     """Why this band acts."""
     band, plain = verdict.effective.band, verdict.judged.scores.band_word(verdict.row)
+    if verdict.effective.because == "override":
+        return _override_sentence(verdict)
     if band is Band.UNKNOWN:
         return "Too little has been observed for a band."
     if verdict.effective.because == "gate":
@@ -33,6 +53,16 @@ def effective_sentence(verdict: Verdict) -> str:
     return f"Still {band.value}: the score has to hold for another {_days(left)}."
 
 
+def _override_sentence(verdict: Verdict) -> str:
+    """Whose word sets the band, until when, and why; what the score says of its own is not hidden by it."""
+    said, band = verdict.override, verdict.effective.band.value.capitalize()
+    assert said is not None
+    plain, reason = verdict.judged.scores.band_word(verdict.row), said.reason.strip().rstrip(".")
+    until = said.expires_at.astimezone(ZoneInfo(verdict.judged.model.timezone))
+    own = "too little is known for a band" if plain is Band.UNKNOWN else f"{plain.value} by the score"
+    return f"{band} by {said.author} until {until:%Y-%m-%d %H:%M}: {reason}. Without that word: {own}."
+
+
 def _days_left(verdict: Verdict) -> float | None:
     """How long a pending move still has to hold; None while nothing is pending."""
     state, bands = verdict.state, verdict.judged.model.bands
@@ -41,6 +71,12 @@ def _days_left(verdict: Verdict) -> float | None:
     dwell = bands.dwell_up_days if state.direction == "up" else bands.dwell_down_days
     left: timedelta = state.since + timedelta(days=dwell) - verdict.as_of
     return max(0.0, left.total_seconds() / 86400.0)
+
+
+def move_sentence(to: Band, days: float) -> str:
+    """Where a band would go, and when."""
+    when = f"once the score has held for another {_days(days)}" if days else "at once"
+    return f"The band would become {to.value} {when}."
 
 
 def _days(days: float) -> str:

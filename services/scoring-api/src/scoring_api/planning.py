@@ -1,23 +1,37 @@
 """Shows what lies ahead of an account: its milestones, and the way to the next band; it searches for neither."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 
 from milepost_contracts import health
 from milepost_core.explanation import in_sentence
+from milepost_core.forecasting import Forecast, forecast_of, local_day
+from milepost_core.milestones import (
+    SOON,
+    JourneyState,
+    MilestoneState,
+    Plan,
+    PlannedMilestone,
+    Progress,
+    progress_of,
+    states_of,
+)
+from milepost_core.what_if import Path
 from scoring_api import phrasing
 from scoring_api.judging import Verdict
 
-# A milestone is called due from this long before its day.
-SOON = timedelta(days=7)
+# Late is what is later than its day.
+_TICK = timedelta(microseconds=1)
 
 
 def path_of(verdict: Verdict) -> health.Path | None:
     """Return the way to the next band, gates first; None where there is none to show."""
-    path = verdict.path
-    if path is None:
-        return None
+    return None if verdict.path is None else path_view(verdict, verdict.path)
+
+
+def path_view(verdict: Verdict, path: Path) -> health.Path:
+    """Return a way to a band as outsiders read it, gates first."""
     model = verdict.judged.model
     lifted = [_lifted(verdict, gate) for gate in path.gates]
     steps = [
@@ -49,34 +63,122 @@ def _lifted(verdict: Verdict, gate_id: str) -> health.PathStep:
     return health.PathStep(signal=gate.id, label=gate.label, gain=round(gain, 1), sentence=text)
 
 
-def milestones_of(rows: Sequence[Mapping[str, Any]], as_of: datetime) -> health.Milestones:
+def milestones_of(plan: Plan | None, as_of: datetime) -> health.Milestones:
     """Return the plan as of a moment; `next` is the open milestone that is due first, late ones included."""
-    items = tuple(_milestone(row, as_of) for row in rows)
+    if plan is None or not plan.milestones:
+        return health.Milestones(done=0, due=0, late=0)
+    course = course_of(plan, as_of)
+    items = tuple(_milestone(plan, one, course) for one in plan.milestones)
     return health.Milestones(
         done=sum(one.state == "done" for one in items),
         due=sum(one.due_at is not None and one.due_at <= as_of for one in items),
-        late=sum(one.state == "late" for one in items),
+        late=sum(one.state in ("late", "stuck") for one in items),
         next=next((one for one in items if one.state != "done"), None),
         items=items,
+        journey=course.progress.state.value,
+        since=course.progress.since,
+        sentence=journey_sentence(plan, course),
+        target_at=plan.target_at,
+        forecast=_forecast(plan, course.forecast),
     )
 
 
-def _milestone(row: Mapping[str, Any], as_of: datetime) -> health.MilestoneView:
-    due, done = row["due_at"], row["done_at"]
-    late = (done or as_of) - due if due is not None else timedelta(0)
+@dataclass(frozen=True)
+class Course:
+    """All that a plan says of itself at one moment."""
+
+    as_of: datetime
+    states: Mapping[str, MilestoneState]
+    forecast: Forecast
+    progress: Progress
+
+
+def course_of(plan: Plan, as_of: datetime) -> Course:
+    """Return how a plan of at least one milestone stands at a moment."""
+    forecast = forecast_of(plan, as_of)
+    progress = progress_of(plan, as_of, forecast.slip_days)
+    assert progress is not None
+    return Course(as_of, states_of(plan, as_of), forecast, progress)
+
+
+def _milestone(plan: Plan, one: PlannedMilestone, course: Course) -> health.MilestoneView:
+    late = (one.done_at or course.as_of) - one.due_at if one.due_at is not None else timedelta(0)
+    expected = course.forecast.milestones.get(one.id)
     return health.MilestoneView(
-        id=row["milestone_id"],
-        label=row["label"],
-        state=_state(done, due, as_of),
-        due_at=due,
-        done_at=done,
+        id=one.id,
+        label=one.label,
+        state=course.states[one.id].value,
+        due_at=one.due_at,
+        done_at=one.done_at,
         days_late=max(0, late.days),
+        required=one.required,
+        owner=one.owner,
+        side=one.side,
+        waits_for=plan.open_before(one) if one.done_at is None else (),
+        expected_on=None if expected is None else _day(expected.at_own_pace, plan),
     )
 
 
-def _state(done: datetime | None, due: datetime | None, as_of: datetime) -> health.MilestoneState:
-    if done is not None:
-        return "done"
-    if due is None or due > as_of + SOON:
-        return "ahead"
-    return "due" if due >= as_of else "late"
+def _forecast(plan: Plan, forecast: Forecast) -> health.JourneyForecast:
+    """Days, not moments: what is not done yet moves with every second, and nobody plans by it."""
+    finish = forecast.finish
+    return health.JourneyForecast(
+        likely_on=None if finish is None else _day(finish.at_own_pace, plan),
+        earliest_on=None if finish is None else _day(finish.earliest, plan),
+        latest_on=None if finish is None else _day(finish.latest, plan),
+        slip_days=forecast.slip_days,
+        pace=round(forecast.pace, 2),
+        seen=forecast.seen,
+        critical=forecast.critical,
+        because=forecast.because,
+    )
+
+
+def journey_sentence(plan: Plan, course: Course) -> str:
+    """Return how the journey stands, in one sentence."""
+    progress, forecast = course.progress, course.forecast
+    labels = {one.id: one.label for one in plan.milestones}
+    blamed = in_sentence(labels.get(progress.milestone or "", ""))
+    match progress.because:
+        case "stuck":
+            return f"Stuck: {blamed} is late, and nothing was reached since {_day(plan.reached_at, plan)}."
+        case "late":
+            return f"Behind: {blamed} is late."
+        case "slipping":
+            assert forecast.slip_days is not None
+            return f"Behind: at this pace the plan ends {_days(forecast.slip_days)} after its target."
+    if progress.state is JourneyState.DONE:
+        return "Done: every milestone that counts is reached."
+    return "On track."
+
+
+def next_turn(plan: Plan, as_of: datetime) -> datetime | None:
+    """Return the next moment at which a plan shows something else although nothing happens; None: there is none.
+
+    That is when a milestone becomes due, late, or overruns its forecast, when the journey falls behind or is stuck,
+    and the midnights that move forecasts and delay clocks of what is late already.
+    """
+    limits = plan.journey
+    turns = [plan.reached_at + timedelta(days=limits.stuck_after_days)]
+    for one in plan.milestones:
+        if one.done_at is None and one.due_at is not None:
+            turns += [one.due_at - SOON, one.due_at + _TICK]
+            turns.append(one.due_at + timedelta(days=limits.behind_after_days) + _TICK)
+    expected = forecast_of(plan, as_of).milestones.values()
+    turns += [moment + _TICK for one in expected for moment in (one.at_plan_pace, one.at_own_pace)]
+    if any(one.done_at is None and one.due_at is not None and one.due_at < as_of for one in plan.milestones):
+        turns.append(_midnight(plan, as_of))
+    return min((turn for turn in turns if turn > as_of), default=None)
+
+
+def _midnight(plan: Plan, as_of: datetime) -> datetime:
+    tomorrow = as_of.astimezone(plan.zone).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, time(0), plan.zone).astimezone(as_of.tzinfo)
+
+
+def _day(moment: datetime, plan: Plan) -> date:
+    return date.fromordinal(local_day(moment, plan.zone))
+
+
+def _days(number: int) -> str:
+    return f"{number} day" if number == 1 else f"{number} days"

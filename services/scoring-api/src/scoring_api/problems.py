@@ -3,12 +3,23 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from milepost_runtime.paging import CursorBroken as PageCursorBroken
 from milepost_runtime.problems import Problem
 from scoring_api.cataloguing import ModelUnknown
+from scoring_api.doubting import FeedbackAnswered
 from scoring_api.evidencing import SignalUnknown
+from scoring_api.founding import VersionTaken
+from scoring_api.lineup import LineUpUnfit, ModelNotKept
 from scoring_api.listing import CursorBroken
+from scoring_api.models import ModelDocumentInvalid
 from scoring_api.reading import AccountUnknown, NotScoredYet, SpanRefused
+from scoring_api.restating import RestatementOver, RestatementUnknown
+from scoring_api.recalling import FutureMoment, NotScoredThen, VersionUnknown
 from scoring_api.restating import SpanRefused as DaysRefused
+from scoring_api.speaking import WordRefused, WordUnknown
+from scoring_api.steering import MilestoneUnknown, PlanAgainst
+from scoring_api.supposing import BandNotAhead, BandUnreachable, SuppositionRefused
+from scoring_api.surveying import NotInCharge
 
 
 def account_unknown(error: Any) -> Problem:
@@ -38,6 +49,29 @@ def model_unknown(error: Any) -> Problem:
     return Problem(404, "model_unknown", f"{str(error)[:1].upper()}{str(error)[1:]}.")
 
 
+def model_invalid(error: Any) -> Problem:
+    """422 with every mistake of a document, each with line and column."""
+    errors = [
+        {"pointer": one.pointer, "code": "model_mistake", "detail": one.said, "line": one.line, "column": one.column}
+        for one in error.mistakes
+    ]
+    number = "1 mistake" if len(errors) == 1 else f"{len(errors)} mistakes"
+    return Problem(422, "model_invalid", f"The document is no score model: {number}, see `errors`.", errors=errors)
+
+
+def version_taken(error: Any) -> Problem:
+    """409 with the next free number."""
+    fault = {"pointer": "/version", "code": "version_taken", "detail": f"The next free number is {error.free}."}
+    return Problem(409, "version_taken", f"{str(error)[:1].upper()}{str(error)[1:]}.", errors=[fault])
+
+
+def line_up_unfit(error: Any) -> Problem:
+    """409 with the reason for each pair, or for those whom nobody would judge."""
+    errors = [{"pointer": "", "code": code, "detail": f"{words}."} for code, words in error.faults]
+    detail = f"These models cannot judge together: {error}. Name in `retire` those that shall give way."
+    return Problem(409, "line_up_unfit", detail, errors=errors)
+
+
 def signal_unknown(error: Any) -> Problem:
     """404 that lists the signals there are."""
     return Problem(404, "signal_unknown", f"{error}.")
@@ -61,14 +95,122 @@ def days_refused(error: Any) -> Problem:
     return Problem(422, "not_valid", f"{str(error)[:1].upper()}{str(error)[1:]}.", errors=[fault])
 
 
+def restatement_unknown(error: Any) -> Problem:
+    """404 for an order that nobody gave."""
+    return Problem(404, "restatement_unknown", f"{str(error)[:1].upper()}{str(error)[1:]}.")
+
+
+def restatement_over(error: Any) -> Problem:
+    """409: what is over cannot be cancelled."""
+    return Problem(409, "restatement_over", f"{str(error)[:1].upper()}{str(error)[1:]}.")
+
+
+def word_refused(error: Any) -> Problem:
+    """422 for something that a person said and that cannot be kept."""
+    fault = {"pointer": f"/{error.part}", "code": error.code, "detail": str(error)}
+    return Problem(422, error.code, f"{str(error)[:1].upper()}{str(error)[1:]}.", errors=[fault])
+
+
+def word_unknown(error: Any) -> Problem:
+    """404 for something that nobody said."""
+    return Problem(404, f"{error.kind}_unknown", f"{error}.")
+
+
+def milestone_unknown(error: Any) -> Problem:
+    """404 with the nearest milestone of the plan."""
+    hint = f" Did you mean '{error.near}'?" if error.near else f" It has {', '.join(error.known[:20]) or 'none'}."
+    fault = {"pointer": "path:milestone", "code": "near_match", "detail": error.near} if error.near else None
+    return Problem(404, "milestone_unknown", f"{error}.{hint}", errors=[fault] if fault else [])
+
+
+def plan_against(error: Any) -> Problem:
+    """409: the plan as it stands rules out what was said."""
+    return Problem(409, error.code, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+
+
+def not_in_charge(error: Any) -> Problem:
+    """404 that names the models in charge."""
+    hint = f"Did you mean '{error.near}'?" if error.near else f"In charge: {', '.join(error.known[:20])}."
+    return Problem(404, "model_unknown", f"{str(error)[:1].upper()}{str(error)[1:]}. {hint}")
+
+
+def feedback_answered(error: Any) -> Problem:
+    """409: there is one answer to a doubt."""
+    return Problem(409, "feedback_answered", f"{error}.")
+
+
+def not_scored_then(error: Any) -> Problem:
+    """404 with the first moment at which there was a score."""
+    first = error.first.isoformat().replace("+00:00", "Z")
+    detail = f"{error.name or 'This account'} had no score then. The first one is of {first}."
+    fault = {"pointer": "query", "code": "first_moment", "detail": f"Ask for {first} or later.", "first_moment": first}
+    return Problem(404, "not_scored_then", detail, errors=[fault])
+
+
+def future_moment(error: Any) -> Problem:
+    """422: nobody knows yet."""
+    return Problem(422, "future_moment", f"{str(error)[:1].upper()}{str(error)[1:]}.")
+
+
+def version_unknown(error: Any) -> Problem:
+    """404 that names the versions there are."""
+    errors = [{"pointer": "query:restate", "code": "known", "detail": one} for one in error.known]
+    hint = f" Did you mean {error.near}?" if error.near else ""
+    return Problem(404, "model_unknown", f"T{str(error)[1:]}.{hint}", errors=errors)
+
+
+def supposition_refused(error: Any) -> Problem:
+    """422 with a pointer to every value that cannot be supposed."""
+    errors = [
+        {"pointer": one.pointer, "code": one.code, "detail": one.detail} | ({"near": one.near} if one.near else {})
+        for one in error.faults
+    ]
+    return Problem(422, error.faults[0].code, f"{len(errors)} value(s) cannot be supposed.", errors=errors)
+
+
+def band_not_ahead(error: Any) -> Problem:
+    """422 for a band to which there is no way up."""
+    fault = {"pointer": "path:band", "code": "band_not_ahead", "detail": str(error)}
+    return Problem(422, "band_not_ahead", f"{str(error)[:1].upper()}{str(error)[1:]}.", errors=[fault])
+
+
+def band_unreachable(error: Any) -> Problem:
+    """422 that tells of every signal the most it could add by itself."""
+    errors = [
+        {"pointer": f"path:band/{name}", "code": "most_gain", "signal": name, "gain": f"{gain:.1f}",
+         "detail": f"{label} could add {gain:.1f} points at most."}
+        for name, gain, label in error.levers
+    ]  # fmt: skip
+    return Problem(422, "band_unreachable", f"{error}.", errors=errors)
+
+
 TABLE: Mapping[type[Exception], Callable[[Any], Problem]] = {
     AccountUnknown: account_unknown,
     NotScoredYet: not_scored_yet,
     ModelUnknown: model_unknown,
+    ModelNotKept: model_unknown,
+    ModelDocumentInvalid: model_invalid,
+    VersionTaken: version_taken,
+    LineUpUnfit: line_up_unfit,
     SignalUnknown: signal_unknown,
     CursorBroken: cursor_broken,
+    PageCursorBroken: cursor_broken,
+    WordRefused: word_refused,
+    WordUnknown: word_unknown,
+    MilestoneUnknown: milestone_unknown,
+    PlanAgainst: plan_against,
+    NotInCharge: not_in_charge,
+    FeedbackAnswered: feedback_answered,
     SpanRefused: span_refused,
+    NotScoredThen: not_scored_then,
+    FutureMoment: future_moment,
+    VersionUnknown: version_unknown,
+    SuppositionRefused: supposition_refused,
+    BandNotAhead: band_not_ahead,
+    BandUnreachable: band_unreachable,
     DaysRefused: days_refused,
+    RestatementUnknown: restatement_unknown,
+    RestatementOver: restatement_over,
 }
 
 

@@ -9,12 +9,17 @@ from datetime import datetime
 from typing import Any
 
 from milepost_contracts.health import HealthDocument
+from milepost_core.transitions import Change
+from scoring_api.crossing import Crossing, crossing_of
 from scoring_api.documenting import Subject, build_document, top_reason
-from scoring_api.judging import Verdict, detail, digest, readings_of
-from scoring_api.queries.verdicts import Rows
+from scoring_api.judging import Verdict, cause_of, detail, digest
+from scoring_api.queries.lists import CALM
+from scoring_api.queries.verdicts import ChangeTuple, Rows
+from scoring_api.replaying import inputs_hash, inputs_of, state_of
 
 # The moments move with every look; a document that differs in nothing else says nothing new.
 MOMENTS = {"as_of", "computed_at", "fresh_until"}
+RANKS = ("red", "yellow", "unknown", "green")
 
 
 @dataclass(frozen=True)
@@ -28,18 +33,20 @@ class Frame:
 def rows_of(verdict: Verdict, fact: Mapping[str, Any], subject: Subject, turns_at: datetime, frame: Frame) -> Rows:
     """Return what to write of one account; `fact` is what the store said of it before."""
     document = build_document(verdict, subject, turns_at, frame.base_url)
+    crossing = crossing_of(verdict, subject.plan, fact)
     content = digest(document.model_dump_json(exclude=MOMENTS).encode())
     fresh_until = fact["fresh_until"]
-    told = content == fact["inputs_hash"] and fresh_until is not None and fresh_until > verdict.as_of
+    told = content == fact["content_digest"] and fresh_until is not None and fresh_until > verdict.as_of
     return Rows(
         account_id=subject.account_id,
         marked=fact["marked"],
         # A document that stays must be looked at again before it grows old.
         next_at=min(turns_at, fresh_until) if told else turns_at,
-        standing=(*_standing(verdict, fact, content, wrote=not told), frame.lineup),
-        snapshot=None if told else (*_snapshot(verdict, fact, content), frame.lineup),
+        standing=(*_standing(verdict, fact, content, wrote=not told), frame.lineup, *crossing.remembered),
+        snapshot=None if told else (*_snapshot(verdict, fact, subject), frame.lineup),
         document=None if told else _document(document, verdict),
-        change=_change(verdict, fact),
+        changes=changes_of(verdict, fact) + crossings(verdict, fact, crossing),
+        words=crossing.completed,
     )
 
 
@@ -60,10 +67,11 @@ def _standing(verdict: Verdict, fact: Mapping[str, Any], content: str, *, wrote:
     )
 
 
-def _snapshot(verdict: Verdict, fact: Mapping[str, Any], content: str) -> tuple[Any, ...]:
+def _snapshot(verdict: Verdict, fact: Mapping[str, Any], subject: Subject) -> tuple[Any, ...]:
     judged, row = verdict.judged, verdict.row
     scores, model = judged.scores, judged.model
     exact = float(scores.score[row])
+    inputs, peers = inputs_of(verdict, subject), judged.among.kept_id
     return (
         fact["account_id"],
         verdict.as_of,
@@ -75,10 +83,12 @@ def _snapshot(verdict: Verdict, fact: Mapping[str, Any], content: str) -> tuple[
         verdict.effective.band.value,
         float(scores.coverage[row]),
         float(scores.confidence[row]),
-        content,
-        readings_of(judged, row),
-        detail(judged, row),
+        inputs_hash(inputs, verdict.as_of, (model.id, model.version), peers),
+        inputs,
+        detail(judged, row) | {"band_state": state_of(verdict)},
         fact["correlation_id"],
+        peers,
+        None if verdict.override is None else verdict.override.id,
     )
 
 
@@ -101,24 +111,70 @@ def _document(document: HealthDocument, verdict: Verdict) -> tuple[Any, ...]:
         document.trend.change_28d,
         top_reason(document),
         document.confidence.word,
+        document.model.id,
+        document.milestones.journey,
+        urgency(document),
     )
 
 
-def _change(verdict: Verdict, fact: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    change, model = verdict.change, verdict.judged.model
-    if change is None:
-        return None
+def urgency(document: HealthDocument) -> float:
+    """Return where an account stands in the order of lists, the smallest first: who asks for a person, then the rest.
+
+    Within each: by band, red before yellow before unknown before green; within a band by score, without one last.
+    """
+    calm = 0.0 if asks_for_a_person(document) else CALM
+    return calm + RANKS.index(document.effective_band.band) * 1000.0 + (999.0 if document.score is None else document.score)
+
+
+def asks_for_a_person(document: HealthDocument) -> bool:
+    """At risk, or a fall of ten points and more in four weeks."""
+    change = document.trend.change_28d
+    return document.effective_band.band == "red" or (change is not None and change <= -10.0)
+
+
+def changes_of(verdict: Verdict, fact: Mapping[str, Any]) -> tuple[ChangeTuple, ...]:
+    """Return all news of one account, in the order in which they are published."""
+    return () if verdict.change is None else (moved(verdict, fact, verdict.change),)
+
+
+def crossings(verdict: Verdict, fact: Mapping[str, Any], crossing: Crossing) -> tuple[ChangeTuple, ...]:
+    """Return the rows that tell of milestones and of the journey."""
+    return tuple(
+        news_of(verdict, fact, one.kind, subject=one.subject, detail=one.detail) for one in crossing.news
+    )
+
+
+def moved(verdict: Verdict, fact: Mapping[str, Any], change: Change) -> ChangeTuple:
+    """Return the row that tells of a first score, another band, or a score that moved."""
     before = change.before
+    came_from = (before.band.value, before.score) if before else (None, None)
+    return news_of(verdict, fact, change.kind, came_from=came_from)
+
+
+def news_of(
+    verdict: Verdict,
+    fact: Mapping[str, Any],
+    kind: str,
+    *,
+    came_from: tuple[str | None, float | None] | None = None,
+    subject: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> ChangeTuple:
+    """Return one row of the feed; without `came_from`, band and score are told as they stand on both sides."""
+    model, stands = verdict.judged.model, (verdict.effective.band.value, verdict.display)
+    band, score = stands if came_from is None else came_from
     return (
         fact["account_id"],
-        change.kind,
-        before.band.value if before else None,
-        change.after.band.value,
-        before.score if before else None,
-        change.after.score,
-        fact["cause"],
+        kind,
+        band,
+        stands[0],
+        score,
+        stands[1],
+        cause_of(verdict, fact, kind),
         model.id,
         model.version,
         verdict.as_of,
         fact["correlation_id"],
+        subject,
+        dict(detail or {}),
     )

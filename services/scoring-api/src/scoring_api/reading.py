@@ -1,30 +1,17 @@
-"""Reading one account: its document, its history and its explanation, by our id or any reference; it writes nothing."""
+"""Reading one account: its document and its explanation, by our id or any reference; it writes nothing."""
 
-import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-import asyncpg
-
-from milepost_contracts.health import HealthDocument, ModelRef
+from milepost_contracts.health import HealthDocument
 from milepost_contracts.references import Malformed, canonical
 from milepost_runtime.database import Pool
+from scoring_api.guessing import Near, near
 from scoring_api.queries import reading as queries
-from scoring_api.views import Arithmetic, BatchAnswer, Explanation, History, HistoryPoint
-
-NEAR_AT_MOST = 3
-LONGEST_HISTORY = timedelta(days=400)
-
-
-@dataclass(frozen=True)
-class Near:
-    """An account that may have been meant."""
-
-    id: UUID
-    name: str
-    reference: str | None
+from scoring_api.views import Arithmetic, BatchAnswer, Explanation
 
 
 class AccountUnknown(Exception):
@@ -76,7 +63,7 @@ class Reading:
         """
         row = await queries.document(self.pool, as_uuid(asked), as_reference(asked))
         if row is None:
-            raise await self._absent(asked)
+            raise await self.absent(asked)
         return Stored(row["account_id"], bytes(row["body"]), row["etag"], row["computed_at"])
 
     async def batch(self, asked: Sequence[str]) -> BatchAnswer:
@@ -99,61 +86,18 @@ class Reading:
             not_scored=tuple(waiting),
         )
 
-    async def history(self, asked: str, start: datetime | None, end: datetime | None) -> History:
-        """Return the last score of each day from `start` to `end` (default: the last 90 days), known and restated.
-
-        Raises AccountUnknown, NotScoredYet, SpanRefused.
-        """
-        account = (await self.stored(asked)).account_id
-        until = end or await queries.now(self.pool)
-        since = start or until - timedelta(days=90)
-        if since > until or until - since > LONGEST_HISTORY:
-            raise SpanRefused(f"from must be before to, and at most {LONGEST_HISTORY.days} days before it")
-        known = await queries.known_days(self.pool, [account], since, until)
-        restated = await queries.restated_days(self.pool, [account], since, until)
-        return History(
-            account_id=account,
-            start=since,
-            end=until,
-            known=_points(known, since, until),
-            restated=_points(restated, since, until),
-        )
-
     async def explanation(self, asked: str) -> Explanation:
         """Return the arithmetic behind a score, with the law's own figures. Raises AccountUnknown, NotScoredYet."""
         stored = await self.stored(asked)
-        document = stored.parsed()
         snapshot = await queries.snapshot_detail(self.pool, stored.account_id)
-        shared = {
-            name: getattr(document, name) for name in Explanation.model_fields.keys() & HealthDocument.model_fields
-        }
-        return Explanation(
-            **shared,
-            text=as_text(document),
-            arithmetic=_arithmetic(document),
-            figures=snapshot["detail"] if snapshot else {},
-        )
+        return explanation_of(stored.parsed(), snapshot["detail"] if snapshot else {})
 
-    async def near(self, asked: str) -> tuple[Near, ...]:
-        """Return up to three accounts whose name or reference looks like what was asked for."""
-        _, _, tail = asked.rpartition(":")
-        part = tail.strip().lower()[:3]
-        if len(part) < 2 or as_uuid(asked):
-            return ()
-        best: dict[UUID, tuple[float, Near]] = {}
-        for row in await queries.similar(self.pool, part):
-            near = Near(row["account_id"], row["name"], row["reference"])
-            score = max(_likeness(asked, near.reference), _likeness(tail, near.name))
-            if score >= 0.6 and score > best.get(near.id, (0.0, near))[0]:
-                best[near.id] = (score, near)
-        ranked = sorted(best.values(), key=lambda pair: (-pair[0], pair[1].name))
-        return tuple(near for _, near in ranked[:NEAR_AT_MOST])
-
-    async def _absent(self, asked: str) -> Exception:
+    async def absent(self, asked: str) -> Exception:
+        """Return why nothing is known of what was asked for: AccountUnknown with near matches, or NotScoredYet."""
         row = await queries.account(self.pool, as_uuid(asked), as_reference(asked))
         if row is not None:
             return NotScoredYet(asked, row["name"])
-        return AccountUnknown(asked, await self.near(asked))
+        return AccountUnknown(asked, () if as_uuid(asked) else await near(self.pool, asked))
 
 
 def as_reference(text: str) -> str:
@@ -173,6 +117,12 @@ def as_uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+def explanation_of(document: HealthDocument, figures: Mapping[str, Any]) -> Explanation:
+    """Return what a document says of its reasons, with the law's own figures beside it."""
+    shared = {name: getattr(document, name) for name in Explanation.model_fields.keys() & HealthDocument.model_fields}
+    return Explanation(**shared, text=as_text(document), arithmetic=_arithmetic(document), figures=dict(figures))
 
 
 def as_text(document: HealthDocument) -> str:
@@ -195,20 +145,3 @@ def _arithmetic(document: HealthDocument) -> Arithmetic:
         gates=round(sum(gate.points for gate in document.gates), 1),
         score=document.score,
     )
-
-
-def _points(rows: Sequence[asyncpg.Record], since: datetime, until: datetime) -> tuple[HistoryPoint, ...]:
-    return tuple(
-        HistoryPoint(
-            as_of=row["as_of"],
-            score=row["score"],
-            band=row["effective_band"],
-            model=ModelRef(id=row["model_id"], version=row["model_version"]),
-        )
-        for row in rows
-        if row["score"] is not None and since <= row["as_of"] <= until
-    )
-
-
-def _likeness(asked: str, known: str | None) -> float:
-    return difflib.SequenceMatcher(None, asked.lower(), known.lower()).ratio() if known else 0.0

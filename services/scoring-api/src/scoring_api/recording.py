@@ -1,4 +1,4 @@
-"""Records the feed of events: what happened becomes records, attributes, accounts, plans and marks; it never scores.
+"""Records the feed of events: what happened becomes records, attributes, accounts and marks; it never scores.
 
 Reading a range twice, or ranges in another order, leaves the same rows. A row that cannot be recorded is set aside and
 holds nobody up.
@@ -19,8 +19,7 @@ from milepost_runtime.feeds import advance_cursor
 from milepost_runtime.lanes import Claim, Lane, release
 from milepost_runtime.metrics import FEED_BEHIND, FEED_UNREADABLE
 from milepost_runtime.queue import Hints
-from scoring_api.lineup import LineUps
-from scoring_api.queries import corrections, forgetting, marks, merges, records
+from scoring_api.queries import corrections, forgetting, marks, merges, records, starts
 from scoring_api.queries.marks import Arrival
 from scoring_api.queries.records import Span
 
@@ -40,7 +39,6 @@ class Recording:
 
     pool: Pool = field(repr=False)
     hints: Hints = field(repr=False)
-    lineups: LineUps = field(repr=False)
     arrival: Arrival
     rescore_lane: str
     look_back: Callable[[], Awaitable[int]]
@@ -130,8 +128,8 @@ class Recording:
 
     async def _project(self, connection: Connection, span: Span) -> None:
         """Write every projection; marks come last, their row locks are the contended ones."""
-        fresh = await records.upsert_accounts(connection, span)
-        await records.note_names(connection, span)
+        fresh = await starts.upsert_accounts(connection, *span)
+        await starts.note_names(connection, *span)
         await records.insert_records(connection, span)
         described = await records.insert_attributes(connection, span)
         described += await corrections.supersede(connection, *span)
@@ -140,9 +138,7 @@ class Recording:
         survivors = await merges.absorb(connection, span, self.arrival.lasts)
         await forgetting.forget(connection, span)
         await records.fold_attributes(connection, {*described, *survivors})
-        moved = await corrections.restart(connection, {*await corrections.touched(connection, *span), *survivors})
-        lineup = await self.lineups.now(connection)
-        await records.upsert_plans(connection, {*fresh, *survivors, *moved}, lineup.models[-1].milestones)
+        await starts.restart(connection, {*await corrections.touched(connection, *span), *survivors})
         await marks.mark(connection, span, fresh, self.arrival)
 
 

@@ -13,25 +13,27 @@ import numpy as np
 
 from milepost_core.explanation import fixed_points
 from milepost_core.model import Band, ScoreModel
+from milepost_core.overrides import Override
 from milepost_core.transitions import BandState
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.failpoints import afp
 from milepost_runtime.lanes import Claim, Lane, finish, hold
 from milepost_runtime.logging import info_each
 from milepost_runtime.queue import Hints
+from scoring_api.crossing import is_arriving
 from scoring_api.documenting import Subject, page_prefix
-from scoring_api.judging import Before, Floats, Verdict, judge_batch, verdict
+from scoring_api.judging import Before, Floats, Reference, Verdict, judge_batch, verdict
 from scoring_api.lineup import LineUp, LineUps
+from scoring_api.peering import LEAST_PEERS, Among, KeptPeers, among_kept, group_keys
 from scoring_api.publishing import Frame, rows_of
-from scoring_api.queries import standings, verdicts
+from scoring_api.queries import peers, standings, verdicts
+from scoring_api.queries.plans import KnownPlan, read_plans
 from scoring_api.queries.signals.measuring import Batch, Compiler, measure
 from scoring_api.turning import turns_at
 
 LANE = "scoring.rescore"
 NEXT_LANE = "playbooks.start"
 BATCH = 100
-# How long after its first score an account's past may still be loading.
-ARRIVES_WITHIN = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Looked:
 
     lineup: LineUp
     facts: Mapping[UUID, asyncpg.Record]
-    milestones: Mapping[UUID, Sequence[asyncpg.Record]]
+    plans: Mapping[UUID, KnownPlan]
     course: Mapping[UUID, Mapping[int, float]]
     verdicts: Mapping[UUID, Verdict]
 
@@ -55,6 +57,7 @@ class Rescoring:
     base_url: str
     look_again: timedelta
     compiler: Compiler = field(default_factory=Compiler, repr=False)
+    gathered: dict[tuple[str, int], KeptPeers] = field(default_factory=dict, repr=False)
 
     @cached_property
     def lane(self) -> Lane:
@@ -84,6 +87,7 @@ class Rescoring:
         """Make accounts due that another line-up scored, or whose links lead elsewhere; return how many."""
         async with self.pool.acquire() as connection:
             lineup = await self.lineups.now(connection)
+            await peers.hurry(connection)
             return await verdicts.mark_outdated(connection, lineup.number, page_prefix(self.base_url))
 
     async def _look(self, connection: Connection, accounts: Sequence[UUID]) -> Looked:
@@ -96,37 +100,59 @@ class Rescoring:
         as_of = facts[known[0]]["as_of"]
         found: dict[UUID, Verdict] = {}
         course: dict[UUID, Mapping[int, float]] = {}
-        for model, group in _by_model(lineup, facts):
-            found |= await self._judge(connection, model, group, facts)
+        plans: dict[UUID, KnownPlan] = {}
+        for segment, model, group in _by_model(lineup, facts):
+            found |= await self._judge(connection, (segment, model), group, facts)
             course |= await standings.course(connection, group, as_of, (model.id, model.version))
-        return Looked(lineup, facts, await standings.milestones(connection, known, as_of), course, found)
+            plans |= await read_plans(connection, model, group, as_of)
+        return Looked(lineup, facts, plans, course, found)
 
     async def _judge(
-        self, connection: Connection, model: ScoreModel, group: Sequence[UUID], facts: Mapping[UUID, asyncpg.Record]
+        self,
+        connection: Connection,
+        judge: tuple[str | None, ScoreModel],
+        group: Sequence[UUID],
+        facts: Mapping[UUID, asyncpg.Record],
     ) -> dict[UUID, Verdict]:
+        segment, model = judge
         as_of = facts[group[0]]["as_of"]
+        kept = await self._peers(connection, model, as_of)
         batch = Batch(group, [as_of] * len(group))
         readings, ages = await measure(connection, self.compiler.of(model), batch)
-        judged = judge_batch(model, readings, ages)
-        baselines = await self._baselines(connection, model, group)
+        judged = judge_batch(model, readings, ages, _among(model, kept, [facts[one] for one in group]), segment)
+        references = await self._references(connection, model, group, kept)
         return {
-            account: verdict(judged, row, as_of, before_of(facts[account], as_of), baselines[account])
+            account: verdict(judged, row, as_of, before_of(facts[account], as_of, model), references[account])
             for row, account in enumerate(group)
         }
 
-    async def _baselines(
-        self, connection: Connection, model: ScoreModel, group: Sequence[UUID]
-    ) -> dict[UUID, Floats | None]:
-        """What each account's drivers are measured against, by the model's own choice."""
+    async def _peers(self, connection: Connection, model: ScoreModel, as_of: datetime) -> KeptPeers | None:
+        """Return the peers of a model version as they were gathered last; a row of peers is read once."""
+        newest = await peers.newest(connection, (model.id, model.version), as_of)
+        if newest is None:
+            return None
+        known = self.gathered.get((model.id, model.version))
+        if known is None or known.id != newest:
+            row = await peers.kept(connection, newest)
+            assert row is not None, "rows of peers are only ever added"
+            known = self.gathered[model.id, model.version] = KeptPeers.of(row)
+        return known
+
+    async def _references(
+        self, connection: Connection, model: ScoreModel, group: Sequence[UUID], kept: KeptPeers | None
+    ) -> dict[UUID, Reference]:
+        """What each account's drivers are measured against, by the model's own choice; a normal of few is none."""
         match model.baseline.kind:
             case "fixed":
-                return dict.fromkeys(group, fixed_points(model))
+                return dict.fromkeys(group, Reference("fixed", fixed_points(model)))
             case "previous":
                 previous = await standings.previous_points(connection, group)
-                return {account: _vector(model, previous.get(account, {})) for account in group}
+                vectors = {account: _vector(model, previous.get(account, {})) for account in group}
+                return {account: Reference("previous", points) for account, points in vectors.items()}
+            case _ if kept is not None and kept.accounts >= LEAST_PEERS:
+                return dict.fromkeys(group, Reference("cohort_median", kept.median_points(model)))
             case _:
-                medians = await standings.median_points(connection, (model.id, model.version))
-                return dict.fromkeys(group, _vector(model, medians))
+                return dict.fromkeys(group, Reference.neutral(model))
 
     def _rows(self, looked: Looked) -> list[verdicts.Rows]:
         """Say what is to be written of each account."""
@@ -142,18 +168,39 @@ class Rescoring:
         ]
 
 
-def before_of(fact: Mapping[str, Any], as_of: datetime) -> Before:
-    """Return where an account stood, from its standing's columns.
+def before_of(fact: Mapping[str, Any], as_of: datetime, model: ScoreModel) -> Before:
+    """Return where an account stood, from its standing's columns, and the person's word that is in force.
 
     While a new account's past is still arriving, every evaluation is a first one: a band that was read from half
-    of the past is no place to forgive slowly from.
+    of the past is no place to forgive slowly from. So is the first evaluation by another model or version: a band
+    measured by another yardstick says nothing about the margins and waiting times of this one.
     """
     state = None
-    arriving = fact["cause"] == "backfill" and (fact["first_as_of"] or as_of) > as_of - ARRIVES_WITHIN
-    if fact["band"] is not None and not arriving:
+    arriving = is_arriving(fact, as_of)
+    same_judge = (fact["judged_by"], fact["judged_by_version"]) == (model.id, model.version)
+    if fact["band"] is not None and same_judge and not arriving:
         state = BandState(Band(fact["band"]), fact["pending_direction"], fact["pending_since"])
     effective = None if fact["effective_band"] is None else Band(fact["effective_band"])
-    return Before(state, effective, fact["published_score"])
+    return Before(state, effective, fact["published_score"], _override(fact))
+
+
+def _override(fact: Mapping[str, Any]) -> Override | None:
+    if fact["override_id"] is None:
+        return None
+    return Override(
+        band=None if fact["override_band"] is None else Band(fact["override_band"]),
+        score=fact["override_score"],
+        reason=fact["override_reason"],
+        author=fact["override_author"],
+        created_at=fact["override_created_at"],
+        expires_at=fact["override_until"],
+        id=str(fact["override_id"]),
+    )
+
+
+def _among(model: ScoreModel, kept: KeptPeers | None, facts: Sequence[Mapping[str, Any]]) -> Among:
+    keys = group_keys(model, [one["attributes"] for one in facts], [one["start_at"] for one in facts])
+    return among_kept(kept, keys)
 
 
 def _line(row: verdicts.Rows, fact: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,16 +209,17 @@ def _line(row: verdicts.Rows, fact: Mapping[str, Any]) -> dict[str, Any]:
         "account_id": str(row.account_id),
         "correlation_id": fact["correlation_id"],
         "cause": fact["cause"],
-        "told": row.change is not None,
+        "told": bool(row.changes),
     }
 
 
-def _by_model(lineup: LineUp, facts: Mapping[UUID, asyncpg.Record]) -> list[tuple[ScoreModel, list[UUID]]]:
-    """Group accounts by the model that judges them, as their segment sees it."""
-    groups: dict[int, tuple[ScoreModel, list[UUID]]] = {}
+def _by_model(lineup: LineUp, facts: Mapping[UUID, asyncpg.Record]) -> list[tuple[str | None, ScoreModel, list[UUID]]]:
+    """Group accounts by the model that judges them, as their segment (named, if there is one) sees it."""
+    segments = {id(one.model): one.id for model in lineup.models for one in model.segments}
+    groups: dict[int, tuple[str | None, ScoreModel, list[UUID]]] = {}
     for account, fact in sorted(facts.items()):
         own = lineup.judge_of(fact["attributes"])
-        groups.setdefault(id(own), (own, []))[1].append(account)
+        groups.setdefault(id(own), (segments.get(id(own)), own, []))[2].append(account)
     return list(groups.values())
 
 
@@ -188,6 +236,6 @@ def _subject(looked: Looked, account: UUID) -> Subject:
         owner=fact["owner"],
         start_at=fact["start_at"],
         references=tuple(fact["reference_names"]),
-        milestones=looked.milestones.get(account, ()),
+        plan=looked.plans[account].plan if account in looked.plans else None,
         course=looked.course.get(account, {}),
     )

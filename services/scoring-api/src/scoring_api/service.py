@@ -5,7 +5,11 @@ from datetime import timedelta
 
 from milepost_runtime.database import Pool
 from milepost_runtime.queue import Hints
+from milepost_runtime.secrets import Vault
 from scoring_api import rescoring
+from scoring_api.crossing import ARRIVES_WITHIN
+from scoring_api.gathering import Gathering
+from scoring_api.housekeeping import Housekeeping
 from scoring_api.lineup import LineUps
 from scoring_api.queries.marks import Arrival
 from scoring_api.recording import Recording
@@ -19,6 +23,7 @@ class Scoring:
     """What the scoring service does without being asked."""
 
     recording: Recording
+    housekeeping: Housekeeping
     rescoring: Rescoring
     restating: Restating
 
@@ -35,9 +40,10 @@ def build(settings: ScoringSettings, lineups: LineUps, pool: Pool, hints: Hints)
     recorder = Recording(
         pool=pool,
         hints=hints,
-        lineups=lineups,
-        arrival=Arrival(timedelta(hours=settings.scoring_late_after_hours), rescoring.ARRIVES_WITHIN),
+        arrival=Arrival(timedelta(hours=settings.scoring_late_after_hours), ARRIVES_WITHIN),
         rescore_lane=rescoring.LANE,
         look_back=judge.mark_outdated,
     )
-    return Scoring(recorder, judge, Restating(pool, hints, lineups))
+    gathering = Gathering(pool, hints, lineups, timedelta(hours=settings.scoring_peers_hours), rescoring.LANE)
+    restating = Restating(pool, hints, lineups, Vault(settings.secret_key.get_secret_value()))
+    return Scoring(recorder, Housekeeping(pool, gathering), judge, restating)

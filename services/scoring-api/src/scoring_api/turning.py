@@ -20,6 +20,8 @@ def turns_at(one: Verdict, fact: Mapping[str, Any], look_again: timedelta) -> da
     turns = [one.as_of + look_again, midnight.astimezone(one.as_of.tzinfo)]
     if fact["turns_at"] is not None:
         turns.append(fact["turns_at"] + timedelta(milliseconds=1))
+    if fact["override_until"] is not None:
+        turns.append(fact["override_until"])
     if one.state.since is not None:
         dwell = bands.dwell_up_days if one.state.direction == "up" else bands.dwell_down_days
         turns.append(one.state.since + timedelta(days=dwell))

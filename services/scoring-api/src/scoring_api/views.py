@@ -3,13 +3,11 @@
 It never decides a figure; everything here is a selection of what is stored.
 """
 
-import re
-from datetime import date, datetime
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
 from milepost_contracts.changes import ChangeRow
 from milepost_contracts.health import (
@@ -27,18 +25,6 @@ from milepost_contracts.health import (
     Path,
     Trend,
 )
-
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
-
-def _is_day(value: Any) -> Any:
-    """A number could be seconds or days, so only text names a day."""
-    if not isinstance(value, str) or _DAY.fullmatch(value) is None:
-        raise PydanticCustomError("bad_time", "expected a day as RFC 3339 writes it, such as 2026-03-02")
-    return value
-
-
-_Day = Annotated[date, Field(strict=False), BeforeValidator(_is_day)]
 
 
 class _Frozen(BaseModel):
@@ -92,25 +78,6 @@ class ChangePage(_Frozen):
 
     data: tuple[ChangeRow, ...]
     next_cursor: str
-
-
-class HistoryPoint(_Frozen):
-    """The last score of a day."""
-
-    as_of: datetime
-    score: float
-    band: Band
-    model: ModelRef
-
-
-class History(_Frozen):
-    """A stretch of time in two tellings: as `known` on the day, and as `restated` with later records and model."""
-
-    account_id: UUID
-    start: datetime = Field(serialization_alias="from")
-    end: datetime = Field(serialization_alias="to")
-    known: tuple[HistoryPoint, ...]
-    restated: tuple[HistoryPoint, ...]
 
 
 class Arithmetic(_Frozen):
@@ -168,37 +135,3 @@ class Evidence(_Frozen):
     model: ModelRef
     rule: dict[str, Any]
     records: tuple[EvidenceRecord, ...]
-
-
-class ModelSummary(_Frozen):
-    """A score model that this deployment knows."""
-
-    id: str
-    version: int
-    title: str
-    active: bool
-
-
-class ModelList(_Frozen):
-    """All score models."""
-
-    data: tuple[ModelSummary, ...]
-
-
-class RestatementRequest(_Frozen):
-    """Which days to tell anew with the active model: by their dates, or so many back from today."""
-
-    model_config = ConfigDict(strict=True)
-
-    from_day: _Day | None = Field(None, alias="from", description="First day")
-    to_day: _Day | None = Field(None, alias="to", description="Last day; today when not given")
-    days: int = Field(default=90, ge=1, le=1100, description="Used when `from` is not given")
-    every_days: int = Field(default=1, ge=1, le=31)
-
-
-class RestatementAnswer(_Frozen):
-    """What was told anew."""
-
-    accounts: int
-    points: int
-    model: ModelRef

@@ -10,7 +10,7 @@ from milepost_runtime.queue import Hints
 from milepost_runtime.settings import load
 from milepost_runtime.worker import run_worker
 from scoring_api import jobs
-from scoring_api.cataloguing import load_catalogue
+from scoring_api.founding import FirstModelMissing, VersionTaken, read_founding
 from scoring_api.lineup import KeptLineUps
 from scoring_api.models import ModelDocumentInvalid
 from scoring_api.service import build
@@ -21,19 +21,20 @@ SERVICE = "scoring-api"
 
 def work(settings: ScoringSettings) -> None:
     """Read the model, then work until told to stop. Raises SchemaTooOld, RolesMissing, StoreUnusable, and as
-    `load_catalogue`.
+    `read_founding`.
     """
-    lineups = KeptLineUps(load_catalogue(settings.scoring_model).founding)
+    lineups = KeptLineUps(read_founding(settings.scoring_model))
 
     def lanes(pool: Pool, hints: Hints) -> Sequence[Lane]:
         return jobs.lanes(build(settings, lineups, pool, hints))
 
-    asyncio.run(run_worker(SERVICE, settings, SCHEMA, lanes, health_port=settings.scoring_worker_port))
+    port = settings.scoring_worker_port
+    asyncio.run(run_worker(SERVICE, settings, SCHEMA, lanes, health_port=port, begin=lineups.found))
 
 
 def main() -> None:
     """Run until told to stop; settings and model are refused before anything is touched."""
-    with refusals_in_one_line(SERVICE, "worker", ModelDocumentInvalid, FileNotFoundError):
+    with refusals_in_one_line(SERVICE, "worker", ModelDocumentInvalid, FirstModelMissing, VersionTaken):
         work(load(ScoringSettings))
 
 

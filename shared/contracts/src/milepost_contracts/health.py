@@ -3,7 +3,7 @@
 It never computes: every figure is put in by the scoring service, and readers show it as it is.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -14,7 +14,8 @@ Because = Literal["model", "gate", "override"]
 ConfidenceWord = Literal["high", "medium", "low"]
 TrendWord = Literal["rising", "steady", "falling", "unknown"]
 Direction = Literal["up", "down", "neutral"]
-MilestoneState = Literal["done", "late", "due", "ahead"]
+MilestoneState = Literal["done", "late", "stuck", "due", "waiting", "ahead"]
+JourneyState = Literal["on_track", "behind", "stuck", "done"]
 
 
 class _Frozen(BaseModel):
@@ -152,7 +153,11 @@ class Path(_Frozen):
 
 
 class MilestoneView(_Frozen):
-    """One milestone of the plan; `days_late` is 0 unless it is or was late; one without a day is never late."""
+    """One milestone of the plan; `days_late` is 0 unless it is or was late; one without a day is never late.
+
+    `waits_for` names the open milestones that have to be done before, `side` who is asked for it unless somebody says
+    otherwise, `expected_on` the day on which it may be done at the account's own pace (null: done, or nobody knows).
+    """
 
     id: str
     label: str
@@ -160,29 +165,72 @@ class MilestoneView(_Frozen):
     due_at: datetime | None = None
     done_at: datetime | None = None
     days_late: int = 0
+    required: bool = True
+    owner: str = ""
+    side: str = "customer"
+    waits_for: tuple[str, ...] = ()
+    expected_on: date | None = None
+
+
+class JourneyForecast(_Frozen):
+    """When the journey may be finished: a range of days, and the likely one at the account's own pace.
+
+    `pace` is how long things take compared with the plan (1: as planned), read from `seen` milestones that are done.
+    Without days, `because` says why there is no forecast; `slip_days` is from the target to the likely day.
+    """
+
+    likely_on: date | None = None
+    earliest_on: date | None = None
+    latest_on: date | None = None
+    slip_days: int | None = None
+    pace: float = 1.0
+    seen: int = 0
+    critical: tuple[str, ...] = ()
+    because: str = ""
 
 
 class Milestones(_Frozen):
-    """Counts over the plan (`due` counts those whose day has come, done or not), and the next one open."""
+    """Counts over the plan (`due` counts those whose day has come, done or not), and the next one open.
+
+    `journey` is how the whole stands (null: there is no plan), `since` since when if the plan itself tells, and
+    `sentence` says so in words.
+    """
 
     done: int
     due: int
     late: int
     next: MilestoneView | None = None
     items: tuple[MilestoneView, ...] = ()
+    journey: JourneyState | None = None
+    since: datetime | None = None
+    sentence: str = ""
+    target_at: datetime | None = None
+    forecast: JourneyForecast | None = None
 
 
 class NextStep(_Frozen):
-    """Something a person can do today, the points at stake, and the reason."""
+    """Something a person can do today, the points at stake, and the reason.
+
+    `about` says how wide the trouble is: one stuck signal, a whole dimension, the account; or a gate. `guide` and
+    `playbook` are the model's own words on where the step is explained and which playbook takes it.
+    """
 
     label: str
     because: str
     signal: str | None = None
     points: float = 0.0
+    about: Literal["gate", "account", "dimension", "signal"] = "signal"
+    guide: str | None = None
+    playbook: str | None = None
 
 
 class HealthDocument(_Frozen):
-    """The whole answer: value, band, confidence, reasons, model version and moment travel together."""
+    """The whole answer: value, band, confidence, reasons, model version and moment travel together.
+
+    Of an earlier moment `asked_for` is the moment that somebody asked about (`as_of` is the moment of the score that
+    was the newest then), `restated` says that it was computed anew from the records of today instead, and `notes`
+    what in it is not as it would have been.
+    """
 
     account: AccountView
     score: float | None
@@ -205,3 +253,6 @@ class HealthDocument(_Frozen):
     next_steps: tuple[NextStep, ...]
     summary: str
     links: dict[str, str]
+    restated: bool = False
+    asked_for: datetime | None = None
+    notes: tuple[str, ...] = ()

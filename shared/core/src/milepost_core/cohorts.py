@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Cohort", "CohortColumn", "Peers", "gather_peers"]
+__all__ = ["Cohort", "CohortColumn", "PeerGroups", "Peers", "gather_peers", "place_among"]
 
 Floats = NDArray[np.float64]
 
@@ -31,8 +31,8 @@ class Peers:
         return cls(known, known.size)
 
     def table(self, points: int = 101) -> "Peers":
-        """The quantiles at 0, 1, … 100 percent, enough to rank by and small enough to keep."""
-        if self.is_table or not self.size:
+        """The quantiles at 0, 1, … 100 percent, enough to rank by, few enough to keep; few peers stay as they are."""
+        if self.is_table or self.size <= points:
             return self
         return Peers(np.quantile(self.values, np.linspace(0.0, 1.0, points)), self.size, True)
 
@@ -66,6 +66,26 @@ class CohortColumn:
 
 Cohort = Mapping[str, CohortColumn]
 """Signal id → its peers; signals without a percentile curve need none."""
+
+
+PeerGroups = Mapping[str, Mapping[str, Peers]]
+"""Signal id → key of a group → its peers."""
+
+
+def place_among(groups: PeerGroups, keys: Mapping[str, Sequence[str]]) -> Cohort:
+    """Give every account of a batch the peers of its group.
+
+    Args:
+        groups: peers gathered elsewhere, such as tables that were kept.
+        keys: signal id → per account [n] the key of its group; a group that nobody gathered has no peers.
+    """
+    return {signal: _column(groups.get(signal, {}), own) for signal, own in keys.items()}
+
+
+def _column(groups: Mapping[str, Peers], keys: Sequence[str]) -> CohortColumn:
+    places = {key: place for place, key in enumerate(groups)}
+    group = np.fromiter((places.get(key, -1) for key in keys), np.int64, count=len(keys))
+    return CohortColumn(tuple(groups.values()), group)
 
 
 def gather_peers(raw: Floats, keys: Sequence[Hashable]) -> CohortColumn:

@@ -43,6 +43,9 @@ def evaluate(
         Points [n]; NaN where the curve has nothing to say (no value, unlisted word, no peers).
     """
     match curve:
+        case Piecewise(xs=(_,)):
+            # of a single point the interpolation would also answer where there is no value
+            return np.where(np.isnan(raw), np.nan, curve.ys[0])
         case Piecewise():
             return np.interp(raw, curve.xs, curve.ys)
         case BandCurve():

@@ -14,6 +14,7 @@ __all__ = [
     "OPEN_PROPERTY",
     "OUTCOME_TYPES",
     "OUTCOME_WORDS",
+    "PERSON_TYPES",
     "EventType",
     "ItemKind",
     "subject_of",
@@ -135,3 +136,6 @@ OUTCOME_WORDS: Final[frozenset[str]] = OUTCOME_TYPES | {
     for word in ("churn", "churned", "renewal", "renewed")
 }
 """Other spellings of an outcome that a model document may not ask for either."""
+
+PERSON_TYPES: Final[frozenset[str]] = frozenset({"pulse.given"})
+"""What our own people say by hand about an account; it may move a score only a little."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from milepost_core.explanation.rounding import tenths
 from milepost_core.model import Band, Bands
+from milepost_core.transitions import plain_band
 
 __all__ = ["MAX_OVERRIDE_LIFE", "EffectiveBand", "Override", "OverrideRefused", "effective_band", "refuse_override"]
 
@@ -15,7 +17,11 @@ MAX_OVERRIDE_LIFE: Final = timedelta(days=30)
 
 
 class OverrideRefused(ValueError):
-    """The override has no reason, no author, no verdict or the wrong life."""
+    """The override has no reason, no author, no verdict or the wrong life; `part` names what is wrong with it."""
+
+    def __init__(self, message: str, part: str) -> None:
+        super().__init__(message)
+        self.part = part
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,9 @@ class Override:
     author: str
     created_at: datetime
     expires_at: datetime
+    """When it ends: by itself, or because somebody ended it before."""
+    id: str = ""
+    """Under which it is kept; empty for one that is not kept yet."""
 
     def is_active(self, at: datetime) -> bool:
         """It holds from its creation until just before its end."""
@@ -42,21 +51,42 @@ class EffectiveBand:
     because: Literal["model", "override", "gate"]
 
 
-def refuse_override(override: Override) -> None:
+def refuse_override(override: Override, before: Override | None = None) -> None:
     """Check an override before it is kept.
+
+    Args:
+        before: the last one of the same account, with the moment at which it really ended as its `expires_at`.
 
     Raises:
         OverrideRefused: with the sentence that says what is wrong.
     """
     life = override.expires_at - override.created_at
-    if not override.reason.strip() or not override.author.strip():
-        raise OverrideRefused("an override needs a reason and an author")
+    if not override.reason.strip():
+        raise OverrideRefused("an override needs a reason and an author", "reason")
+    if not override.author.strip():
+        raise OverrideRefused("an override needs a reason and an author", "author")
     if (override.band is None) == (override.score is None) or override.band is Band.UNKNOWN:
-        raise OverrideRefused("an override says either a band (green, yellow or red) or a score")
+        raise OverrideRefused("an override says either a band (green, yellow or red) or a score", "band")
     if override.score is not None and not 0 <= override.score <= 100:
-        raise OverrideRefused("a score lies between 0 and 100")
-    if not timedelta(0) < life <= MAX_OVERRIDE_LIFE:
-        raise OverrideRefused(f"an override lives at most {MAX_OVERRIDE_LIFE.days} days; renewing needs a new reason")
+        raise OverrideRefused("a score lies between 0 and 100", "score")
+    if life <= timedelta(0):
+        raise OverrideRefused("an override ends after it begins: its end has to lie ahead", "expires_at")
+    if life > MAX_OVERRIDE_LIFE:
+        message = f"an override lives at most {MAX_OVERRIDE_LIFE.days} days; renewing needs a new reason"
+        raise OverrideRefused(message, "expires_at")
+    if before is not None and _renews(override, before):
+        message = "renewing an override needs a new reason: this one was given for the last override already"
+        raise OverrideRefused(message, "reason")
+
+
+def _renews(override: Override, before: Override) -> bool:
+    """An override that follows within its own longest life and says nothing new only makes the last one longer."""
+    same = _words(override.reason) == _words(before.reason)
+    return same and override.created_at - before.expires_at < MAX_OVERRIDE_LIFE
+
+
+def _words(text: str) -> list[str]:
+    return text.casefold().split()
 
 
 def effective_band(
@@ -70,9 +100,5 @@ def effective_band(
         hard_gate: one of the fired gates is hard.
     """
     if override is not None and override.is_active(at) and not hard_gate:
-        return EffectiveBand(override.band or _band_of(override.score or 0.0, bands), "override")
+        return EffectiveBand(override.band or plain_band(bands, tenths(override.score or 0.0) / 10), "override")
     return EffectiveBand(band, "gate" if gated or hard_gate else "model")
-
-
-def _band_of(score: float, bands: Bands) -> Band:
-    return Band.GREEN if score >= bands.green else Band.YELLOW if score >= bands.yellow else Band.RED

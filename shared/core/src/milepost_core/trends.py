@@ -5,19 +5,26 @@ It never looks at a single signal, and never calls a wobble a trend without evid
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
-__all__ = ["Trend", "change_over", "level_break", "mann_kendall_p", "page_hinkley", "smoothed", "theil_sen", "trend"]
+__all__ = [
+    "Break", "Trend", "change_over", "level_break", "level_breaks", "mann_kendall_p", "noise_band", "page_hinkley",
+    "smoothed", "theil_sen", "trend",
+]  # fmt: skip
 
 _FALL_POINTS: Final = 10.0
 _FALL_DAYS: Final = 28.0
 _SLOPE_DAYS: Final = 56.0
 _SLOPE_PER_WEEK: Final = 1.0
 _EVIDENCE: Final = 0.1
+_LEAST_NOISE: Final = 3.0
+_NOISE_SIGMAS: Final = 2.0
+_QUARTILES_APART: Final = 1.349
 _ROUNDING: Final = 1e-9
 
 
@@ -34,7 +41,8 @@ def trend(days: Sequence[float], scores: Sequence[float]) -> Trend:
     """The trend word of a history.
 
     Falling: 10 points or more lost over 28 days, or a Theil-Sen slope over the last 8 weeks below
-    −1 point per week that Mann-Kendall believes (p < 0.1). Rising is the mirror image.
+    −1 point per week that Mann-Kendall believes (p < 0.1) and that adds up to more than the account's own
+    noise. Rising is the mirror image.
 
     Args:
         days: moments in days, ascending; the last is now.
@@ -46,6 +54,8 @@ def trend(days: Sequence[float], scores: Sequence[float]) -> Trend:
     if len(recent) > 2:
         at, values = zip(*recent, strict=True)
         slope, p = theil_sen([day / 7.0 for day in at], values), mann_kendall_p(values)
+        if abs(slope) * (at[-1] - at[0]) / 7.0 <= noise_band(values):
+            slope = 0.0
     if change is None and len(recent) <= 2:
         return Trend.UNKNOWN
     if (change or 0.0) <= -_FALL_POINTS + _ROUNDING or (slope < -_SLOPE_PER_WEEK and p < _EVIDENCE):
@@ -53,6 +63,20 @@ def trend(days: Sequence[float], scores: Sequence[float]) -> Trend:
     if (change or 0.0) >= _FALL_POINTS - _ROUNDING or (slope > _SLOPE_PER_WEEK and p < _EVIDENCE):
         return Trend.RISING
     return Trend.STEADY
+
+
+def noise_band(scores: Sequence[float]) -> float:
+    """How many points a score may move without that meaning anything: its own wobble, at least 3.
+
+    Twice the robust standard deviation of the level, taken from the quartiles of the steps from one score to
+    the next (a difference of two has √2 times the noise of one, and quartiles lie 1.349 deviations apart).
+    """
+    steps = np.diff(np.asarray(scores, dtype=np.float64))
+    if steps.size < 3:
+        return _LEAST_NOISE
+    quarter, three_quarters = np.quantile(steps, (0.25, 0.75))
+    spread = float(three_quarters - quarter) / _QUARTILES_APART / math.sqrt(2.0)
+    return max(_LEAST_NOISE, _NOISE_SIGMAS * spread)
 
 
 def change_over(days: Sequence[float], scores: Sequence[float], span_days: float) -> float | None:
@@ -111,3 +135,29 @@ def level_break(weekly: Sequence[float], delta: float = 0.5, threshold: float = 
         if statistic > threshold:
             return index
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A week from which on a score runs at another level."""
+
+    week: int
+    direction: Literal["up", "down"]
+
+
+def level_breaks(weekly: Sequence[float], delta: float = 0.5, threshold: float = 15.0) -> tuple[Break, ...]:
+    """Every week in which the level is taken to have changed, oldest first; after each the search begins anew."""
+    found: list[Break] = []
+    start = 0
+    while start < len(weekly):
+        rest = weekly[start:]
+        down, up = level_break(rest, delta, threshold), level_break([-value for value in rest], delta, threshold)
+        places: list[tuple[int, Literal["up", "down"]]] = []
+        places += [(down, "down")] if down is not None else []
+        places += [(up, "up")] if up is not None else []
+        if not places:
+            break
+        week, direction = min(places)
+        found.append(Break(start + week, direction))
+        start += week + 1
+    return tuple(found)

@@ -1,7 +1,9 @@
 """Connections to PostgreSQL, one role and one schema per service; it never holds a statement of a service."""
 
+import contextlib
 import json
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, TypeAlias
@@ -73,6 +75,8 @@ async def open_pool(url: str, schema: Schema, *, process: str, size: int = 5, st
             timeout=10,
             command_timeout=statement_timeout_s + 5,
             max_inactive_connection_lifetime=600,
+            # However long a statement is, it is planned once: the longest gain most by that.
+            max_cacheable_statement_size=0,
             init=_teach_json,
             reset=_no_reset,
             server_settings=_manners(schema, process, statement_timeout_s),
@@ -87,6 +91,28 @@ async def open_pool(url: str, schema: Schema, *, process: str, size: int = 5, st
         raise StoreUnusable(
             f"the database cannot be used ({reason}): check MILEPOST_DATABASE_URL and the server"
         ) from error
+
+
+@contextlib.asynccontextmanager
+async def open_connection(
+    url: str, schema: Schema, *, process: str, statement_timeout_s: float = 5
+) -> AsyncIterator[Connection]:
+    """Open one connection with the same manners that belongs to its user alone, who may LISTEN on it.
+
+    Raises what asyncpg and the network raise.
+    """
+    connection = await asyncpg.connect(
+        url,
+        timeout=10,
+        command_timeout=statement_timeout_s + 5,
+        server_settings=_manners(schema, process, statement_timeout_s),
+    )
+    try:
+        await _teach_json(connection)
+        yield connection
+    finally:
+        with contextlib.suppress(*STORE_TROUBLE):
+            await connection.close(timeout=2)
 
 
 def _manners(schema: Schema, process: str, statement_timeout_s: float) -> dict[str, str]:

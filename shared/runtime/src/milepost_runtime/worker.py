@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -24,6 +24,7 @@ LAG_LIMIT_S = 10.0
 MEASURE_EVERY_S = 10.0
 
 Build = Callable[[Pool, Hints], Sequence[Lane]]
+Begin = Callable[[Pool], Awaitable[None]]
 
 
 class LaneRunner:
@@ -65,11 +66,17 @@ class LaneRunner:
 
 
 async def run_worker(
-    service: str, settings: RuntimeSettings, schema: Schema, build: Build, *, health_port: int
+    service: str,
+    settings: RuntimeSettings,
+    schema: Schema,
+    build: Build,
+    *,
+    health_port: int,
+    begin: Begin | None = None,
 ) -> None:
     """Work through a service's lanes until SIGTERM or SIGINT; finish what is under way, then end.
 
-    Raises SchemaTooOld before any work is touched.
+    `begin` comes before any work. Raises SchemaTooOld, and what `begin` raises, before any work is touched.
     """
     logging.configure(service, "worker", settings)
     failpoints.arm(settings.failpoints)
@@ -83,6 +90,8 @@ async def run_worker(
     hints = Hints(settings.redis_url)
     try:
         await require_schema(pool, schema)
+        if begin is not None:
+            await begin(pool)
         runners = [LaneRunner(pool, lane) for lane in build(pool, hints)]
         for runner in runners:
             hints.adopt(runner.lane.name, runner.wake)

@@ -172,6 +172,15 @@ async def _restate(stage: Stage, marker: _Marker) -> None:
     }
     answer = await stage.http.post(stage.url("scoring_api", "/restatements"), json=days, headers=stage.bearer)
     answer.raise_for_status()
+    where = stage.url("scoring_api", answer.headers["location"])
+
+    async def is_over() -> bool:
+        row = (await stage.http.get(where, headers=stage.bearer)).raise_for_status().json()
+        if row["state"] in ("failed", "cancelled"):
+            raise DemoFailed(f"the past could not be told anew: {row['reason'] or row['state']}")
+        return bool(row["state"] == "done")
+
+    await _until(is_over, "telling the past anew")
 
 
 async def _settled(stage: Stage, bar: Progress, task: TaskID, what: str) -> None:

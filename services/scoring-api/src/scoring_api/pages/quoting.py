@@ -35,3 +35,9 @@ def typed(text: str | None, most: int = NAME) -> Markup:
 def told(text: str | None) -> Markup:
     """Return a whole sentence that may hold typed values, in the same way."""
     return typed(text, SENTENCE)
+
+
+def prose(text: str) -> Markup:
+    """Return a whole text that somebody wrote, line by line, each isolated like a name."""
+    lines = (Markup("<bdi>{}</bdi>").format(_CONTROLS.sub("", line)) for line in _BREAKS.split(text))
+    return Markup("<br>").join(lines)

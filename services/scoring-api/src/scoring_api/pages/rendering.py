@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from scoring_api.pages import quoting, wording
+from scoring_api.pages import people, quoting, wording
 
 MEDIA_TYPES = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml"}
 FILTERS = (
@@ -45,8 +45,8 @@ def _environment(assets: Mapping[str, Asset]) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {name: getattr(wording, name) for name in FILTERS}
-    environment.filters |= {"typed": quoting.typed, "told": quoting.told, "flat": quoting.flat}
-    environment.globals |= {"bands": wording.BANDS, "asset": lambda name: assets[name].path}
+    environment.filters |= {"typed": quoting.typed, "told": quoting.told, "flat": quoting.flat, "prose": quoting.prose}
+    environment.globals |= {"bands": wording.BANDS, "words": people.WORDS, "asset": lambda name: assets[name].path}
     return environment
 
 

@@ -2,6 +2,7 @@
 
 from milepost_contracts.events import ACCOUNT_UNLINKED, OWN_SOURCE, PERSON_ERASED
 from milepost_runtime.database import Connection
+from scoring_api.queries import unsaying
 from scoring_api.queries.records import Span
 
 _BLANKED = """
@@ -36,6 +37,8 @@ async def forget(connection: Connection, span: Span) -> None:
     )
     if not told:
         return
+    gone = await unsaying.names(connection, _BLANKED, *span, PERSON_ERASED, OWN_SOURCE)
+    await unsaying.unsay(connection, gone)
     await connection.execute(
         f"update scoring.record r set actor = e.actor, item = e.item, properties = e.properties,"  # noqa: S608 - constants of ours
         " value_text = case when r.type like 'stakeholder.%' then r.value_text else e.value_text end"

@@ -45,12 +45,12 @@ async def first_number(connection: Connection) -> int:
     return found
 
 
-async def keep_version(connection: Connection, version: Sequence[object]) -> str:
-    """Keep a version of a model, unless it is kept already; return the digest of the one that is kept.
+async def keep_version(connection: Connection, version: Sequence[object]) -> tuple[bool, str]:
+    """Keep a version of a model, unless it is kept already; return whether it is new, and the digest of what is kept.
 
     `version`: model_id, version, title, document, text, digest, author, note, shipped.
     """
-    await connection.execute(
+    status = await connection.execute(
         "insert into scoring.model_version (model_id, version, title, document, text, digest, author, note, shipped)"
         " values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing",
         *version,
@@ -58,7 +58,7 @@ async def keep_version(connection: Connection, version: Sequence[object]) -> str
     found: str = await connection.fetchval(
         "select digest from scoring.model_version where model_id = $1 and version = $2", version[0], version[1]
     )
-    return found
+    return status == "INSERT 0 1", found
 
 
 async def activate(connection: Connection, model: tuple[str, int], active: bool, author: str, reason: str) -> int:

@@ -1,6 +1,6 @@
-"""Marks accounts as due for a new score, with the cause: news, or a past that is still arriving; it never commits."""
+"""Marks accounts as due for a new score, with the cause: news, a past that arrives, a person; it never commits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -29,7 +29,8 @@ def waiting(lasts: str) -> str:
     """Return the assignments to a row `r` that is marked again before it was scored: as one mark of both would be."""
     return (
         "marked = r.marked + 1, next_at = least(r.next_at, excluded.next_at), late = r.late or excluded.late,"
-        " cause = case when r.cause not in ('live', 'backfill') then excluded.cause"
+        " cause = case when 'human' in (r.cause, excluded.cause) then 'human'"
+        " when r.cause not in ('live', 'backfill') then excluded.cause"
         f" when (r.late or excluded.late) and {_arriving('r.account_id', lasts)} then 'backfill'"
         " when 'live' in (r.cause, excluded.cause) then 'live' else 'backfill' end"
     )
@@ -71,3 +72,15 @@ async def mark(connection: Connection, span: Span, fresh: Sequence[UUID], arriva
     """
     rows = await connection.fetch(_MARK, *span, *arrival, OWN_SOURCE, ACCOUNT_MERGED, ACCOUNT_LINKED, list(fresh))
     return len(rows)
+
+
+_MARK_HUMAN = f"""
+insert into scoring.rescoring as r (account_id, next_at, marked, cause, correlation_id)
+select u.account_id, clock_timestamp(), 1, 'human', $2 from unnest($1::uuid[]) as u(account_id) order by 1
+on conflict (account_id) do update set {waiting("interval '0'")}, correlation_id = excluded.correlation_id
+"""  # noqa: S608 - constants of ours
+
+
+async def mark_human(connection: Connection, accounts: Collection[UUID], correlation_id: str = "") -> None:
+    """Make accounts due at once because a person said something of them: told as that, whatever else waits."""
+    await connection.execute(_MARK_HUMAN, list(accounts), correlation_id)

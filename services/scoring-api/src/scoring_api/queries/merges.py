@@ -7,15 +7,16 @@ from milepost_contracts.events import ACCOUNT_MERGED, OWN_SOURCE
 from milepost_runtime.database import Connection
 from scoring_api.queries.corrections import superseded
 from scoring_api.queries.marks import waiting
-from scoring_api.queries.records import Span, newer_start
+from scoring_api.queries.records import Span
+from scoring_api.queries.starts import newer_start
 
 _UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 _STEPS = (
     # Rows that the survivor has already stay as they are: an event is one event, whoever told it.
     "insert into scoring.record (account_id, event_id, type, occurred_at, recorded_at, actor, role, item, value,"  # noqa: S608 - names of ours
-    " value_text, due_at, properties, source, sequence, told_at, superseded_at) select $2::uuid, event_id, type,"
-    " occurred_at, recorded_at, actor, role, item, value, value_text, due_at, properties, source, sequence, told_at,"
-    f" {superseded('r')}"
+    " value_text, due_at, properties, source, sequence, told_at, expires_at, superseded_at) select $2::uuid, event_id,"
+    " type, occurred_at, recorded_at, actor, role, item, value, value_text, due_at, properties, source, sequence,"
+    f" told_at, expires_at, coalesce({superseded('r')}, r.superseded_at)"
     " from scoring.record r where account_id = $1 on conflict do nothing",
     "insert into scoring.attribute (account_id, name, event_id, value, occurred_at, recorded_at, sequence,"  # noqa: S608 - as below
     f" superseded_at) select $2::uuid, name, event_id, value, occurred_at, recorded_at, sequence, {superseded('a')}"
@@ -23,6 +24,13 @@ _STEPS = (
     f"update scoring.account s set {newer_start('s', 'g')}"  # noqa: S608 - names of ours
     " from scoring.account g where g.account_id = $1 and s.account_id = $2",
     "update scoring.account_reference set account_id = $2 where account_id = $1",
+    # One person's word is in force at a time: the survivor's own.
+    "update scoring.override o set ended_at = clock_timestamp(), ended_because = 'the accounts were merged'"
+    " where account_id = $1 and ended_at is null and expires_at > clock_timestamp() and exists (select from"
+    " scoring.override s where s.account_id = $2 and s.ended_at is null and s.expires_at > clock_timestamp())",
+    "update scoring.override set account_id = $2 where account_id = $1",
+    "update scoring.note set account_id = $2 where account_id = $1",
+    "update scoring.feedback set account_id = $2 where account_id = $1",
 )
 _MARK = (
     "insert into scoring.rescoring as r (account_id, next_at, marked, cause, late)"  # noqa: S608 - constants of ours
@@ -30,7 +38,7 @@ _MARK = (
     f" on conflict (account_id) do update set {waiting('$2::interval')}"
 )
 # Snapshots, changes and restated points stay: they say what was known, and of whom, at the time.
-_GONE = ("record", "attribute", "milestone", "health_document", "standing", "rescoring", "account")
+_GONE = ("record", "attribute", "health_document", "standing", "rescoring", "account")
 
 
 async def absorb(connection: Connection, span: Span, arrives_within: timedelta) -> list[UUID]:
@@ -80,10 +88,11 @@ async def _lead(connection: Connection, gone: UUID, told: UUID) -> UUID | None:
 async def _absorb_one(connection: Connection, gone: UUID, survivor: UUID, arrives_within: timedelta) -> None:
     known = await connection.fetchval(
         "insert into scoring.account (account_id, name, segment, owner, start_at, started_at, started_told_at,"
-        " started_sequence, first_seen_at, named_at, attributes, updated_at) select $2::uuid, name, segment, owner,"
-        " start_at, started_at, started_told_at, started_sequence, first_seen_at, named_at, attributes,"
-        " clock_timestamp()"
-        " from scoring.account where account_id = $1"
+        " started_sequence, first_seen_at, start_settled_at, named_at, attributes, updated_at) select $2::uuid, name,"
+        " segment, owner, start_at, started_at, started_told_at, started_sequence, first_seen_at, start_settled_at,"
+        " named_at, attributes, clock_timestamp()"
+        # Nobody adds a word of his own to an account that is about to be gone.
+        " from scoring.account where account_id = $1 for update"
         " on conflict (account_id) do update set updated_at = clock_timestamp() returning account_id",
         gone,
         survivor,

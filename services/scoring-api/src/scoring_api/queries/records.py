@@ -1,25 +1,24 @@
-"""Folds a range of the feed `ingest.event` into records, attributes, accounts and plans.
+"""Folds a range of the feed `ingest.event` into records, attributes and accounts.
 
 Every statement is set-based and lands on the same rows whatever the order and however often; it never commits.
 """
 
-from collections.abc import Collection, Sequence
-from datetime import timedelta
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from milepost_contracts.events import (
     ACCOUNT_LINKED,
-    ACCOUNT_MERGED,
     BOOK_KEEPING,
-    EVENT_RETRACTED,
     NAME_LENGTH,
     OWN_SOURCE,
 )
-from milepost_core.model.document import Milestone
 from milepost_runtime.database import Connection
+from milepost_runtime.ids import new_id
 from scoring_api.queries.corrections import superseded
-from scoring_api.queries.ordering import newest_first, said_at, said_last, sequence
+from scoring_api.queries.ordering import newest_first
 
 # Types whose properties are attributes of the account.
 ATTRIBUTE_TYPES = ("account.updated", "account.started", "subscription.changed")
@@ -131,60 +130,6 @@ async def fold_attributes(connection: Connection, accounts: Collection[UUID]) ->
     )
 
 
-def later_word(old: str, new: str) -> str:
-    """Return the condition that `new` tells of an account's start, and that `old` does not or was told before it."""
-    words = (f'({one}.started_told_at, {one}.started_sequence collate "C")' for one in (new, old))
-    return f"({new}.started_at is not null and ({old}.started_at is null or {' > '.join(words)}))"
-
-
-def newer_start(old: str, new: str) -> str:
-    """Return the assignments that bring `old` up to date: the newest word on the start, or the first thing seen."""
-    newer = later_word(old, new)
-    columns = ("started_at", "started_told_at", "started_sequence")
-    words = {name: f"case when {newer} then {new}.{name} else {old}.{name} end" for name in columns}
-    seen = f"least({old}.first_seen_at, {new}.first_seen_at)"
-    words |= {"first_seen_at": seen, "start_at": f"coalesce({words['started_at']}, {seen})"}
-    words |= {"named_at": f"least({old}.named_at, {new}.named_at)"}
-    return ", ".join(f"{name} = {word}" for name, word in words.items())
-
-
-# Of our own words these two speak of what was told before: an account is not seen by them.
-_UNSEEN = (ACCOUNT_MERGED, EVENT_RETRACTED)
-_NEWEST = f"order by {said_last('event')}) filter (where type = 'account.started'))[1]"
-_ACCOUNTS = (
-    "insert into scoring.account as a (account_id, start_at, started_at, started_told_at, started_sequence,"  # noqa: S608 - constants of ours
-    f" first_seen_at, updated_at) select account_id, coalesce((array_agg(occurred_at {_NEWEST}, min(occurred_at)),"
-    f" (array_agg(occurred_at {_NEWEST}, (array_agg({said_at('event')} {_NEWEST},"
-    f" (array_agg({sequence('event')} {_NEWEST},"
-    " min(occurred_at), clock_timestamp() from ingest.event"
-    " where id > $1 and id <= $2 and not (type = any($3::text[]) and source = $4)"
-    " group by account_id order by account_id on conflict (account_id) do update set"
-    f" {newer_start('a', 'excluded')}, updated_at = clock_timestamp()"
-    f" where excluded.first_seen_at < a.first_seen_at or {later_word('a', 'excluded')} returning account_id"
-)
-
-
-async def upsert_accounts(connection: Connection, span: Span) -> list[UUID]:
-    """Make every account of the range known; return those that are new or whose start moved.
-
-    `account.started` wins over the first thing seen; of several the one that was said last counts.
-    """
-    rows = await connection.fetch(_ACCOUNTS, *span, list(_UNSEEN), OWN_SOURCE)
-    return [row["account_id"] for row in rows]
-
-
-async def note_names(connection: Connection, span: Span) -> None:
-    """Keep since when our own book-keeping knows these accounts: seen they stay, whatever else is taken back."""
-    await connection.execute(
-        "update scoring.account a set named_at = n.at from (select account_id, min(occurred_at) as at"
-        " from ingest.event where id > $1 and id <= $2 and type = any($3::text[]) and source = $4"
-        " group by account_id) n where a.account_id = n.account_id and (a.named_at is null or a.named_at > n.at)",
-        *span,
-        [one for one in BOOK_KEEPING if one not in _UNSEEN],
-        OWN_SOURCE,
-    )
-
-
 async def upsert_references(connection: Connection, span: Span) -> None:
     """Keep which account a reference leads to; the newest word on a reference wins."""
     await connection.execute(
@@ -202,23 +147,57 @@ async def upsert_references(connection: Connection, span: Span) -> None:
     )
 
 
-async def upsert_plans(connection: Connection, accounts: Collection[UUID], plan: Sequence[Milestone]) -> None:
-    """Give the accounts the milestones of the plan, due so many days after each account's start."""
-    if not accounts or not plan:
-        return
-    await connection.execute(
-        "insert into scoring.milestone as m (account_id, milestone_id, label, weight, required, due_at)"
-        " select a.account_id, p.id, p.label, p.weight, p.required, a.start_at + p.after"
-        " from scoring.account a cross join"
-        " unnest($2::text[], $3::text[], $4::float8[], $5::bool[], $6::interval[])"
-        " as p(id, label, weight, required, after)"
-        " where a.account_id = any($1::uuid[]) order by 1, 2"
-        " on conflict (account_id, milestone_id) do update set label = excluded.label,"
-        " weight = excluded.weight, required = excluded.required, due_at = excluded.due_at",
-        list(accounts),
-        [one.id for one in plan],
-        [one.label for one in plan],
-        [one.weight for one in plan],
-        [one.required for one in plan],
-        [None if one.target_day is None else timedelta(days=one.target_day) for one in plan],
+@dataclass(frozen=True)
+class OwnWord:
+    """Something that a person says of an account through us; without `occurred_at` it happens as it is said.
+
+    From `expires_at` on it counts no longer. A word with an `event_id` of its own is said once, however often it is.
+    """
+
+    type: str
+    occurred_at: datetime | None = None
+    actor: str | None = None
+    role: str | None = None
+    item: str | None = None
+    value: float | None = None
+    value_text: str | None = None
+    due_at: datetime | None = None
+    expires_at: datetime | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    event_id: str | None = None
+
+
+# The row of the account is held, so that a merge either finds these records or has led us to the survivor before.
+_HELD = (
+    "select account_id from scoring.account where account_id = coalesce("
+    "(select survivor_id from scoring.merged_account where account_id = $1), $1) for key share"
+)
+
+
+async def insert_own(connection: Connection, account: UUID, words: Sequence[OwnWord]) -> list[str]:
+    """Keep what people said as records of an account, or of its survivor; return their event ids, none: unknown.
+
+    They never come from the feed and never twice, so no order of the feed changes them. `recorded_at` is the
+    moment of this call for all of them; of words of one instant the later in `words` counts. It marks nothing:
+    `marks.mark_human` does, after this.
+    """
+    held = await connection.fetchval(_HELD, account) or await connection.fetchval(_HELD, account)
+    if held is None:
+        return []
+    said_at: datetime = await connection.fetchval("select clock_timestamp()")
+    rows = [(held, *_own_row(one, said_at, place)) for place, one in enumerate(words)]
+    await connection.executemany(
+        "insert into scoring.record (account_id, event_id, type, occurred_at, recorded_at, actor, role, item, value,"
+        " value_text, due_at, expires_at, properties, source, sequence)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict do nothing",
+        rows,
     )
+    return [event_id for _, event_id, *_ in rows]
+
+
+def _own_row(one: OwnWord, said_at: datetime, place: int) -> tuple[Any, ...]:
+    """Return the columns of a word after the account's id, in the order of the statement."""
+    at, sequence = one.occurred_at or said_at, f"{said_at:%Y%m%d%H%M%S%f}:{place:06}"
+    names = (one.actor, one.role, one.item, one.value, one.value_text)
+    rest = (one.due_at, one.expires_at, dict(one.properties), OWN_SOURCE, sequence)
+    return (one.event_id or f"own:{new_id()}", one.type, at, said_at, *names, *rest)

@@ -1,49 +1,86 @@
 """Restated daily points: which accounts there are to restate, and what came out; it never commits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from milepost_runtime.database import Connection
+from scoring_api.queries.ordering import newest_first
+
+_UPSERT = """
+insert into scoring.restated_point (account_id, model_id, model_version, day, as_of, score, band)
+select p.* from unnest($1::uuid[], $2::text[], $3::int[], $4::date[], $5::timestamptz[], $6::float8[], $7::text[])
+  as p(account_id, model_id, model_version, day, as_of, score, band)
+on conflict (account_id, model_id, model_version, day)
+do update set as_of = excluded.as_of, score = excluded.score, band = excluded.band
+"""
+
+# Restated: what had happened by then, as it is known by now.
+_ATTRIBUTES = f"""
+select p.place, coalesce(jsonb_object_agg(n.name, n.value) filter (where n.name is not null), '{{}}') as attributes
+from unnest($1::uuid[], $2::timestamptz[]) with ordinality as p(account_id, moment, place)
+left join lateral (select distinct on (a.name) a.name, a.value from scoring.attribute a
+  where a.account_id = p.account_id and a.name = any($3::text[]) and a.occurred_at <= p.moment
+    and a.superseded_at is null
+  order by a.name, {newest_first("a")}) n on true
+group by p.place order by p.place
+"""  # noqa: S608 - names of ours
 
 
 @dataclass(frozen=True)
-class Point:
-    """One account's score at the end of one day, as today's records tell it."""
+class Points:
+    """Restated points by column: the score at the end of each day, None where there was none."""
 
-    account_id: UUID
-    day: date
-    as_of: datetime
-    score: float | None
-    band: str
+    accounts: Sequence[UUID]
+    models: Sequence[str]
+    versions: Sequence[int]
+    days: Sequence[date]
+    moments: Sequence[datetime]
+    scores: Sequence[float | None]
+    bands: Sequence[str]
 
 
-async def accounts(connection: Connection, until: datetime) -> list[asyncpg.Record]:
-    """Return every account that had started by a moment, with its start and its attributes of today."""
+async def count(connection: Connection, until: datetime) -> int:
+    """Return how many accounts had started by a moment."""
+    found: int = await connection.fetchval("select count(*) from scoring.account where start_at <= $1", until)
+    return found
+
+
+async def accounts(connection: Connection, after: UUID | None, until: datetime, limit: int) -> list[asyncpg.Record]:
+    """Return the next accounts that had started by a moment, in the order of their ids, each with its start."""
     rows: list[asyncpg.Record] = await connection.fetch(
-        "select account_id, start_at, attributes from scoring.account where start_at <= $1 order by account_id", until
+        "select account_id, start_at from scoring.account where start_at <= $2"
+        " and ($1::uuid is null or account_id > $1) order by account_id limit $3",
+        after,
+        until,
+        limit,
     )
     return rows
 
 
-async def upsert(connection: Connection, model: tuple[str, int], points: Sequence[Point]) -> None:
-    """Keep points; a day that was restated by this model before is told anew."""
+async def attributes(
+    connection: Connection, pairs: tuple[Sequence[UUID], Sequence[datetime]], names: Collection[str]
+) -> list[dict[str, Any]]:
+    """Return the named attributes of every account at its moment, as today's records tell them."""
+    rows = await connection.fetch(_ATTRIBUTES, *pairs, sorted(names))
+    return [row["attributes"] for row in rows]
+
+
+async def upsert(connection: Connection, points: Points) -> None:
+    """Keep points; a day that was restated by the same model before is told anew."""
     await connection.execute(
-        "insert into scoring.restated_point (account_id, model_id, model_version, day, as_of, score, band)"
-        " select p.account_id, $1, $2, p.day, p.as_of, p.score, p.band"
-        " from unnest($3::uuid[], $4::date[], $5::timestamptz[], $6::float8[], $7::text[])"
-        " as p(account_id, day, as_of, score, band)"
-        " on conflict (account_id, model_id, model_version, day)"
-        " do update set as_of = excluded.as_of, score = excluded.score, band = excluded.band",
-        *model,
-        [one.account_id for one in points],
-        [one.day for one in points],
-        [one.as_of for one in points],
-        [one.score for one in points],
-        [one.band for one in points],
+        _UPSERT,
+        points.accounts,
+        points.models,
+        points.versions,
+        points.days,
+        points.moments,
+        points.scores,
+        points.bands,
     )
 
 

@@ -19,7 +19,11 @@ select c.as_of, r.account_id, r.marked, r.cause, r.correlation_id,
   a.name, a.segment, a.owner, a.start_at, a.attributes,
   array(select reference from scoring.account_reference f where f.account_id = a.account_id order by 1 limit 20)
     as reference_names,
-  s.band, s.pending_direction, s.pending_since, s.effective_band, s.published_score, s.inputs_hash,
+  s.band, s.pending_direction, s.pending_since, s.effective_band, s.published_score, s.content_digest,
+  s.journey as told_journey, s.milestones as told_milestones,
+  p.model_id as judged_by, p.model_version as judged_by_version, p.override_id as told_override_id,
+  o.id as override_id, o.band as override_band, o.score as override_score, o.reason as override_reason,
+  o.author as override_author, o.created_at as override_created_at, o.until as override_until,
   d.fresh_until,
   (select min(p.as_of) from scoring.snapshot p where p.account_id = a.account_id) as first_as_of,
   least(
@@ -27,23 +31,21 @@ select c.as_of, r.account_id, r.marked, r.cause, r.correlation_id,
       and e.superseded_at is null),
     (select min(due_at) from scoring.record e where e.account_id = a.account_id and e.due_at > c.as_of
       and e.superseded_at is null),
-    (select min(due_at) from scoring.milestone m where m.account_id = a.account_id and m.due_at > c.as_of)
+    (select min(expires_at) from scoring.record e where e.account_id = a.account_id and e.expires_at > c.as_of
+      and e.superseded_at is null),
+    o.until
   ) as turns_at
 from clock c
 cross join scoring.rescoring r
 join scoring.account a on a.account_id = r.account_id
 left join scoring.standing s on s.account_id = a.account_id
 left join scoring.health_document d on d.account_id = a.account_id
+left join scoring.snapshot p on p.account_id = a.account_id and p.as_of = s.snapshot_as_of
+left join lateral (
+  select w.*, least(w.expires_at, w.ended_at) as until from scoring.override w
+  where w.account_id = a.account_id and w.created_at <= c.as_of and c.as_of < least(w.expires_at, w.ended_at)
+  order by w.created_at desc, w.id desc limit 1) o on true
 where r.account_id = any($1::uuid[])
-"""
-
-_MILESTONES = """
-select m.account_id, m.milestone_id, m.label, m.due_at,
-  (select min(r.occurred_at) from scoring.record r where r.account_id = m.account_id
-   and r.type = 'milestone.completed' and r.item = m.milestone_id and r.occurred_at <= $2 and r.recorded_at <= $2
-   and (r.superseded_at is null or r.superseded_at > $2))
-  as done_at
-from scoring.milestone m where m.account_id = any($1::uuid[]) order by m.account_id, m.due_at, m.milestone_id
 """
 
 # Week by week: the score as it was known on that day; of days before anything was known, as it is restated.
@@ -55,15 +57,6 @@ select u.account_id, w.weeks, coalesce(
    and p.model_version = $4 and p.as_of <= $2::timestamptz - make_interval(days => 7 * w.weeks)
    order by p.day desc limit 1)) as score
 from unnest($1::uuid[]) as u(account_id) cross join generate_series(1, $5::int) as w(weeks)
-"""
-
-_MEDIANS = """
-select e.key as signal, percentile_cont(0.5) within group (order by (e.value ->> 'y')::float8) as y
-from scoring.standing t
-join scoring.snapshot s on s.account_id = t.account_id and s.as_of = t.snapshot_as_of
-cross join lateral jsonb_each(s.detail -> 'signals') as e
-where s.model_id = $1 and s.model_version = $2 and jsonb_typeof(e.value -> 'y') = 'number'
-group by e.key
 """
 
 _PREVIOUS = """
@@ -81,16 +74,6 @@ async def facts(connection: Connection, accounts: Sequence[UUID]) -> list[asyncp
     return rows
 
 
-async def milestones(
-    connection: Connection, accounts: Sequence[UUID], as_of: datetime
-) -> dict[UUID, list[asyncpg.Record]]:
-    """Return each account's plan by due date, with the moment each milestone was first done."""
-    found: dict[UUID, list[asyncpg.Record]] = defaultdict(list)
-    for row in await connection.fetch(_MILESTONES, list(accounts), as_of):
-        found[row["account_id"]].append(row)
-    return found
-
-
 async def course(
     connection: Connection, accounts: Sequence[UUID], as_of: datetime, model: tuple[str, int]
 ) -> dict[UUID, dict[int, float]]:
@@ -100,11 +83,6 @@ async def course(
         if row["score"] is not None:
             found[row["account_id"]][row["weeks"]] = row["score"]
     return found
-
-
-async def median_points(connection: Connection, model: tuple[str, int]) -> dict[str, float]:
-    """Return the median points of each signal over all accounts that this model has scored."""
-    return {row["signal"]: row["y"] for row in await connection.fetch(_MEDIANS, *model)}
 
 
 async def previous_points(connection: Connection, accounts: Sequence[UUID]) -> dict[UUID, dict[str, float]]:

@@ -3,46 +3,52 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from milepost_contracts.changes import FEED
 from milepost_runtime.database import Connection
 from milepost_runtime.feeds import publish_lock
+from scoring_api.queries.records import OwnWord, insert_own
 
 _SNAPSHOT = """
 insert into scoring.snapshot (account_id, as_of, computed_at, model_id, model_version, score, display, band,
-  effective_band, coverage, confidence, inputs_hash, readings, detail, correlation_id, lineup)
-values ($1, $2, clock_timestamp(), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+  effective_band, coverage, confidence, inputs_hash, readings, detail, correlation_id, cohort_id, override_id, lineup)
+values ($1, $2, clock_timestamp(), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 """
 
 _STANDING = """
 insert into scoring.standing as s (account_id, band, pending_direction, pending_since, effective_band,
-  published_score, display, inputs_hash, snapshot_as_of, as_of, lineup)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $11)
+  published_score, display, content_digest, snapshot_as_of, as_of, lineup, journey, milestones)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $11, $12, $13)
 on conflict (account_id) do update set band = excluded.band, pending_direction = excluded.pending_direction,
   pending_since = excluded.pending_since, effective_band = excluded.effective_band,
-  published_score = excluded.published_score, display = excluded.display, inputs_hash = excluded.inputs_hash,
+  published_score = excluded.published_score, display = excluded.display, content_digest = excluded.content_digest,
   snapshot_as_of = case when $10 then excluded.snapshot_as_of else s.snapshot_as_of end, as_of = excluded.as_of,
-  lineup = excluded.lineup
+  lineup = excluded.lineup, journey = excluded.journey, milestones = excluded.milestones
 """
 
 _DOCUMENT = """
 insert into scoring.health_document (account_id, body, etag, score, band, effective_band, stage, segment, owner,
-  name, computed_at, as_of, fresh_until, change_28d, top_reason, confidence_word)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+  name, computed_at, as_of, fresh_until, change_28d, top_reason, confidence_word,
+  model_id, journey, urgency)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 on conflict (account_id) do update set body = excluded.body, etag = excluded.etag, score = excluded.score,
   band = excluded.band, effective_band = excluded.effective_band, stage = excluded.stage,
   segment = excluded.segment, owner = excluded.owner, name = excluded.name, computed_at = excluded.computed_at,
   as_of = excluded.as_of, fresh_until = excluded.fresh_until, change_28d = excluded.change_28d,
-  top_reason = excluded.top_reason, confidence_word = excluded.confidence_word
+  top_reason = excluded.top_reason, confidence_word = excluded.confidence_word, model_id = excluded.model_id,
+  journey = excluded.journey, urgency = excluded.urgency
 """
 
 _CHANGE = """
 insert into scoring.change (account_id, kind, from_band, to_band, from_score, to_score, cause, model_id,
-  model_version, as_of, computed_at, snapshot_as_of, correlation_id)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp(), $10, $11)
+  model_version, as_of, computed_at, snapshot_as_of, correlation_id, subject, detail)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp(), $10, $11, $12, $13)
 """
+
+# What we find ourselves changes the score that it was found with: the account is looked at again, for the same reason.
+_AGAIN = "update scoring.rescoring set marked = marked + 1 where account_id = $1"
 
 # Marked meanwhile: due at once, and the reason that waits is kept. Else asleep until something turns.
 _SETTLE = """
@@ -67,6 +73,9 @@ on conflict (account_id) do update set next_at = least(r.next_at, excluded.next_
 returning account_id
 """
 
+# A row of the feed in the order of the statement's parameters, from account to subject and detail.
+ChangeTuple: TypeAlias = tuple[Any, ...]
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -78,7 +87,8 @@ class Rows:
     standing: tuple[Any, ...]
     snapshot: tuple[Any, ...] | None
     document: tuple[Any, ...] | None
-    change: tuple[Any, ...] | None
+    changes: tuple[ChangeTuple, ...]
+    words: tuple[OwnWord, ...] = ()
 
 
 async def write(connection: Connection, rows: Sequence[Rows]) -> int:
@@ -86,13 +96,17 @@ async def write(connection: Connection, rows: Sequence[Rows]) -> int:
 
     Publishing comes last: the feed's lock is held from here to the commit.
     """
+    for row in rows:
+        if row.words:
+            await insert_own(connection, row.account_id, row.words)
+            await connection.execute(_AGAIN, row.account_id)
     await connection.executemany(_SNAPSHOT, [row.snapshot for row in rows if row.snapshot])
     await connection.executemany(_STANDING, [row.standing for row in rows])
     await connection.executemany(_DOCUMENT, [row.document for row in rows if row.document])
     await connection.execute(
         _SETTLE, [row.account_id for row in rows], [row.marked for row in rows], [row.next_at for row in rows]
     )
-    changes = [row.change for row in rows if row.change]
+    changes = [change for row in rows for change in row.changes]
     if changes:
         await publish_lock(connection, FEED)
         await connection.executemany(_CHANGE, changes)

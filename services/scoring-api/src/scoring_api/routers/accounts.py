@@ -1,20 +1,22 @@
-"""Routes about accounts: lists, bulk, history, explanation, evidence; the hot health route is documented here."""
+"""Routes about accounts: lists, bulk, evidence; the hot health route is documented here."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from milepost_contracts.events import Moment
 from milepost_contracts.health import HealthDocument
+from milepost_runtime.hot import Answer
 from milepost_runtime.keys import require_scope
-from milepost_runtime.problems import Problem
-from scoring_api.dependencies import Use, strict_query
-from scoring_api.queries.reading import Filter
+from scoring_api.dependencies import Use, chosen, strict_query
+from scoring_api.queries.lists import Filter
 from scoring_api.routers import examples
 from scoring_api.routers.examples import answering
 from scoring_api.routers.health import answer_health
-from scoring_api.views import AccountPage, BatchAnswer, BatchRequest, Evidence, Explanation, History
+from scoring_api.routers.moments import RESTATE, answer_then
+from scoring_api.views import AccountPage, BatchAnswer, BatchRequest, Evidence
 
 router = APIRouter(tags=["accounts"], dependencies=[require_scope("read"), Depends(strict_query)])
 BANDS = ("red", "yellow", "green", "unknown")
@@ -39,6 +41,9 @@ class ListQuery(BaseModel):
     segment: Text = None
     stage: Text = None
     owner: Text = None
+    model: Text = Field(None, description="Who judges: the id of a score model", examples=["b2b-onboarding"])
+    journey: Literal["on_track", "behind", "stuck", "done"] | None = None
+    confidence: Literal["high", "medium", "low"] | None = None
     q: str | None = Field(None, max_length=200, description="Part of a name, an owner or a reference")
     sort: Order = "urgency"
     limit: int = Field(50, ge=1, le=200)
@@ -54,11 +59,29 @@ _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "You have
     responses=answering(examples.HEALTH) | _NOT_MODIFIED,
     summary="The score of an account, with its reasons",
 )
-async def read_health(account_id: Asked, request: Request, use: Use) -> Response:
-    """The document made with the score. Send its `ETag` as `If-None-Match` to ask again cheaply."""
-    answer = await answer_health(
-        request.app.state.keys, use.reading, account_id, request.url.query, request.headers.raw
-    )
+async def read_health(
+    account_id: Asked,
+    request: Request,
+    use: Use,
+    as_of: Annotated[Moment | None, Query(description="As it was known then; RFC 3339 with its offset")] = None,
+    restate: Annotated[str | None, Query(max_length=300, description=RESTATE)] = None,
+) -> Response:
+    """The document made with the score. Send its `ETag` as `If-None-Match` to ask again cheaply.
+
+    With `as_of` the newest score that was known then, told from its own inputs: `as_of` and `computed_at` of the
+    answer are those of that score. With `restate`, too, the records of today at that moment, judged by the model that
+    is named; `restated` says so.
+    """
+    if as_of is not None or restate is not None:
+        told = await answer_then(request.app.state.keys, use.recalling, account_id, request.url.query, request.headers.raw)
+        return _raw(told)
+    name = quote(account_id, safe="").encode()
+    query = request.scope["query_string"]
+    answer = await answer_health(request.app.state.keys, use.remembering, name, query, request.headers.raw)
+    return _raw(answer)
+
+
+def _raw(answer: Answer) -> Response:
     response = Response(answer.body, answer.status)
     response.raw_headers.extend(answer.headers)
     return response
@@ -66,13 +89,6 @@ async def read_health(account_id: Asked, request: Request, use: Use) -> Response
 
 _LIST = AccountPage(data=(examples.ROW,), next_cursor=None)
 _BATCH = BatchAnswer(data=(examples.HEALTH,), unknown=("domain:nobody.example",), not_scored=())
-_HISTORY = History(
-    account_id=examples.HEALTH.account.id,
-    start=examples.HEALTH.as_of,
-    end=examples.HEALTH.as_of,
-    known=(examples.POINT,),
-    restated=(),
-)
 
 
 @router.get(
@@ -88,7 +104,10 @@ async def list_accounts(
 ) -> AccountPage:
     """Pages follow `next_cursor`, or the `Link` header; a cursor keeps to the filters and the order it came from."""
     search = (wanted.q or "").strip() or None
-    rows = Filter(bands_of(wanted.band), wanted.segment, wanted.stage, wanted.owner, search)
+    rows = Filter(
+        bands_of(wanted.band), wanted.segment, wanted.stage, wanted.owner, search, wanted.model, wanted.journey,
+        wanted.confidence,
+    )  # fmt: skip
     page = await use.listing.page(rows, wanted.sort, wanted.cursor, wanted.limit)
     if page.next_cursor:
         following = request.url.include_query_params(cursor=page.next_cursor)
@@ -101,35 +120,6 @@ async def list_accounts(
 async def batch_health(body: BatchRequest, use: Use) -> BatchAnswer:
     """Each document once, in the order asked for; unknown ids are named in `unknown`."""
     return await use.reading.batch(body.ids)
-
-
-@router.get(
-    "/accounts/{account_id:path}/history",
-    summary="Scores by day, as known and as restated",
-    responses=answering(_HISTORY),
-)
-async def read_history(
-    account_id: Asked,
-    use: Use,
-    since: Annotated[datetime | None, Query(alias="from", description="RFC 3339; 90 days before `to`")] = None,
-    until: Annotated[datetime | None, Query(alias="to", description="RFC 3339; now")] = None,
-) -> History:
-    """`known`: as it was told on the day. `restated`: what later records and the newest model make of that day."""
-    for name, moment in (("from", since), ("to", until)):
-        if moment is not None and moment.tzinfo is None:
-            fault = {"pointer": f"query:{name}", "code": "no_offset", "detail": "Give the offset, such as Z."}
-            raise Problem(422, "bad_parameter", "1 query parameter(s) cannot be used.", errors=[fault])
-    return await use.reading.history(account_id, since, until)
-
-
-@router.get(
-    "/accounts/{account_id:path}/explanation",
-    summary="Why the score is what it is",
-    responses=answering(examples.EXPLANATION),
-)
-async def explain_account(account_id: Asked, use: Use) -> Explanation:
-    """Baseline plus drivers plus gates is the score; `text` says so in lines, `figures` in the law's own terms."""
-    return await use.reading.explanation(account_id)
 
 
 @router.get(
@@ -149,11 +139,4 @@ async def list_evidence(
 
 def bands_of(text: str | None) -> tuple[str, ...] | None:
     """Return the bands of a comma-separated list. Raises Problem 422 for a word that is none."""
-    if not text:
-        return None
-    bands = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    wrong = [band for band in bands if band not in BANDS]
-    if wrong:
-        fault = {"pointer": "query:band", "code": "unknown_band", "detail": f"Bands are {', '.join(BANDS)}."}
-        raise Problem(422, "bad_parameter", "1 query parameter(s) cannot be used.", errors=[fault])
-    return bands
+    return chosen(text, BANDS, "band")

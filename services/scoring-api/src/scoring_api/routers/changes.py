@@ -1,28 +1,44 @@
 """The route that tells what moved: the published feed of changes, under a cursor."""
 
-from typing import Annotated
+from typing import Annotated, get_args
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
 
+from milepost_contracts.changes import ChangeKind
 from milepost_runtime.keys import require_scope
-from scoring_api.dependencies import Use, strict_query
+from scoring_api.dependencies import Use, chosen, strict_query
+from scoring_api.queries.lists import Moves
 from scoring_api.routers import examples
 from scoring_api.routers.examples import answering
 from scoring_api.views import ChangePage
 
 router = APIRouter(tags=["changes"], dependencies=[require_scope("read"), Depends(strict_query)])
 
-
+KINDS: tuple[str, ...] = get_args(ChangeKind)
 _EXAMPLE = ChangePage(data=(examples.CHANGE,), next_cursor="NDcxMQ.c2lnbmF0dXJl")
 
 
+class FeedQuery(BaseModel):
+    """Which part of the feed, from where."""
+
+    account: UUID | None = Field(None, description="Only this account, by our id; what it absorbed is its own")
+    kind: str | None = Field(
+        None, max_length=200, description=f"One or more of {', '.join(KINDS)}; comma between", examples=["band_changed"]
+    )
+    min_move: float | None = Field(
+        None, ge=0, le=100, description="Of mere moves of the score, only those of so many points", examples=[10]
+    )
+    limit: int = Field(100, ge=1, le=500)
+    cursor: str | None = Field(None, max_length=500, description="`next_cursor` of the page before")
+
+
 @router.get("/changes", summary="What moved, oldest first", responses=answering(_EXAMPLE))
-async def list_changes(
-    use: Use,
-    account: Annotated[UUID | None, Query(description="Only this account, by our id")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    cursor: Annotated[str | None, Query(max_length=500)] = None,
-) -> ChangePage:
-    """Keep `next_cursor` and ask again: nothing is left out and nothing comes twice."""
-    return await use.listing.changes(cursor, account, limit)
+async def list_changes(use: Use, wanted: Annotated[FeedQuery, Query()]) -> ChangePage:
+    """Keep `next_cursor` and ask again: nothing is left out and nothing comes twice.
+
+    A cursor is a place in the whole feed: with another filter it goes on from the same place.
+    """
+    moves = Moves(wanted.account, chosen(wanted.kind, KINDS, "kind"), wanted.min_move)
+    return await use.listing.changes(wanted.cursor, moves, wanted.limit)

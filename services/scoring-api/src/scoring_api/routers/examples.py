@@ -43,7 +43,6 @@ CHANGE = ChangeRow.model_validate({
     "from_score": 71.4, "to_score": 57.9, "cause": "live", "model_id": "b2b-onboarding", "model_version": 1,
     "as_of": MOMENT, "computed_at": MOMENT, "correlation_id": "9f2c",
 })  # fmt: skip
-POINT = views.HistoryPoint.model_validate({"as_of": MOMENT, "score": 57.9, "band": "yellow", "model": MODEL})
 EXPLANATION = views.Explanation.model_validate(
     {name: getattr(HEALTH, name) for name in views.Explanation.model_fields.keys() & HealthDocument.model_fields.keys()}
     | {"text": f"{HEALTH.summary}\n  78.0  baseline\n -20.1  urgent tickets open: 2 (target 0)\n  57.9  score (yellow)"}

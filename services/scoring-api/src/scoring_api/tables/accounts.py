@@ -16,7 +16,8 @@ class Account(SQLModel, table=True):
     """What is known of an account by now; `start_at` is `started_at` if told, else `first_seen_at`.
 
     `started_told_at` and `started_sequence` are of the newest word on the start: an older one does not replace it.
-    `first_seen_at` is the first of what counts; `named_at` is the first of our own book-keeping in that, null if none.
+    `first_seen_at` is the first of what counts; `named_at` is since when our own book-keeping knows it, null if never.
+    Whoever looks at `start_settled_at` or later finds this start, before it the records say which one was known.
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
@@ -25,6 +26,7 @@ class Account(SQLModel, table=True):
     segment: str | None = may(sa.Text)
     owner: str | None = may(sa.Text)
     start_at: datetime = must(STAMP)
+    start_settled_at: datetime = must(STAMP, "'infinity'")
     started_at: datetime | None = may(STAMP)
     started_told_at: datetime | None = may(STAMP)
     started_sequence: str | None = may(sa.Text)
@@ -39,7 +41,10 @@ class AccountReference(SQLModel, table=True):
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __tablename__ = "account_reference"
-    __table_args__ = (sa.Index(None, "account_id"),)
+    __table_args__ = (
+        sa.Index(None, "account_id"),
+        sa.Index("ix_account_reference_near", "reference", postgresql_ops={"reference": "text_pattern_ops"}),
+    )
     reference: str = primary(sa.Text)
     account_id: UUID = must(sa.Uuid)
     occurred_at: datetime = must(STAMP)

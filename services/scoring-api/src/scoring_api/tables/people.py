@@ -12,7 +12,10 @@ from scoring_api.tables.schema import METADATA
 
 
 class Override(SQLModel, table=True):
-    """A person's word above the score: until `expires_at`, or until it is ended; never changed otherwise."""
+    """A person's word above the score: until `expires_at`, or until it is ended; never changed otherwise.
+
+    Here and below `author` is who signs, `told_by` the name of the key or session that brought it.
+    """
 
     metadata: ClassVar[sa.MetaData] = METADATA
     account_id: UUID = primary(sa.Uuid)
@@ -21,6 +24,7 @@ class Override(SQLModel, table=True):
     score: float | None = may(sa.Double)
     reason: str = must(sa.Text)
     author: str = must(sa.Text)
+    told_by: str = must(sa.Text)
     created_at: datetime = must(STAMP, NOW)
     expires_at: datetime = must(STAMP)
     ended_at: datetime | None = may(STAMP)
@@ -29,7 +33,10 @@ class Override(SQLModel, table=True):
 
 
 class Note(SQLModel, table=True):
-    """What somebody wrote about an account, with the score as it stood then; `visibility` says who may read it."""
+    """What somebody wrote about an account, with the score as it stood then; `visibility` says who may read it.
+
+    Of a note that was deleted the row stays, without its text.
+    """
 
     metadata: ClassVar[sa.MetaData] = METADATA
     account_id: UUID = primary(sa.Uuid)
@@ -37,23 +44,27 @@ class Note(SQLModel, table=True):
     visibility: str = must(sa.Text)
     text: str = must(sa.Text)
     author: str = must(sa.Text)
+    told_by: str = must(sa.Text)
     created_at: datetime = must(STAMP, NOW)
     snapshot_as_of: datetime | None = may(STAMP)
     score: float | None = may(sa.Double)
     band: str | None = may(sa.Text)
+    deleted_at: datetime | None = may(STAMP)
+    deleted_by: str | None = may(sa.Text)
 
 
 class Feedback(SQLModel, table=True):
     """Somebody's word that a score looks wrong, who has to answer it, and the answer."""
 
     metadata: ClassVar[sa.MetaData] = METADATA
-    __table_args__ = (sa.Index(None, "state", "created_at"),)
+    __table_args__ = (sa.Index(None, "state", "created_at"), sa.Index(None, "id"))
     account_id: UUID = primary(sa.Uuid)
     id: UUID = primary(sa.Uuid)
     because: str = must(sa.Text)
     signal: str | None = may(sa.Text)
     expected_band: str | None = may(sa.Text)
     author: str = must(sa.Text)
+    told_by: str = must(sa.Text)
     owner: str = must(sa.Text)
     state: str = must(sa.Text, "'open'")
     created_at: datetime = must(STAMP, NOW)

@@ -25,6 +25,7 @@ class Record(SQLModel, table=True):
         sa.Index(None, "account_id", "occurred_at"),
         sa.Index(None, "account_id", "type", "occurred_at"),
         sa.Index(None, "account_id", "due_at", postgresql_where=sa.text("due_at is not null")),
+        sa.Index(None, "account_id", "expires_at", postgresql_where=sa.text("expires_at is not null")),
         sa.Index(None, "account_id", postgresql_where=sa.text("properties ? 'open'")),
         sa.Index("ix_record_superseded", "account_id", postgresql_where=sa.text("superseded_at is not null")),
     )
@@ -61,15 +62,3 @@ class Unreadable(SQLModel, table=True):
     event_row_id: int = primary(sa.BigInteger)
     reason: str = must(sa.Text)
     at: datetime = must(STAMP)
-
-
-class Milestone(SQLModel, table=True):
-    """An account's plan: what is to be reached by when."""
-
-    metadata: ClassVar[sa.MetaData] = METADATA
-    account_id: UUID = primary(sa.Uuid)
-    milestone_id: str = primary(sa.Text)
-    label: str = must(sa.Text)
-    weight: float = must(sa.Double)
-    required: bool = must(sa.Boolean)
-    due_at: datetime | None = may(STAMP)

@@ -27,11 +27,20 @@ class Rescoring(LaneColumns, table=True):
     correlation_id: str = must(sa.Text, "''")
 
 
+class Chore(LaneColumns, table=True):
+    """A piece of housekeeping, due again and again."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    name: str = primary(sa.Text)
+
+
 class Snapshot(SQLModel, table=True):
     """A score as it was computed, with every figure behind it; rows are only ever added.
 
-    `readings` is all that went in beside the model (`inputs_hash` is of it), `detail` what came out: both suffice to
-    tell the whole document of that moment again. `cohort_id` names the peers that percentiles were read from."""
+    `readings` is all that went in beside the model and the peers, `detail` what came out: the row suffices to tell the
+    whole document of that moment again. `inputs_hash` is the SHA-256 of the inputs with the moment, the model and
+    `cohort_id`, the peers that percentiles and medians were read from.
+    """
 
     metadata: ClassVar[sa.MetaData] = METADATA
     account_id: UUID = primary(sa.Uuid)
@@ -57,6 +66,7 @@ class Snapshot(SQLModel, table=True):
 class Standing(SQLModel, table=True):
     """Where an account's band stands: committed band, pending move, and what was last published.
 
+    `content_digest` is of the document without its moments: the same again says nothing new.
     `lineup` numbers the models that were in charge; `journey` and `milestones` are the states last published.
     """
 
@@ -68,7 +78,7 @@ class Standing(SQLModel, table=True):
     effective_band: str = must(sa.Text)
     published_score: float | None = may(sa.Double)
     display: float | None = may(sa.Double)
-    inputs_hash: str = must(sa.Text)
+    content_digest: str = must(sa.Text)
     snapshot_as_of: datetime = must(STAMP)
     as_of: datetime = must(STAMP)
     lineup: int = must(sa.BigInteger, "0")
@@ -77,12 +87,28 @@ class Standing(SQLModel, table=True):
     stale: bool = must(sa.Boolean, "false")
 
 
+# For names that begin alike, byte by byte.
+_NEAR_NAME: Any = sa.func.lower(sa.literal_column("name")).label("near")
+
+
 class HealthDocument(SQLModel, table=True):
     """The answer to `GET /accounts/{id}/health`, ready to send; the columns beside it are for lists."""
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __tablename__ = "health_document"
-    __table_args__ = (sa.Index(None, "effective_band", "score"),)
+    __table_args__ = (
+        sa.Index(None, "urgency", "account_id"),
+        sa.Index("ix_health_document_by_band", "effective_band", "urgency", "account_id"),
+        sa.Index("ix_health_document_by_owner", "owner", "urgency", "account_id"),
+        sa.Index("ix_health_document_by_segment", "segment", "urgency", "account_id"),
+        sa.Index("ix_health_document_by_score", sa.text("coalesce(score, 101)"), "account_id"),
+        sa.Index("ix_health_document_by_score_down", sa.text("coalesce(score, -1)"), "account_id"),
+        sa.Index("ix_health_document_by_name", sa.text("lower(name)"), "account_id"),
+        sa.Index("ix_health_document_near_name", _NEAR_NAME, postgresql_ops={"near": "text_pattern_ops"}),
+        sa.Index("ix_health_document_by_change", sa.text("coalesce(change_28d, 101)"), "account_id"),
+        sa.Index("ix_health_document_by_change_down", sa.text("coalesce(change_28d, -101)"), "account_id"),
+        sa.Index(None, "computed_at", "account_id"),
+    )
     account_id: UUID = primary(sa.Uuid)
     body: bytes = must(BYTEA)
     etag: str = must(sa.Text)
@@ -99,6 +125,26 @@ class HealthDocument(SQLModel, table=True):
     change_28d: float | None = may(sa.Double)
     top_reason: str = must(sa.Text, "''")
     confidence_word: str = must(sa.Text)
+    model_id: str = must(sa.Text)
+    journey: str | None = may(sa.Text)
+    urgency: float = must(sa.Double)
+
+
+class StaleAnswer(SQLModel, table=True):
+    """An answer about an account, or by a reference, that nobody may give from memory any more.
+
+    Triggers write it with the change itself: `written_by` is the transaction, so that no commit is read past. It may be
+    lost in a crash, as every memory of an answer is then.
+    """
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __tablename__ = "stale_answer"
+    __table_args__ = (sa.Index(None, "written_by"), {"prefixes": ["UNLOGGED"]})
+    id: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger, sa.Identity(always=True), primary_key=True))
+    account_id: UUID | None = may(sa.Uuid)
+    reference: str | None = may(sa.Text)
+    told_at: datetime = must(STAMP, NOW)
+    written_by: int = must(sa.BigInteger, "((pg_current_xact_id())::text)::bigint")
 
 
 class Change(SQLModel, table=True):
@@ -142,7 +188,10 @@ class RestatedPoint(SQLModel, table=True):
 
 
 class Restatement(LaneColumns, table=True):
-    """A piece of the past that somebody asked to be told anew: the lane works on it batch by batch and says how far."""
+    """A piece of the past that somebody asked to be told anew: the lane works on it batch by batch and says how far.
+
+    `done_upto` is the last account that is done, in the order of their ids; without a model those in charge judge.
+    """
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __table_args__ = (sa.Index(None, "next_at", postgresql_where=sa.text("next_at is not null")),)
@@ -160,4 +209,6 @@ class Restatement(LaneColumns, table=True):
     reason: str = must(sa.Text, "''")
     requested_by: str = must(sa.Text, "''")
     requested_at: datetime = must(STAMP, NOW)
+    started_at: datetime | None = may(STAMP)
+    moved_at: datetime | None = may(STAMP)
     ended_at: datetime | None = may(STAMP)

@@ -3,7 +3,9 @@
 It never stores prose; sentences are made from kept numbers whenever somebody asks.
 """
 
+from milepost_core.explanation.advice import Advice, advise
 from milepost_core.explanation.comparison import Movement, Profile, between, profile_of
+from milepost_core.explanation.difference import Difference, Kind, Sides, Step, difference
 from milepost_core.explanation.drivers import (
     GATES,
     Driver,
@@ -15,11 +17,10 @@ from milepost_core.explanation.drivers import (
     median_points,
     missing_inputs,
 )
-from milepost_core.explanation.rounding import Displayed, apportion, tenths
+from milepost_core.explanation.rounding import Displayed, apportion, shared_out, tenths
 from milepost_core.explanation.sentences import (
     in_sentence,
     missing_sentence,
-    next_steps,
     sentence,
     show_number,
     show_value,
@@ -28,24 +29,31 @@ from milepost_core.explanation.sentences import (
 
 __all__ = [
     "GATES",
+    "Advice",
+    "Difference",
     "Displayed",
     "Driver",
     "Explanation",
     "GateLine",
+    "Kind",
     "MissingInput",
     "Movement",
     "Profile",
+    "Sides",
+    "Step",
+    "advise",
     "apportion",
     "between",
+    "difference",
     "explain",
     "fixed_points",
     "in_sentence",
     "median_points",
     "missing_inputs",
     "missing_sentence",
-    "next_steps",
     "profile_of",
     "sentence",
+    "shared_out",
     "show_number",
     "show_value",
     "summary",

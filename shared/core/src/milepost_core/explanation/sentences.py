@@ -11,12 +11,16 @@ from milepost_core.explanation.drivers import Driver, Explanation, MissingInput
 from milepost_core.explanation.rounding import tenths
 from milepost_core.model import Band, Counted, ScoreModel, Signal
 
-__all__ = ["in_sentence", "missing_sentence", "next_steps", "sentence", "show_number", "show_value", "summary"]
+__all__ = ["in_sentence", "missing_sentence", "sentence", "show_number", "show_value", "summary"]
 
 _DECIMALS: Final = {"number": 1, "integer": 0, "percent": 0, "days": 0, "hours": 1, "money": 2}
 _UNITS: Final = {"days": Counted("days", "day"), "hours": Counted("hours", "hour")}
 _NO_UNIT: Final = Counted("")
 _WORTH_SAYING: Final = 0.05
+_SCORED: Final = "{score} of 100, {band}"
+_PROVISIONAL: Final = "{score} of 100, provisional: too little has been observed for a band"
+_HELD: Final = "; held down by {gates}"
+_LOST: Final = "; most points are lost to {reasons}"
 
 
 def show_value(signal: Signal, raw: float | str | None) -> str:
@@ -74,24 +78,25 @@ def missing_sentence(model: ScoreModel, missing: MissingInput) -> str:
 
 
 def summary(explanation: Explanation | None, model: ScoreModel, band: Band) -> str:
-    """One sentence about the whole account: score, band, and what costs most."""
+    """One sentence about the whole account, in the model's words or the plain ones.
+
+    A template may hold {score}, {band}, {reasons} (what costs most, by label) and {gates}.
+    """
     if explanation is None:
         return "There is no score yet: nothing that counts has been observed."
-    text = f"{explanation.displayed.score} of 100, {band.value}"
-    if band is Band.UNKNOWN:
-        text = f"{explanation.displayed.score} of 100, provisional: too little has been observed for a band"
-    if explanation.gates:
-        text += f"; held down by {_listed([in_sentence(gate.label) for gate in explanation.gates])}"
     dearest = [driver for driver in explanation.to_fix[:2] if driver.points_lost >= _WORTH_SAYING]
-    if dearest:
-        text += f"; most points are lost to {_listed([in_sentence(model.signal(one.signal).label) for one in dearest])}"
-    return f"{text}."
-
-
-def next_steps(model: ScoreModel, explanation: Explanation, most: int = 3) -> tuple[tuple[str, str], ...]:
-    """(signal id, hint) for the dearest drivers whose signal carries a hint, the dearest first."""
-    hints = ((driver.signal, model.signal(driver.signal).texts.next_step) for driver in explanation.to_fix)
-    return tuple((name, hint) for name, hint in hints if hint)[:most]
+    words = {
+        "score": f"{explanation.displayed.score}",
+        "band": band.value,
+        "reasons": _listed([in_sentence(model.signal(one.signal).label) for one in dearest]) or "nothing",
+        "gates": _listed([in_sentence(gate.label) for gate in explanation.gates]) or "nothing",
+    }
+    template = model.summary.of(band)
+    if template is None:
+        template = _PROVISIONAL if band is Band.UNKNOWN else _SCORED
+        template += _HELD if explanation.gates else ""
+        template += f"{_LOST}." if dearest else "."
+    return _fill(template, words)
 
 
 def in_sentence(label: str) -> str:

@@ -11,7 +11,6 @@ from milepost_core.model.document import (
     Calibration,
     Column,
     Condition,
-    Counted,
     Dimension,
     Gate,
     Milestone,
@@ -20,7 +19,6 @@ from milepost_core.model.document import (
     Segment,
     Signal,
     Stage,
-    Texts,
 )
 from milepost_core.model.lint import lint
 from milepost_core.model.normalisers import (
@@ -35,6 +33,7 @@ from milepost_core.model.normalisers import (
 from milepost_core.model.parsing import DOCUMENT_FORMAT, parse_model
 from milepost_core.model.problems import ModelInvalid, ModelProblem
 from milepost_core.model.sources import Scalar, Source, Where
+from milepost_core.model.texts import Broad, Counted, Summary, Texts
 
 __all__ = [
     "DOCUMENT_FORMAT",
@@ -43,6 +42,7 @@ __all__ = [
     "BandCurve",
     "Bands",
     "Baseline",
+    "Broad",
     "Calibration",
     "CategoryMap",
     "Column",
@@ -65,6 +65,7 @@ __all__ = [
     "Source",
     "Stage",
     "Stale",
+    "Summary",
     "Texts",
     "Where",
     "lint",

@@ -7,15 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from milepost_core.model.journey import Calendar, Journey
 from milepost_core.model.normalisers import Curve, Stale
 from milepost_core.model.sources import Scalar, Source, Where
+from milepost_core.model.texts import Broad, Summary, Texts
 
 __all__ = [
     "Action", "Band", "Bands", "Baseline", "Calibration", "Column", "Condition", "Dimension", "Gate", "Milestone",
-    "MissingPolicy", "ScoreModel", "Segment", "Signal", "Stage", "Texts",
+    "MissingPolicy", "ScoreModel", "Segment", "Signal", "Stage",
 ]  # fmt: skip
+
+
+_PLAIN_SUMMARY: Final = Summary()
 
 
 class Band(StrEnum):
@@ -35,6 +40,8 @@ class Dimension:
     weight: float
     min_coverage: float
     label: str
+    next_step: str | None = None
+    """What to do when the theme as a whole is in trouble rather than one signal of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class Stage:
     weights: tuple[float, ...]
     """One per dimension, in the model's order."""
     transition_days: float
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,31 +72,6 @@ class Action:
     step: float
     max_change: float
     cost: float
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """A unit or template that may read differently beside the figure 1."""
-
-    other: str
-    one: str | None = None
-
-    def beside(self, shown: str) -> str:
-        """The words to put beside a figure as it is shown: ``1`` takes the singular where there is one."""
-        return self.one if self.one is not None and shown in ("1", "-1") else self.other
-
-
-@dataclass(frozen=True, slots=True)
-class Texts:
-    """The words shown to people about a signal."""
-
-    label: str
-    unit: Counted
-    target: str
-    good: Counted | None
-    bad: Counted | None
-    next_step: str | None
-    format: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +107,7 @@ class Gate:
     subtract: float | None
     hard: bool
     label: str
+    next_step: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +186,12 @@ class Segment:
 
 
 class Column(NamedTuple):
-    """One column of a reading: a signal's source, then (after all signals) a gate's."""
+    """One column of a reading: a signal's source, after all signals a gate's, after all gates a milestone's condition."""
 
     id: str
     source: Source
     is_gate: bool
+    is_milestone: bool = False
 
 
 @dataclass(frozen=True)
@@ -233,10 +218,14 @@ class ScoreModel:
     """Which accounts it judges, by their attributes; nothing named: all that no other active model takes."""
     precedence: int = 0
     """Of several active models that match an account, the one with the highest precedence judges it."""
+    summary: Summary = _PLAIN_SUMMARY
+    broad: Broad | None = None
+    journey: Journey = Journey()
+    calendar: Calendar = Calendar()
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """What a reading must hold, in order: the signals, then the gates."""
+        """What a reading must hold, in order: the signals, the gates, the conditions that complete milestones."""
         signals = tuple(Column(signal.id, signal.source, False) for signal in self.signals)
         return signals + tuple(Column(gate.id, gate.source, True) for gate in self.gates)
 

@@ -5,8 +5,8 @@ It never refuses: each finding is a warning, for the author to weigh.
 
 from collections.abc import Iterator
 
-from milepost_core.events import EVENT_TYPES
-from milepost_core.model.document import Column, ScoreModel
+from milepost_core.events import EVENT_TYPES, PERSON_TYPES
+from milepost_core.model.document import ScoreModel
 from milepost_core.model.problems import ModelProblem, nearest_word
 from milepost_core.model.sources import (
     ActiveDays,
@@ -17,47 +17,97 @@ from milepost_core.model.sources import (
     Denominator,
     Distinct,
     MilestoneProgress,
+    OldestOpenAge,
+    OpenItems,
+    OverdueItems,
     Ratio,
+    Source,
     Sum,
+    Where,
     parts,
 )
 
-__all__ = ["lint"]
+__all__ = ["MOST_SIGNALS", "PERSON_SHARE", "lint"]
+
+MOST_SIGNALS = 20
+"""More than about so many signals are chosen with hindsight (shared facts on scores, section 12)."""
+PERSON_SHARE = 0.2
+"""What people enter by hand may weigh at most so much of the whole, or the score can be talked up."""
+
+_ITEMS = (OpenItems, OverdueItems, OldestOpenAge)
+_WORDLESS = (Attribute, Constant, MilestoneProgress, Ratio)
 
 
 def lint(model: ScoreModel) -> tuple[ModelProblem, ...]:
-    """Warnings about a valid model, in the document's order."""
-    found: list[ModelProblem] = []
-    for index, column in enumerate(model.columns):
-        signals = len(model.signals)
-        pointer = f"/gates/{index - signals}/when/source" if column.is_gate else f"/signals/{index}/source"
-        found.extend(_unknown_types(column, pointer))
-        found.extend(_long_windows(model, column, pointer))
-    found.extend(_silent_dimensions(model))
+    """Warnings about a valid model, in the document's order; what only a segment brings in is told of the segment."""
+    found = list(_findings(model))
+    known = {(one.pointer, one.message) for one in found}
+    for index, segment in enumerate(model.segments):
+        for one in _findings(segment.model):
+            if (one.pointer, one.message) not in known:
+                message = f"for segment {segment.id!r}, {one.pointer}: {one.message}"
+                found.append(ModelProblem(f"/segments/{index}", message, one.expected, one.nearest))
     return tuple(found)
 
 
-def _unknown_types(column: Column, pointer: str) -> Iterator[ModelProblem]:
-    for part in parts(column.source):
-        if isinstance(part, Attribute | Constant | MilestoneProgress | Ratio):
+def _findings(model: ScoreModel) -> Iterator[ModelProblem]:
+    for pointer, source in _sources(model):
+        yield from _unknown_types(source, pointer)
+        yield from _any_type(source, pointer)
+    yield from _long_windows(model)
+    yield from _twins(model)
+    yield from _shadows(model)
+    yield from _plan(model)
+    yield from _silent_dimensions(model)
+    yield from _people(model)
+    if len(model.signals) > MOST_SIGNALS:
+        message = f"{len(model.signals)} signals: some will be in it by chance"
+        yield ModelProblem("/signals", message, f"at most {MOST_SIGNALS}")
+
+
+def _sources(model: ScoreModel) -> Iterator[tuple[str, Source]]:
+    """Every source with its place."""
+    for index, signal in enumerate(model.signals):
+        yield f"/signals/{index}/source", signal.source
+    for index, gate in enumerate(model.gates):
+        yield f"/gates/{index}/when/source", gate.source
+    for index, one in enumerate(model.milestones):
+        if one.done_when is not None:
+            yield f"/milestones/{index}/done_when/source", one.done_when.source
+
+
+def _unknown_types(source: Source, pointer: str) -> Iterator[ModelProblem]:
+    for part in parts(source):
+        if not isinstance(part, _WORDLESS):
+            yield from _strange_types(part.where, pointer)
+
+
+def _strange_types(where: Where, pointer: str) -> Iterator[ModelProblem]:
+    for name in where.types:
+        if name not in EVENT_TYPES:
+            message = f"event type {name!r} is not in the vocabulary; it counts only if somebody sends it"
+            yield ModelProblem(pointer, message, "a known event type", nearest_word(name, EVENT_TYPES))
+
+
+def _any_type(source: Source, pointer: str) -> Iterator[ModelProblem]:
+    for part in parts(source):
+        if isinstance(part, (*_WORDLESS, *_ITEMS)) or part.where.types:
             continue
-        for name in part.where.types:
-            if name not in EVENT_TYPES:
-                message = f"event type {name!r} is not in the vocabulary; it counts only if somebody sends it"
-                yield ModelProblem(pointer, message, "a known event type", nearest_word(name, EVENT_TYPES))
+        yield ModelProblem(pointer, "names no event type: records of every kind count", "a type")
 
 
-def _long_windows(model: ScoreModel, column: Column, pointer: str) -> Iterator[ModelProblem]:
-    first_stage = model.stages[0].to_day if model.stages and not column.is_gate else None
-    if first_stage is None or isinstance(column.source, Ratio):  # both sides of a ratio grow together
-        return
-    for part in parts(column.source):
-        window = _counted_window(part)
+def _long_windows(model: ScoreModel) -> Iterator[ModelProblem]:
+    first_stage = model.stages[0].to_day if model.stages else None
+    for index, signal in enumerate(model.signals):
+        if first_stage is None or isinstance(signal.source, Ratio):  # both sides of a ratio grow together
+            continue
+        window = _counted_window(signal.source)
         if window is not None and window > first_stage:
             message = (
                 f"the window of {window:g} days outlasts the first stage ({first_stage:g}): new accounts look worse"
             )
-            yield ModelProblem(pointer, message, "agg rate, a ratio, min_age_days or a shorter window")
+            expected = "agg rate, a ratio, min_age_days or a shorter window"
+            yield ModelProblem(f"/signals/{index}/source", message, expected)
 
 
 def _counted_window(part: Denominator) -> float | None:
@@ -66,7 +116,63 @@ def _counted_window(part: Denominator) -> float | None:
     return None
 
 
+def _twins(model: ScoreModel) -> Iterator[ModelProblem]:
+    first: dict[Source, str] = {}
+    for index, signal in enumerate(model.signals):
+        twin = first.setdefault(signal.source, signal.id)
+        if twin != signal.id:
+            message = f"measures the same as {twin!r}: it counts twice"
+            yield ModelProblem(f"/signals/{index}/source", message, "a source of its own")
+
+
+def _shadows(model: ScoreModel) -> Iterator[ModelProblem]:
+    for index, signal in enumerate(model.signals):
+        if signal.weight == 0:
+            message = f"{signal.id!r} weighs nothing: a shadow, measured and shown but not counted"
+            yield ModelProblem(f"/signals/{index}/weight", message, "a weight, once it has proved itself")
+
+
+def _plan(model: ScoreModel) -> Iterator[ModelProblem]:
+    days = {one.id: one.target_day for one in model.milestones}
+    for index, one in enumerate(model.milestones):
+        pointer = f"/milestones/{index}"
+        if one.done_by is not None:
+            yield from _strange_types(one.done_by, f"{pointer}/done_by")
+        for name in one.after:
+            first, own = days[name], one.target_day
+            if first is not None and own is not None and first > own:
+                message = f"is due on day {own:g}, before {name!r} on day {first:g} that it waits for"
+                yield ModelProblem(f"{pointer}/target_day", message, f"day {first:g} or later")
+
+
 def _silent_dimensions(model: ScoreModel) -> Iterator[ModelProblem]:
     for index, dimension in enumerate(model.dimensions):
         if dimension.weight and not any(s.weight for s in model.signals if s.dimension == dimension.id):
             yield ModelProblem(f"/dimensions/{index}", f"no signal speaks for {dimension.id!r}", "at least one signal")
+
+
+def _people(model: ScoreModel) -> Iterator[ModelProblem]:
+    """What people enter, as a share of all weight: in the model's own weights, and stage by stage."""
+    entered = [any(_by_hand(part) for part in parts(signal.source)) for signal in model.signals]
+    own = tuple(dimension.weight for dimension in model.dimensions)
+    places = [("/dimensions", own), *((f"/stages/{n}/weights", one.weights) for n, one in enumerate(model.stages))]
+    for pointer, weights in places:
+        share = _share(model, entered, weights)
+        if share > PERSON_SHARE + 1e-9:
+            message = f"what people enter by hand weighs {share:.0%} of the score"
+            yield ModelProblem(pointer, message, f"at most {PERSON_SHARE:.0%}")
+
+
+def _by_hand(part: Denominator) -> bool:
+    return not isinstance(part, _WORDLESS) and not PERSON_TYPES.isdisjoint(part.where.types)
+
+
+def _share(model: ScoreModel, counted: list[bool], weights: tuple[float, ...]) -> float:
+    whole = [0.0] * len(weights)
+    part = [0.0] * len(weights)
+    for signal, place, counts in zip(model.signals, model.dimension_of, counted, strict=True):
+        whole[place] += signal.weight
+        part[place] += signal.weight * counts
+    shares = [weight * p / w for weight, p, w in zip(weights, part, whole, strict=True) if w]
+    total = sum(weight for weight, w in zip(weights, whole, strict=True) if w)
+    return sum(shares) / total if total else 0.0

@@ -9,6 +9,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from milepost_core.model.document import (
+    Band,
     Bands,
     Baseline,
     Calibration,
@@ -17,20 +18,26 @@ from milepost_core.model.document import (
     Signal,
     Stage,
 )
+from milepost_core.model.journey import parse_calendar, parse_journey
+from milepost_core.model.parsing_plan import parse_gate, parse_milestone
 from milepost_core.model.parsing_segments import parse_segments, parse_when
-from milepost_core.model.parsing_signals import parse_gate, parse_milestone, parse_signal
+from milepost_core.model.parsing_signals import parse_signal, refuse_unknown_names, words_of
 from milepost_core.model.problems import ModelInvalid, ModelProblem, nearest_word
 from milepost_core.model.refusals import (
+    refuse_circles,
     refuse_repeated_ids,
     refuse_unknown_dimensions,
     refuse_weightless,
     refuse_wrong_stages,
 )
 from milepost_core.model.section import NOT_NEGATIVE, POINTS, POSITIVE, SHARE, Section, is_number
+from milepost_core.model.texts import Broad, Summary
 
-__all__ = ["DOCUMENT_FORMAT", "parse_model"]
+__all__ = ["DOCUMENT_FORMAT", "SUMMARY_PLACEHOLDERS", "parse_model"]
 
 DOCUMENT_FORMAT: Final = "health-score-model/1"
+SUMMARY_PLACEHOLDERS: Final = ("score", "band", "reasons", "gates")
+"""`reasons` is what most points are lost to, `gates` what holds the score down, both in words."""
 _DIMENSION_COVERAGE: Final = 0.4
 _OVERALL_COVERAGE: Final = 0.5
 
@@ -78,8 +85,14 @@ def _document(doc: object, problems: list[ModelProblem]) -> ScoreModel:
         calibration=_calibration(section),
         applies_to=parse_when(section, "applies_to") if section.has("applies_to") else (),
         precedence=section.whole("precedence", 0, least=0),
+        journey=parse_journey(section.section("journey", {})),
+        calendar=parse_calendar(section.section("calendar", {})),
+        summary=_summary(section.section("summary", {})),
+        broad=_broad(section.section("broad"), dimensions) if section.has("broad") else None,
     )
     section.take("segments")
+    section.take("broad")
+    section.take("applies_to")
     section.finish()
     _refuse_misfits(model, problems)
     return model
@@ -89,6 +102,7 @@ def _refuse_misfits(model: ScoreModel, problems: list[ModelProblem]) -> None:
     refuse_weightless(model.signals, model.dimensions, problems)
     refuse_unknown_dimensions(model.signals, model.dimensions, problems)
     refuse_wrong_stages(model.stages, problems)
+    refuse_circles(model.milestones, problems)
     lists: dict[str, Sequence[Any]] = {
         "dimensions": model.dimensions,
         "stages": model.stages,
@@ -106,7 +120,8 @@ def _dimension(section: Section) -> Dimension:
         id=name,
         weight=section.number("weight", limits=NOT_NEGATIVE),
         min_coverage=section.number("min_coverage", _DIMENSION_COVERAGE, SHARE),
-        label=section.text("label", name.replace("_", " ") or "?"),
+        label=section.text("label", words_of(name) or "?"),
+        next_step=section.optional_text("next_step"),
     )
     section.finish()
     return dimension
@@ -124,8 +139,9 @@ def _stage(section: Section, dimensions: Sequence[Dimension]) -> Stage:
         weights.note("", f"no weight for {', '.join(unnamed)}", "a weight for every dimension")
     start, end = _ages(section)
     transition = section.number("transition_days", 0.0, NOT_NEGATIVE)
-    stage = Stage(section.text("id"), start, end, tuple(listed.get(name, 1.0) for name in known), transition)
-    section.take("label")
+    name = section.text("id")
+    weighed = tuple(listed.get(one, 1.0) for one in known)
+    stage = Stage(name, start, end, weighed, transition, section.text("label", words_of(name)))
     section.finish()
     return stage
 
@@ -182,6 +198,23 @@ def _calibration(section: Section) -> Calibration | None:
     calibration = Calibration(kind, intercept, slope, inner.optional_text("fitted"))
     inner.finish()
     return calibration
+
+
+def _summary(section: Section) -> Summary:
+    templates = {band: section.optional_text(band) for band in Band}
+    for band, template in templates.items():
+        refuse_unknown_names(section, band, template or "", SUMMARY_PLACEHOLDERS)
+    section.finish()
+    return Summary(*(templates[band] for band in (Band.GREEN, Band.YELLOW, Band.RED, Band.UNKNOWN)))
+
+
+def _broad(section: Section, dimensions: Sequence[Dimension]) -> Broad:
+    broad = Broad(section.whole("dimensions", 2, least=2), section.number("below", 50.0, POINTS), "")
+    if broad.dimensions > len(dimensions):
+        section.note("dimensions", f"the model has only {len(dimensions)} dimensions", "no more than there are")
+    broad = replace(broad, next_step=section.text("next_step"))
+    section.finish()
+    return broad
 
 
 def _timezone(section: Section) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from milepost_core.model.document import ScoreModel, Segment
+from milepost_core.model.parsing_sources import leaks_outcome
 from milepost_core.model.problems import ModelProblem, nearest_word, step_into
 from milepost_core.model.section import Section, scalars
 from milepost_core.model.sources import Scalar
@@ -56,6 +57,9 @@ def _values(when: Section, name: str) -> tuple[Scalar, ...]:
     values = scalars(when.take(name))
     if not values:
         when.note(name, "no account attribute can be that", "a text, a number, true/false or a list of them")
+    leaks = [one for one in (name, *values) if leaks_outcome(one)]
+    if leaks:
+        when.note(name, f"label leak: {leaks[0]!r} is the outcome the score must foresee", "another attribute")
     return values
 
 

@@ -1,28 +1,27 @@
-"""Parses the sections of signals, gates and milestones.
+"""Parses the sections of signals, with the words that people read about them.
 
 It never checks how they fit together (`refusals` does) and never looks at an account.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from milepost_core.model.document import Action, Counted, Gate, Milestone, MissingPolicy, Signal, Texts
+from milepost_core.model.document import Action, MissingPolicy, Signal
 from milepost_core.model.normalisers import Stale
 from milepost_core.model.parsing_curves import parse_curve, parse_stale
 from milepost_core.model.parsing_sources import parse_source
 from milepost_core.model.problems import nearest_word
-from milepost_core.model.section import NOT_NEGATIVE, POINTS, POSITIVE, Section, is_number, scalars
-from milepost_core.model.sources import Scalar
+from milepost_core.model.section import NOT_NEGATIVE, POINTS, POSITIVE, Section, is_number
+from milepost_core.model.texts import Counted, Texts
 
-__all__ = ["DEFAULT_HALF_LIFE_DAYS", "FORMATS", "OPERATORS", "PLACEHOLDERS", "parse_gate", "parse_milestone",
-           "parse_signal"]  # fmt: skip
+__all__ = ["DEFAULT_HALF_LIFE_DAYS", "FORMATS", "MISSING", "PLACEHOLDERS", "parse_signal", "refuse_unknown_names",
+           "words_of"]  # fmt: skip
 
 DEFAULT_HALF_LIFE_DAYS: Final = 30.0
 FORMATS: Final = ("number", "integer", "percent", "days", "hours", "money", "text")
-OPERATORS: Final = ("==", "!=", ">", ">=", "<", "<=", "in", "not_in")
 PLACEHOLDERS: Final = ("label", "value", "unit", "target", "points", "points_lost")
-_MISSING: Final = {"exclude": None, "worst": 0.0, "neutral": 50.0}
+MISSING: Final = {"exclude": None, "worst": 0.0, "neutral": 50.0}
 
 
 def parse_signal(section: Section) -> Signal:
@@ -57,18 +56,18 @@ def _missing(section: Section) -> MissingPolicy:
     raw = section.take("missing")
     if raw is None:
         return MissingPolicy()
-    if isinstance(raw, str) and raw in _MISSING:
-        return MissingPolicy(_MISSING[raw])
+    if isinstance(raw, str) and raw in MISSING:
+        return MissingPolicy(MISSING[raw])
     if is_number(raw):
         return MissingPolicy(section.checked_number("missing", raw, POINTS))
     section.note("missing", f"{raw!r} is no policy", "exclude, worst, neutral or a number between 0 and 100",
-                 nearest_word(raw, _MISSING))  # fmt: skip
+                 nearest_word(raw, MISSING))  # fmt: skip
     return MissingPolicy()
 
 
 def _action(section: Section, signal_id: str) -> Action:
     action = Action(
-        label=section.text("label", _words(signal_id)),
+        label=section.text("label", words_of(signal_id)),
         step=section.number("step", limits=POSITIVE),
         max_change=section.number("max_change", limits=POSITIVE),
         cost=section.number("cost", 1.0, NOT_NEGATIVE),
@@ -82,13 +81,15 @@ def _texts(section: Section, signal_id: str) -> Texts:
     good, bad = _template(sentence, "good"), _template(sentence, "bad")
     sentence.finish()
     return Texts(
-        label=section.text("label", _words(signal_id)),
+        label=section.text("label", words_of(signal_id)),
         unit=_counted(section, "unit") if section.take("unit") is not None else Counted(""),
         target=_target(section),
         good=good,
         bad=bad,
         next_step=section.optional_text("next_step"),
         format=section.choice("format", FORMATS, "number"),
+        guide=section.optional_text("guide"),
+        playbook=section.optional_text("playbook"),
     )
 
 
@@ -104,11 +105,11 @@ def _template(section: Section, key: str) -> Counted | None:
         return None
     counted = _counted(section, key)
     if counted.one is None:
-        _refuse_unknown_names(section, key, counted.other)
+        refuse_unknown_names(section, key, counted.other)
     else:
         forms = section.section(key)
-        _refuse_unknown_names(forms, "one", counted.one)
-        _refuse_unknown_names(forms, "other", counted.other)
+        refuse_unknown_names(forms, "one", counted.one)
+        refuse_unknown_names(forms, "other", counted.other)
     return counted
 
 
@@ -122,54 +123,14 @@ def _counted(section: Section, key: str) -> Counted:
     return counted
 
 
-def _refuse_unknown_names(section: Section, key: str, text: str) -> None:
+def refuse_unknown_names(section: Section, key: str, text: str, names: Sequence[str] = PLACEHOLDERS) -> None:
+    """Note every placeholder of a template that stands for nothing."""
     for name in re.findall(r"\{([^{}]*)\}", text):
-        if name not in PLACEHOLDERS:
-            known = ", ".join(f"{{{one}}}" for one in PLACEHOLDERS)
-            section.note(key, f"{{{name}}} stands for nothing", known, nearest_word(name, PLACEHOLDERS))
+        if name not in names:
+            known = ", ".join(f"{{{one}}}" for one in names)
+            section.note(key, f"{{{name}}} stands for nothing", known, nearest_word(name, names))
 
 
-def parse_gate(section: Section) -> Gate:
-    """One gate: when it fires and what it does to the score."""
-    name = section.text("id")
-    when = section.section("when")
-    source = parse_source(when.section("source"))
-    op = when.choice("op", OPERATORS, "==")
-    value = _compared(when, op)
-    when.finish()
-    cap, subtract = section.optional_number("cap_score", POINTS), section.optional_number("subtract", NOT_NEGATIVE)
-    if (cap is None) == (subtract is None):
-        section.note("", "a gate does exactly one thing", "either cap_score or subtract")
-    gate = Gate(name, source, op, value, cap, subtract, section.flag("hard"), section.text("label", _words(name)))
-    section.finish()
-    return gate
-
-
-def _compared(when: Section, op: str) -> Scalar | tuple[Scalar, ...]:
-    raw = when.take("value")
-    several = op in ("in", "not_in")
-    values = scalars(raw)
-    if not values or several != isinstance(raw, list | tuple):
-        when.note("value", "cannot be compared", "a list of values" if several else "a text, a number or true/false")
-        return ""
-    if op in (">", ">=", "<", "<=") and not is_number(raw):
-        when.note("value", f"{raw!r} has no order", "a number")
-    return values if several else values[0]
-
-
-def parse_milestone(section: Section) -> Milestone:
-    """One planned step of the onboarding."""
-    name = section.text("id")
-    milestone = Milestone(
-        id=name,
-        label=section.text("label", _words(name)),
-        target_day=section.optional_number("target_day", NOT_NEGATIVE),
-        weight=section.number("weight", 1.0, NOT_NEGATIVE),
-        required=section.flag("required", True),
-    )
-    section.finish()
-    return milestone
-
-
-def _words(name: str) -> str:
+def words_of(name: str) -> str:
+    """What people read when nobody wrote a label: the id in words."""
     return name.replace("_", " ")

@@ -36,7 +36,7 @@ from milepost_core.model.sources import (
     Where,
 )
 
-__all__ = ["parse_source"]
+__all__ = ["AGGREGATIONS", "leaks_outcome", "parse_source", "parse_where"]
 
 
 def parse_source(section: Section) -> Source:
@@ -49,21 +49,35 @@ def parse_source(section: Section) -> Source:
     return source
 
 
-def _where(section: Section) -> Where:
-    raw = section.section("where", {})
-    clauses = tuple((key, _values(raw, key)) for key in raw.keys())  # noqa: SIM118 - a Section is no mapping
+def parse_where(section: Section, key: str) -> Where:
+    """Which records match, as the mapping under a key says; a clause on the outcome is noted as a label leak."""
+    raw = section.section(key, {})
+    clauses = tuple((name, _values(raw, name)) for name in raw.keys())  # noqa: SIM118 - a Section is no mapping
     raw.finish()
     return Where(clauses)
+
+
+def leaks_outcome(name: object) -> bool:
+    """A word by which records or accounts tell the outcome, however it is written."""
+    return isinstance(name, str) and name.strip().lower() in OUTCOME_WORDS
+
+
+def _where(section: Section) -> Where:
+    return parse_where(section, "where")
 
 
 def _values(where: Section, key: str) -> tuple[Scalar, ...]:
     values = scalars(where.take(key))
     if not values:
         where.note(key, "matches nothing that a record can hold", "a text, a number or a list of them")
-    leaks = [one for one in values if key in ("type", "kind") and one in OUTCOME_WORDS]
+    leaks = [one for one in (key, *(values if key in _TELLING else ())) if leaks_outcome(one)]
     if leaks:
         where.note(key, f"label leak: {leaks[0]!r} is the outcome the score must foresee", "no outcome event")
     return values
+
+
+# The clauses whose values say what happened; elsewhere "renewal" may be the topic of a survey.
+_TELLING: Final = ("type", "kind", "state", "status")
 
 
 def _window(section: Section) -> float | None:
@@ -154,6 +168,8 @@ def _denominator(section: Section) -> Denominator:
     if isinstance(raw, Mapping):
         return parse_source(Section(raw, step_into(section.pointer, "den"), section.problems))
     if isinstance(raw, str) and raw:
+        if leaks_outcome(raw):
+            section.note("den", f"label leak: {raw!r} is the outcome the score must foresee", "another attribute")
         return Attribute(raw)
     if is_number(raw):
         return Constant(section.checked_number("den", raw))
@@ -181,3 +197,6 @@ _PARSERS: Final[dict[str, Callable[[Section], Source]]] = {
     "breadth": _breadth,
     "rate": _rate,
 }
+
+AGGREGATIONS: Final = tuple(_PARSERS)
+"""Every ``agg`` that a source may name."""

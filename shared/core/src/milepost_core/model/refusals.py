@@ -3,13 +3,15 @@
 It never looks at the form of a single value; `parsing` has done that.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
-from milepost_core.model.document import Dimension, Signal, Stage
+from milepost_core.model.document import Dimension, Milestone, Signal, Stage
 from milepost_core.model.problems import ModelProblem, nearest_word
 
-__all__ = ["refuse_repeated_ids", "refuse_unknown_dimensions", "refuse_weightless", "refuse_wrong_stages"]
+__all__ = [
+    "refuse_circles", "refuse_repeated_ids", "refuse_unknown_dimensions", "refuse_weightless", "refuse_wrong_stages",
+]  # fmt: skip
 
 Problems = list[ModelProblem]
 
@@ -66,3 +68,37 @@ def refuse_wrong_stages(stages: Sequence[Stage], problems: Problems) -> None:
     for index, stage in enumerate(stages):
         if not any(stage.weights):
             problems.append(ModelProblem(f"/stages/{index}/weights", "all weights are zero", "one above 0"))
+
+
+def refuse_circles(milestones: Sequence[Milestone], problems: Problems) -> None:
+    """What a milestone waits for exists, and no milestone waits for itself, however far around.
+
+    Of a circle, the milestone that comes first in the document is refused, with the whole way round.
+    """
+    waits = {one.id: one.after for one in milestones}
+    told: set[str] = set()
+    for index, one in enumerate(milestones):
+        pointer = f"/milestones/{index}/after"
+        for name in one.after:
+            if name not in waits:
+                message = f"no milestone {name!r}"
+                problems.append(ModelProblem(pointer, message, "the id of a milestone", nearest_word(name, waits)))
+        way = _way_back(one.id, waits)
+        if way and one.id not in told:
+            told.update(way)
+            message = f"goes in a circle: {' waits for '.join([*way, one.id])}"
+            problems.append(ModelProblem(pointer, message, "milestones that can be done one after another"))
+
+
+def _way_back(start: str, waits: Mapping[str, Sequence[str]]) -> list[str]:
+    """The milestones on a way from one back to itself; empty without such a way."""
+    ways, seen = [[start]], set[str]()
+    while ways:
+        way = ways.pop()
+        for name in waits.get(way[-1], ()):
+            if name == start:
+                return way
+            if name not in seen:
+                seen.add(name)
+                ways.append([*way, name])
+    return []

@@ -13,7 +13,7 @@ from milepost_core.model.normalisers import category_text
 from milepost_core.model.problems import ModelProblem, nearest_word, step_into
 from milepost_core.model.sources import Scalar
 
-__all__ = ["ANY", "NOT_NEGATIVE", "POINTS", "POSITIVE", "SHARE", "Limits", "Section", "is_number", "scalars"]
+__all__ = ["ANY", "MOST", "NOT_NEGATIVE", "POINTS", "POSITIVE", "SHARE", "Limits", "Section", "is_number", "scalars"]
 
 _REQUIRED: Final = object()
 
@@ -36,6 +36,8 @@ ANY: Final = Limits(-math.inf, math.inf, "a number")
 NOT_NEGATIVE: Final = Limits(0, math.inf, "a number of at least 0")
 POSITIVE: Final = Limits(0, math.inf, "a number above 0", low_is_out=True)
 POINTS: Final = Limits(0, 100, "a number between 0 and 100")
+MOST: Final = 2**31 - 1
+"""The largest whole number that a document may hold: what a column of the store holds too."""
 SHARE: Final = Limits(0, 1, "a number between 0 and 1")
 
 
@@ -48,7 +50,12 @@ def scalars(value: object) -> tuple[Scalar, ...]:
 
 def is_number(value: object) -> TypeGuard[float]:
     """A finite number; true and false are not numbers."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond what a float holds
+        return False
 
 
 class Section:
@@ -62,6 +69,8 @@ class Section:
         if isinstance(raw, Mapping):
             # YAML reads a bare 1 or true as a key that is no text
             self._raw = {category_text(key): value for key, value in raw.items()}
+            if len(self._raw) < len(raw):
+                self.note("", "two keys read the same", "every key once")
         if not isinstance(raw, Mapping):
             self.note("", f"{_shown(raw)} is not a mapping", "a mapping of keys")
 
@@ -121,10 +130,11 @@ class Section:
         return self.number(key, limits=limits) if self.take(key) is not None else None
 
     def whole(self, key: str, default: object = _REQUIRED, least: int = 0) -> int:
-        """A whole number of at least ``least``."""
-        value = self.number(key, default, Limits(least, math.inf, f"a whole number of at least {least}"))
+        """A whole number of at least ``least`` and at most `MOST`."""
+        words = f"a whole number of at least {least}"
+        value = self.number(key, default, Limits(least, MOST, words))
         if value != int(value):
-            self.note(key, f"{_shown(value)} is not whole", f"a whole number of at least {least}")
+            self.note(key, f"{_shown(value)} is not whole", words)
         return int(value)
 
     def flag(self, key: str, default: bool = False) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from milepost_core.cohorts import Cohort
 from milepost_core.model import Band, ScoreModel
+from milepost_core.model.sources import MilestoneProgress, OldestOpenAge, OpenItems, OverdueItems
 from milepost_core.readings import Readings
 from milepost_core.scoring.columns import (
     BAND_WORDS,
@@ -31,6 +32,9 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 MATURE_DAYS: Final = 30.0
+_STATES: Final = (OpenItems, OverdueItems, OldestOpenAge, MilestoneProgress)
+_SYNCED_DAYS: Final = 1.0
+"""A state is as fresh as its source: one that was heard of within a day is taken as it is."""
 _ROUNDING: Final = 1e-9
 """A share this close to a threshold has reached it: 0.3 + 0.1 of a weight is 0.4."""
 
@@ -46,6 +50,10 @@ def score(model: ScoreModel, population: Population, readings: Readings, cohort:
 
     Returns:
         Every column of the score. A row's result never depends on the other rows.
+
+    The honest range asks what the score could be if everything expected had been observed. The score itself
+    leaves an unavailable dimension out, and of it even what was observed; the range counts that part. So the range
+    need not hold the score: it says what is known, not how far the score may be off.
     """
     y, state, status = signal_points(model, readings, cohort or {})
     weights, stage = dimension_weights(model, population.age_days)
@@ -177,10 +185,15 @@ def _maturity(population: Population) -> Floats:
 
 
 def _freshness(model: ScoreModel, effective: Floats, readings: Readings, state: NDArray[np.uint8]) -> Floats:
-    """Σ e · 2^(-age / half-life) [n]; what was never observed, or has no known age, is not fresh."""
+    """Σ e · 2^(-age / half-life) [n]; what was never observed, or has no known age, is not fresh.
+
+    The age of a state (open items, milestones) is that of the newest word of its source.
+    """
     total = np.zeros(effective.shape[0])
     for index, signal in enumerate(model.signals):
         age = np.maximum(readings.age_days[:, index], 0.0)
+        if isinstance(signal.source, _STATES):
+            age = np.where(age <= _SYNCED_DAYS, 0.0, age)
         fresh = np.exp2(-age / signal.half_life_days)
         dated = (state[:, index] == SignalState.OBSERVED) & ~np.isnan(age)
         total += np.where(dated, effective[:, index] * fresh, 0.0)

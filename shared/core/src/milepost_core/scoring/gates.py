@@ -9,14 +9,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from milepost_core.model import Gate, Scalar, ScoreModel
+from milepost_core.model import Condition, Gate, Scalar, ScoreModel
 from milepost_core.readings import Readings, Status
 
-__all__ = ["apply_gates", "fired_gates"]
+__all__ = ["apply_gates", "compare", "fired_gates", "meeting"]
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+_OTHER: Final = "something else"
 _ORDER: Final[dict[str, Callable[[Any, Any], Any]]] = {
     ">": np.greater,
     ">=": np.greater_equal,
@@ -31,19 +32,20 @@ def fired_gates(model: ScoreModel, readings: Readings) -> Flags:
     for index, gate in enumerate(model.gates):
         column = len(model.signals) + index
         category = None if readings.category is None else readings.category[:, column]
-        fires = _compare(gate, readings.raw[:, column], category)
+        fires = compare(gate, readings.raw[:, column], category)
         fired[:, index] = fires & (readings.status[:, column] == Status.OK)
     return fired
 
 
-def _compare(gate: Gate, raw: Floats, category: NDArray[np.object_] | None) -> Flags:
-    if gate.op in _ORDER:
-        return np.asarray(_ORDER[gate.op](raw, float(gate.value)), dtype=np.bool_)  # type: ignore[arg-type]
-    values = gate.value if isinstance(gate.value, tuple) else (gate.value,)
+def compare(condition: Gate | Condition, raw: Floats, category: NDArray[np.object_] | None) -> Flags:
+    """Where measured values [n], or words in their place, meet a condition; what is missing is the caller's to know."""
+    if condition.op in _ORDER:
+        return np.asarray(_ORDER[condition.op](raw, float(condition.value)), dtype=np.bool_)  # type: ignore[arg-type]
+    values = condition.value if isinstance(condition.value, tuple) else (condition.value,)
     same = np.zeros(raw.shape, dtype=np.bool_)
     for value in values:
         same |= _equal(value, raw, category)
-    return same if gate.op in ("==", "in") else ~same
+    return same if condition.op in ("==", "in") else ~same
 
 
 def _equal(value: Scalar, raw: Floats, category: NDArray[np.object_] | None) -> Flags:
@@ -52,6 +54,16 @@ def _equal(value: Scalar, raw: Floats, category: NDArray[np.object_] | None) -> 
     if category is None:
         return np.zeros(raw.shape, dtype=np.bool_)
     return np.asarray(category == value, dtype=np.bool_)
+
+
+def meeting(gate: Gate) -> float | str:
+    """A value with which a gate fires, for supposing that it does."""
+    first = gate.value[0] if isinstance(gate.value, tuple) else gate.value
+    if gate.op in ("!=", "not_in"):
+        return _OTHER
+    value = first if isinstance(first, str) else float(first)
+    beyond = {">": 1.0, "<": -1.0}.get(gate.op, 0.0)
+    return value + beyond if isinstance(value, float) else value
 
 
 def apply_gates(model: ScoreModel, fired: Flags, raw_score: Floats) -> tuple[Floats, Floats]:

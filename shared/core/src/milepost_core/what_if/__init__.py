@@ -5,22 +5,28 @@ signal at a time, `combination` holds the search, `situation` the account in que
 """
 
 from milepost_core.what_if.combination import Choice, Option, cheapest
+from milepost_core.what_if.domain import Domain, domain_of, impossible
 from milepost_core.what_if.levers import Lever, single_lever
 from milepost_core.what_if.path import Path, PathStep, next_band, path_to, target_score
-from milepost_core.what_if.situation import Situation, UnknownSignal, rescored
+from milepost_core.what_if.situation import Situation, UnknownGate, UnknownSignal, rescored, supposed
 
 __all__ = [
     "Choice",
+    "Domain",
     "Lever",
     "Option",
     "Path",
     "PathStep",
     "Situation",
+    "UnknownGate",
     "UnknownSignal",
     "cheapest",
+    "domain_of",
+    "impossible",
     "next_band",
     "path_to",
     "rescored",
     "single_lever",
+    "supposed",
     "target_score",
 ]

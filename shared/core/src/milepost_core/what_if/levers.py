@@ -14,6 +14,7 @@ from milepost_core.cohorts import CohortColumn
 from milepost_core.curves import improving_direction
 from milepost_core.inverse import best_points, first_value, points_at
 from milepost_core.model import CategoryMap, Signal
+from milepost_core.what_if.domain import domain_of
 from milepost_core.what_if.situation import Situation
 
 __all__ = ["Lever", "single_lever"]
@@ -67,6 +68,7 @@ def _lever(situation: Situation, index: int, target: float, step: float) -> Leve
     wanted = now + (target - situation.raw_score) / weight
     exact = first_value(signal.normalise, start, wanted, peers)
     to = None if exact is None else _outward(signal, start, exact, (step, wanted), peers)
+    to = to if to is None else _possible(signal, to, wanted, peers)
     if exact is None or to is None or _too_far(signal, start, to):
         return Lever(signal.id, False, start, None, None, None, most)
     after = situation.raw_score + weight * (points_at(signal.normalise, to, peers) - now)
@@ -79,6 +81,12 @@ def _reachable(signal: Signal, start: float, peers: CohortColumn | None) -> floa
         return best_points(signal.normalise, start, peers)
     direction = improving_direction(signal.normalise, start)
     return points_at(signal.normalise, start + direction * signal.action.max_change, peers)
+
+
+def _possible(signal: Signal, to: float, wanted: float, peers: CohortColumn | None) -> float | None:
+    """The value, or the last one that the signal can have at all if that is worth enough."""
+    nearest = domain_of(signal.source).nearest(to)
+    return nearest if points_at(signal.normalise, nearest, peers) >= wanted - 1e-7 else None
 
 
 def _too_far(signal: Signal, start: float, to: float) -> bool:

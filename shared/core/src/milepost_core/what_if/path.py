@@ -11,6 +11,7 @@ from milepost_core.curves import improving_direction
 from milepost_core.inverse import points_at
 from milepost_core.model import Action, Band, Bands
 from milepost_core.what_if.combination import Option, cheapest
+from milepost_core.what_if.domain import domain_of
 from milepost_core.what_if.situation import Situation, rescored
 
 __all__ = ["Path", "PathStep", "next_band", "path_to", "target_score"]
@@ -132,7 +133,8 @@ def _gain(situation: Situation, index: int, steps: int) -> float:
 
 def _value_after(situation: Situation, index: int, steps: int) -> float:
     start, signal = situation.value(index), situation.model.signals[index]
-    return start + improving_direction(signal.normalise, start) * steps * _action(situation, index).step
+    after = start + improving_direction(signal.normalise, start) * steps * _action(situation, index).step
+    return domain_of(signal.source).nearest(after)
 
 
 def _step(situation: Situation, index: int, option: Option) -> PathStep:

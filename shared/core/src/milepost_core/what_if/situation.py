@@ -14,8 +14,9 @@ from milepost_core.model import ScoreModel, Signal
 from milepost_core.model.sources import TimeToFirst
 from milepost_core.readings import Readings, Status
 from milepost_core.scoring import Population, Scores, SignalState, score
+from milepost_core.scoring.gates import meeting
 
-__all__ = ["Situation", "UnknownSignal", "rescored"]
+__all__ = ["Situation", "UnknownGate", "UnknownSignal", "rescored", "supposed"]
 
 
 class UnknownSignal(KeyError):
@@ -63,12 +64,33 @@ class Situation:
         return bool(observed) and not past and self.weight(index) > 0 and not math.isnan(self.value(index))
 
 
-def rescored(situation: Situation, changes: Mapping[str, float | str]) -> Scores:
+class UnknownGate(KeyError):
+    """The model has no gate of that id."""
+
+
+def rescored(
+    situation: Situation, changes: Mapping[str, float | str | None], gates: Mapping[str, bool] | None = None
+) -> Scores:
     """The account's scores if some signals had other raw values, measured just now.
+
+    Args:
+        changes: raw values by signal id; None for a signal that has no data.
+        gates: whether a gate holds, by gate id; the others stay as they are.
 
     Raises:
         UnknownSignal: a change names a signal the model does not have.
+        UnknownGate: so does a gate.
     """
+    rows = slice(situation.row, situation.row + 1)
+    cohort = {name: column.slice(rows) for name, column in situation.cohort.items()}
+    population = Population(situation.population.age_days[rows])
+    return score(situation.model, population, supposed(situation, changes, gates), cohort)
+
+
+def supposed(
+    situation: Situation, changes: Mapping[str, float | str | None], gates: Mapping[str, bool] | None = None
+) -> Readings:
+    """The account's readings with some values in the place of those that were measured; raises as `rescored`."""
     row = situation.readings.row(situation.row)
     words = np.full(row.raw.shape, None, dtype=np.object_) if row.category is None else row.category.copy()
     changed = Readings(row.raw.copy(), words, row.status.copy(), row.censored.copy(), row.age_days.copy())
@@ -76,9 +98,19 @@ def rescored(situation: Situation, changes: Mapping[str, float | str]) -> Scores
         place = situation.model.signal_index.get(name)
         if place is None:
             raise UnknownSignal(name)
-        changed.raw[0, place] = math.nan if isinstance(value, str) else value
-        words[0, place] = value if isinstance(value, str) else None
-        changed.status[0, place], changed.censored[0, place], changed.age_days[0, place] = Status.OK, False, 0.0
-    rows = slice(situation.row, situation.row + 1)
-    cohort = {name: column.slice(rows) for name, column in situation.cohort.items()}
-    return score(situation.model, Population(situation.population.age_days[rows]), changed, cohort)
+        _put(changed, place, value)
+    for name, holds in (gates or {}).items():
+        found = next((one for one in enumerate(situation.model.gates) if one[1].id == name), None)
+        if found is None:
+            raise UnknownGate(name)
+        _put(changed, len(situation.model.signals) + found[0], meeting(found[1]) if holds else None)
+    return changed
+
+
+def _put(readings: Readings, place: int, value: float | str | None) -> None:
+    assert readings.category is not None
+    readings.raw[0, place] = value if isinstance(value, float | int) else math.nan
+    readings.category[0, place] = value if isinstance(value, str) else None
+    readings.status[0, place] = Status.NO_DATA if value is None else Status.OK
+    readings.censored[0, place] = False
+    readings.age_days[0, place] = math.nan if value is None else 0.0

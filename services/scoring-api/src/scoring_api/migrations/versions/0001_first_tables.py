@@ -18,6 +18,7 @@ TABLES = (
         segment TEXT,
         owner TEXT,
         start_at timestamptz NOT NULL,
+        start_settled_at timestamptz DEFAULT 'infinity' NOT NULL,
         started_at timestamptz,
         started_told_at timestamptz,
         started_sequence TEXT,
@@ -38,6 +39,9 @@ TABLES = (
     """,
     """
     CREATE INDEX ix_account_reference_account_id ON scoring.account_reference (account_id)
+    """,
+    """
+    CREATE INDEX ix_account_reference_near ON scoring.account_reference (reference text_pattern_ops)
     """,
     """
     CREATE TABLE scoring.merged_account (
@@ -87,21 +91,14 @@ TABLES = (
     "CREATE INDEX ix_record_account_id_occurred_at ON scoring.record (account_id, occurred_at)",
     "CREATE INDEX ix_record_account_id_type_occurred_at ON scoring.record (account_id, type, occurred_at)",
     """
+    CREATE INDEX ix_record_account_id_expires_at ON scoring.record (account_id, expires_at)
+        WHERE expires_at is not null
+    """,
+    """
     CREATE INDEX ix_record_account_id_due_at ON scoring.record (account_id, due_at) WHERE due_at is not null
     """,
     "CREATE INDEX ix_record_account_id ON scoring.record (account_id) WHERE properties ? 'open'",
     "CREATE INDEX ix_record_superseded ON scoring.record (account_id) WHERE superseded_at is not null",
-    """
-    CREATE TABLE scoring.milestone (
-        account_id UUID NOT NULL,
-        milestone_id TEXT NOT NULL,
-        label TEXT NOT NULL,
-        weight DOUBLE PRECISION NOT NULL,
-        required BOOLEAN NOT NULL,
-        due_at timestamptz,
-        CONSTRAINT pk_milestone PRIMARY KEY (account_id, milestone_id)
-    )
-    """,
     """
     CREATE TABLE scoring.rescoring (
         next_at timestamptz,
@@ -151,7 +148,7 @@ TABLES = (
         effective_band TEXT NOT NULL,
         published_score DOUBLE PRECISION,
         display DOUBLE PRECISION,
-        inputs_hash TEXT NOT NULL,
+        content_digest TEXT NOT NULL,
         snapshot_as_of timestamptz NOT NULL,
         as_of timestamptz NOT NULL,
         lineup BIGINT DEFAULT 0 NOT NULL,
@@ -179,11 +176,57 @@ TABLES = (
         change_28d DOUBLE PRECISION,
         top_reason TEXT DEFAULT '' NOT NULL,
         confidence_word TEXT NOT NULL,
+        model_id TEXT NOT NULL,
+        journey TEXT,
+        urgency DOUBLE PRECISION NOT NULL,
         CONSTRAINT pk_health_document PRIMARY KEY (account_id)
     )
     """,
     """
-    CREATE INDEX ix_health_document_effective_band_score ON scoring.health_document (effective_band, score)
+    CREATE INDEX ix_health_document_urgency_account_id ON scoring.health_document (urgency, account_id)
+    """,
+    """
+    CREATE INDEX ix_health_document_by_band ON scoring.health_document (effective_band, urgency, account_id)
+    """,
+    """
+    CREATE INDEX ix_health_document_by_owner ON scoring.health_document (owner, urgency, account_id)
+    """,
+    """
+    CREATE INDEX ix_health_document_by_segment ON scoring.health_document (segment, urgency, account_id)
+    """,
+    """
+    CREATE INDEX ix_health_document_by_score ON scoring.health_document (coalesce(score, 101), account_id)
+    """,
+    """
+    CREATE INDEX ix_health_document_by_score_down ON scoring.health_document (coalesce(score, -1), account_id)
+    """,
+    """
+    CREATE INDEX ix_health_document_by_name ON scoring.health_document (lower(name), account_id)
+    """,
+    """
+    CREATE INDEX ix_health_document_near_name ON scoring.health_document (lower(name) text_pattern_ops)
+    """,
+    """
+    CREATE INDEX ix_health_document_by_change ON scoring.health_document (coalesce(change_28d, 101), account_id)
+    """,
+    """
+    CREATE INDEX ix_health_document_by_change_down ON scoring.health_document (coalesce(change_28d, -101), account_id)
+    """,
+    """
+    CREATE INDEX ix_health_document_computed_at_account_id ON scoring.health_document (computed_at, account_id)
+    """,
+    """
+    CREATE UNLOGGED TABLE scoring.stale_answer (
+        id BIGINT GENERATED ALWAYS AS IDENTITY,
+        account_id UUID,
+        reference TEXT,
+        told_at timestamptz DEFAULT clock_timestamp() NOT NULL,
+        written_by BIGINT DEFAULT pg_current_xact_id()::text::bigint NOT NULL,
+        CONSTRAINT pk_stale_answer PRIMARY KEY (id)
+    )
+    """,
+    """
+    CREATE INDEX ix_stale_answer_written_by ON scoring.stale_answer (written_by)
     """,
     """
     CREATE TABLE scoring.change (
@@ -270,6 +313,7 @@ TABLES = (
         score DOUBLE PRECISION,
         reason TEXT NOT NULL,
         author TEXT NOT NULL,
+        told_by TEXT NOT NULL,
         created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
         expires_at timestamptz NOT NULL,
         ended_at timestamptz,
@@ -285,10 +329,13 @@ TABLES = (
         visibility TEXT NOT NULL,
         text TEXT NOT NULL,
         author TEXT NOT NULL,
+        told_by TEXT NOT NULL,
         created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
         snapshot_as_of timestamptz,
         score DOUBLE PRECISION,
         band TEXT,
+        deleted_at timestamptz,
+        deleted_by TEXT,
         CONSTRAINT pk_note PRIMARY KEY (account_id, id)
     )
     """,
@@ -300,6 +347,7 @@ TABLES = (
         signal TEXT,
         expected_band TEXT,
         author TEXT NOT NULL,
+        told_by TEXT NOT NULL,
         owner TEXT NOT NULL,
         state TEXT DEFAULT 'open' NOT NULL,
         created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
@@ -315,6 +363,7 @@ TABLES = (
         CONSTRAINT pk_feedback PRIMARY KEY (account_id, id)
     )
     """,
+    "CREATE INDEX ix_feedback_id ON scoring.feedback (id)",
     "CREATE INDEX ix_feedback_state_created_at ON scoring.feedback (state, created_at)",
     """
     CREATE TABLE scoring.restatement (
@@ -336,6 +385,8 @@ TABLES = (
         reason TEXT DEFAULT '' NOT NULL,
         requested_by TEXT DEFAULT '' NOT NULL,
         requested_at timestamptz DEFAULT clock_timestamp() NOT NULL,
+        started_at timestamptz,
+        moved_at timestamptz,
         ended_at timestamptz,
         CONSTRAINT pk_restatement PRIMARY KEY (id)
     )
@@ -359,6 +410,16 @@ TABLES = (
         feed TEXT NOT NULL,
         position BIGINT DEFAULT 0 NOT NULL,
         CONSTRAINT pk_cursor PRIMARY KEY (feed)
+    )
+    """,
+    """
+    CREATE TABLE scoring.chore (
+        next_at timestamptz,
+        lease_until timestamptz,
+        fence BIGINT DEFAULT 0 NOT NULL,
+        crashes SMALLINT DEFAULT 0 NOT NULL,
+        name TEXT NOT NULL,
+        CONSTRAINT pk_chore PRIMARY KEY (name)
     )
     """,
     """
@@ -396,6 +457,32 @@ INSTANT_OF = """
     end $$
     """
 
+# Whoever changes what an account is answered with, or which account a name leads to, says so in the same transaction,
+# however it was done: memories of answers are dropped by these rows, and the bell only makes it quicker.
+STALE_ANSWERS = (
+    """
+    create function scoring.tell_stale_answers() returns trigger language plpgsql as $$
+    begin
+        if tg_table_name = 'account_reference' then
+            insert into scoring.stale_answer (reference) select distinct reference from moved;
+        else
+            insert into scoring.stale_answer (account_id) select distinct account_id from moved;
+        end if;
+        if found then
+            perform pg_notify('scoring.stale_answer', '');
+        end if;
+        return null;
+    end $$
+    """,
+    *(
+        f"create trigger stale_after_{event} after {event} on scoring.{table}"
+        f" referencing {'old' if event == 'delete' else 'new'} table as moved"
+        " for each statement execute function scoring.tell_stale_answers()"
+        for table in ("health_document", "account_reference", "merged_account")
+        for event in ("insert", "update", "delete")
+    ),
+)
+
 # The feed is published: its reader may select it and nothing else of this schema.
 GRANT = """
     do $$ begin
@@ -412,7 +499,10 @@ def upgrade() -> None:
     for statement in TABLES:
         op.execute(statement)
     op.execute(INSTANT_OF)
+    for statement in STALE_ANSWERS:
+        op.execute(statement)
     op.execute("insert into scoring.cursor (feed, position, next_at) values ('ingest.event', 0, '-infinity')")
+    op.execute("insert into scoring.chore (name, next_at) select unnest(array['gather', 'forget']), clock_timestamp()")
     op.execute(GRANT)
 
 
@@ -422,6 +512,7 @@ def downgrade() -> None:
     for name in (
         "api_key",
         "unreadable",
+        "chore",
         "cursor",
         "idempotency",
         "restatement",
@@ -433,11 +524,11 @@ def downgrade() -> None:
         "model_version",
         "restated_point",
         "change",
+        "stale_answer",
         "health_document",
         "standing",
         "snapshot",
         "rescoring",
-        "milestone",
         "record",
         "attribute",
         "merged_account",
@@ -445,3 +536,4 @@ def downgrade() -> None:
         "account",
     ):
         op.execute(f"drop table scoring.{name}")
+    op.execute("drop function scoring.tell_stale_answers()")

@@ -62,12 +62,17 @@ def _counting(sheet: Sheet, source: Counted, selection: Selection) -> str:
             selection = selection.but(f"r.role = any({sheet.bind(list(source.expected), 'text[]')})")
             expression = "count(distinct r.role)"
         case sources.Sum():
-            expression = f"sum({number_of(sheet, source.field)})"
+            return _added(sheet, selection, "sum", number_of(sheet, source.field))
         case sources.Mean():
-            expression = f"avg({number_of(sheet, source.field)})"
+            return _added(sheet, selection, "avg", number_of(sheet, source.field))
         case sources.DecayedSum():
-            expression = f"sum({_decayed(sheet, source)})"
+            return _added(sheet, selection, "sum", _decayed(sheet, source))
     return sheet.aggregate(selection, expression)
+
+
+def _added(sheet: Sheet, selection: Selection, function: str, number: str) -> str:
+    """Return the column of a sum or mean. Decimals add up to the same in any order of the rows, floats do not."""
+    return sheet.aggregate(selection, f"{function}(({number})::numeric)", lambda added: f"({added})::float8")
 
 
 def _decayed(sheet: Sheet, source: sources.DecayedSum) -> str:
@@ -177,10 +182,10 @@ def _bucket(sheet: Sheet, where: Where, days: float, back: int) -> str:
 
 def _slope(counts: Floats) -> Floats:
     """Return the least-squares slope per bucket in percent of the mean; NaN without any event."""
-    at = np.arange(counts.shape[0], dtype=np.float64)
-    at -= at.mean()
+    # Twice the distance from the middle is a whole number, so that what is level comes out as exactly 0.
+    at = 2.0 * np.arange(counts.shape[0], dtype=np.float64) - (counts.shape[0] - 1)
     mean: Floats = counts.mean(axis=0)
-    slope: Floats = at @ counts / (at @ at)
+    slope: Floats = 2.0 * (at @ counts) / (at @ at)
     return np.divide(slope * 100.0, mean, out=np.full_like(mean, np.nan), where=mean > 0)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,13 @@ from milepost_core.model import ScoreModel
 from milepost_core.readings import Readings
 from milepost_runtime.database import Connection
 from scoring_api.queries.signals.statement import Compiled, compile_model, matrix
+
+# Later than every moment at which anything is told.
+BEYOND = datetime(9999, 12, 31, tzinfo=UTC)
+
+# The statement is the same for one account and for a thousand, and so is its plan: making one takes longer than
+# measuring an account.
+ONE_PLAN = "set local plan_cache_mode = force_generic_plan"
 
 
 @dataclass
@@ -37,16 +44,25 @@ class Batch:
 
 
 async def measure(
-    connection: Connection, compiled: Compiled, batch: Batch, *, restated: bool = False
+    connection: Connection,
+    compiled: Compiled,
+    batch: Batch,
+    *,
+    restated: bool = False,
+    known_at: datetime | None = None,
 ) -> tuple[Readings, Any]:
     """Return the readings of known accounts, one row an entry of the batch, and each account's age in days.
 
-    `restated` looks past `recorded_at`: what had happened by then, whenever it was told. Raises KeyError when
-    an account of the batch is not known.
+    `known_at` looks past `recorded_at`: what had happened by each moment as it was told by this one; `restated`:
+    whenever it was told. An account that nobody knew at its moment has the age NaN, and nothing ever happened at it:
+    it had no score then. Raises KeyError when an account of the batch is not known to this day.
     """
-    rows = await connection.fetch(
-        compiled.sql, list(batch.accounts), list(batch.moments), restated, *compiled.arguments
-    )
+    told = BEYOND if restated else known_at
+    async with connection.transaction():
+        await connection.execute(ONE_PLAN)
+        rows = await connection.fetch(
+            compiled.sql, list(batch.accounts), list(batch.moments), told, *compiled.arguments
+        )
     if len(rows) != len(batch.accounts):
         raise KeyError(f"{len(batch.accounts) - len(rows)} accounts of the batch are not known")
     columns = matrix(compiled.names, rows)
@@ -56,13 +72,14 @@ async def measure(
 def _readings(compiled: Compiled, columns: dict[str, Any], size: int) -> Readings:
     readings = Readings.empty(compiled.model, size)
     assert readings.category is not None
+    then = ~np.isnan(columns["age"])
     with np.errstate(divide="ignore", invalid="ignore"):
         for place, finish in enumerate(compiled.finishers):
             measured = finish(columns)
-            readings.raw[:, place] = measured.raw
-            readings.status[:, place] = measured.status
-            readings.censored[:, place] = measured.censored
-            readings.age_days[:, place] = measured.age_days
+            readings.raw[then, place] = measured.raw[then]
+            readings.status[then, place] = measured.status[then]
+            readings.censored[then, place] = measured.censored[then]
+            readings.age_days[then, place] = measured.age_days[then]
             if measured.words is not None:
-                readings.category[:, place] = measured.words
+                readings.category[then, place] = measured.words[then]
     return readings

@@ -27,7 +27,7 @@ def field_of(sheet: Sheet, field: str) -> str:
     if field in TEXT_COLUMNS:
         return f"r.{field}"
     if field == "value":
-        return "coalesce(r.value_text, r.value::text)"
+        return "coalesce(to_jsonb(r.value_text), to_jsonb(r.value))"
     return f"nullif(r.properties -> {sheet.bind(field, 'text')}, 'null')"
 
 
@@ -62,11 +62,16 @@ def age_of(moment: str) -> str:
 
 
 def told_by(rows: str) -> str:
-    """Return the condition that a row had happened and counted at the moment asked for; restated (`$3`): counts now."""
+    """Return the condition that a row had happened by `b.as_of`, and counted as far as was known at `b.known_at`."""
     return (
-        f"{rows}.occurred_at <= b.as_of and ($3 or {rows}.recorded_at <= b.as_of)"
-        f" and ({rows}.superseded_at is null or (not $3 and {rows}.superseded_at > b.as_of))"
+        f"{rows}.occurred_at <= b.as_of and {rows}.recorded_at <= b.known_at"
+        f" and ({rows}.superseded_at is null or {rows}.superseded_at > b.known_at)"
     )
+
+
+def visible_by(rows: str) -> str:
+    """Return the condition that a record was visible at the moment asked for: told by then, and not run out."""
+    return f"{told_by(rows)} and ({rows}.expires_at is null or {rows}.expires_at > b.as_of)"
 
 
 def days_between(earlier: str, later: str) -> str:
@@ -84,5 +89,5 @@ def _clause(sheet: Sheet, key: str, values: Sequence[Scalar]) -> str:
         return f"({number} or r.value_text = any({sheet.bind(words, 'text[]')}))"
     found = f"(r.properties -> {sheet.bind(key, 'text')})"
     if key == "kind":
-        found = f"coalesce({found}, to_jsonb(split_part(r.type, '.', 1)))"
+        found = f"coalesce(nullif({found}, 'null'), to_jsonb(split_part(r.type, '.', 1)))"
     return f"{found} = any({sheet.bind(list(values), 'jsonb[]')})"

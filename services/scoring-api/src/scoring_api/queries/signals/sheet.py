@@ -16,7 +16,7 @@ Column = NDArray[Any]
 Columns = Mapping[str, Column]
 Area = Literal["recent", "ever", "items", "milestones", "attributes"]
 
-# The first three parameters of every statement: account ids, moments, and whether to look past recorded_at.
+# The first three parameters of every statement: account ids, moments, and by when all is told.
 FIXED_PARAMETERS = 3
 
 

@@ -15,16 +15,26 @@ from milepost_core.model.sources import Denominator
 from milepost_core.readings import Status
 from scoring_api.queries.signals import events, items, states
 from scoring_api.queries.signals.measured import Finisher, Measured, known
-from scoring_api.queries.signals.selecting import told_by
+from scoring_api.queries.signals.selecting import age_of, visible_by
 from scoring_api.queries.signals.sheet import Area, Columns, Floats, Selection, Sheet
+from scoring_api.queries.signals.starting import start_at
 
-# What a record must fulfil to be visible at T: it had happened, was told by then (restated: by now) and still counted.
-VISIBLE = f"r.account_id = b.account_id and {told_by('r')}"
+# What a record must fulfil to be visible at T: it had happened, was told by then, still counted, had not run out.
+VISIBLE = f"r.account_id = b.account_id and {visible_by('r')}"
+
+# Who is asked for, the moment to look at each, and by when what counts then had to be told.
+ASKED = (
+    "(select u.*, coalesce($3::timestamptz, u.as_of) as known_at from"
+    " unnest($1::uuid[], $2::timestamptz[]) with ordinality as u(account_id, as_of, place))"
+)
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """A model as SQL: `$1` accounts, `$2` moments, `$3` restated, then `arguments`; and how its rows are read."""
+    """A model as SQL: `$1` accounts, `$2` moments, `$3` when all was told (null: each at its own), then `arguments`.
+
+    `names` are the columns of its rows, `finishers` make readings of them.
+    """
 
     model: ScoreModel
     sql: str
@@ -37,15 +47,15 @@ def compile_model(model: ScoreModel) -> Compiled:
     """Return the statement of a model; rows come back in the order in which accounts were asked for."""
     sheet = Sheet(model.timezone)
     finishers = tuple(_compile(sheet, column.source) for column in model.columns)
-    sources_of_rows = _laterals(sheet)
+    sources_of_rows = _laterals(sheet, model)
     names = tuple(name for area in sheet.areas.values() for name in area.values())
-    edges = "".join(f", u.as_of - {span} as {name}" for span, name in sheet.edges.items())
+    edges = "".join(f", b.as_of - {span} as {name}" for span, name in sheet.edges.items())
     sql = (
-        "with asked as materialized (select u.account_id, u.as_of, u.place, t.start_at,"  # noqa: S608 - placeholders and names of ours
-        f" extract(epoch from u.as_of - t.start_at)::float8 / 86400.0::float8 as age{edges}"
-        " from unnest($1::uuid[], $2::timestamptz[]) with ordinality as u(account_id, as_of, place)"
-        " join scoring.account t on t.account_id = u.account_id)"
-        f" select {', '.join(['b.place', 'b.age', *names])} from asked b {sources_of_rows} order by b.place"
+        f"with asked as materialized (select b.account_id, b.as_of, b.known_at, b.place, {start_at()} as start_at"  # noqa: S608 - placeholders and names of ours
+        f"{edges} from {ASKED} b"
+        " join scoring.account t on t.account_id = b.account_id)"
+        f" select {', '.join(['b.place', age_of('b.start_at') + ' as age', *names])}"
+        f" from asked b {sources_of_rows} order by b.place"
     )
     return Compiled(model, sql, tuple(sheet.arguments), names, finishers)
 
@@ -110,13 +120,13 @@ def _newer(source: sources.Ratio, above: Measured, below: Measured) -> Floats:
     return np.fmin(above.age_days, below.age_days)
 
 
-def _laterals(sheet: Sheet) -> str:
+def _laterals(sheet: Sheet, model: ScoreModel) -> str:
     """Return the joins that compute each area's columns for every account asked for."""
     rows: dict[Area, Callable[[], str]] = {
         "recent": lambda: f"from scoring.record r where {_recent(sheet)}",
         "ever": lambda: f"from scoring.record r where {_ever(sheet)}",
         "items": lambda: f"from ({items.folding(sheet, VISIBLE)}) i",
-        "milestones": lambda: f"from ({states.reached(sheet, VISIBLE)}) m",
+        "milestones": lambda: f"from ({states.reached(sheet, VISIBLE, model.milestones)}) m",
         "attributes": lambda: "",
     }
     return " ".join(_lateral(sheet.areas[area], make(), f"{area}_") for area, make in rows.items() if sheet.areas[area])

@@ -1,15 +1,21 @@
 """Milestones and account attributes as of the moment asked for; it never looks at behaviour."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+
 import numpy as np
 
+from milepost_core.events import OUTCOME_TYPES
 from milepost_core.model import sources
+from milepost_core.model.document import Milestone
 from milepost_core.readings import Status
-from scoring_api.queries.ordering import newest_first
+from scoring_api.queries.ordering import newest_first, sequence
 from scoring_api.queries.signals.measured import Finisher, Measured, known
-from scoring_api.queries.signals.selecting import DAY, told_by
+from scoring_api.queries.signals.selecting import DAY, select, told_by
 from scoring_api.queries.signals.sheet import Columns, Sheet
 
 DONE = "milestone.completed"
+PLANNED, DROPPED, REOPENED = "milestone.planned", "milestone.dropped", "milestone.reopened"
 
 
 def compile_milestones(sheet: Sheet, source: sources.MilestoneProgress) -> Finisher:
@@ -30,13 +36,73 @@ def compile_milestones(sheet: Sheet, source: sources.MilestoneProgress) -> Finis
     return finish
 
 
-def reached(sheet: Sheet, visible: str) -> str:
-    """Return the query that gives an account's milestones `m` with the moment each was first done."""
-    done = sheet.bind(DONE, "text")
+def reached(sheet: Sheet, visible: str, plan: Sequence[Milestone]) -> str:
+    """Return the query of an account's milestones `m`: id, place, weight, due_at, done_at, the words that say so.
+
+    The plan is what the model says, due so many days after the start, as far as the newest visible word on an item
+    does not say otherwise: `milestone.planned` plans it (again), what it leaves out is the model's; `milestone.dropped`
+    takes it out. A milestone is done at its first completion after it was last reopened.
+    """
+    words = sheet.bind([PLANNED, DROPPED, REOPENED], "text[]")
+    taken_back = sheet.bind(REOPENED, "text")
+    # One short look for words of people: of most accounts there are none.
     return (
-        "select t.weight, t.due_at, d.done_at from scoring.milestone t left join ("  # noqa: S608 - placeholders of ours
-        f"select r.item, min(r.occurred_at) as done_at from scoring.record r where {visible} and r.type = {done}"
-        " group by r.item) d on d.item = t.milestone_id where t.account_id = b.account_id"
+        f"with said as materialized (select r.* from scoring.record r where {visible} and r.type = any({words})"  # noqa: S608 - placeholders and names of ours
+        " and r.item is not null),"
+        f" word as (select distinct on (r.item) r.* from said r where r.type <> {taken_back}"
+        f" order by r.item, {newest_first('r')}),"
+        f" reopened as (select distinct on (r.item) r.item, r.occurred_at, {sequence('r')} as place from said r"
+        f" where r.type = {taken_back} order by r.item, {newest_first('r')})"
+        " select coalesce(w.item, t.id) as id, t.place, w.properties as said,"
+        f" {_weight('w')} as weight, {_due('w')} as due_at, d.done_at, d.done_event,"
+        f" (select count(*) from said s where s.item = coalesce(w.item, t.id) and s.type = {taken_back}) as reopened"
+        f" from {_template(sheet, plan)} full join word w on w.item = t.id"
+        f" left join ({_done(sheet, visible, plan)}) d on d.item = coalesce(w.item, t.id)"
+        f" where w.item is null or w.type <> {sheet.bind(DROPPED, 'text')}"
+    )
+
+
+def _template(sheet: Sheet, plan: Sequence[Milestone]) -> str:
+    """Return the rows `t` of the model's own plan."""
+    ids = sheet.bind([one.id for one in plan], "text[]")
+    weights = sheet.bind([one.weight for one in plan], "float8[]")
+    spans = [None if one.target_day is None else timedelta(days=one.target_day) for one in plan]
+    spans_given = sheet.bind(spans, "interval[]")
+    return f"unnest({ids}, {weights}, {spans_given}) with ordinality as t(id, weight, span, place)"
+
+
+def _weight(word: str) -> str:
+    """Return the expression for the weight that a word gives, else the model's, else 1."""
+    value = f"{word}.properties -> 'weight'"
+    number = f"({word}.properties ->> 'weight')::numeric"
+    told = f"case when jsonb_typeof({value}) = 'number' then case when {number} between 0 and 1e9 then {number} end end"
+    return f"coalesce(({told})::float8, t.weight, 1)"
+
+
+def _due(word: str) -> str:
+    """Return the expression for the day that a word gives (null: none), else the model's, counted from the start."""
+    no_day = f"jsonb_typeof({word}.properties -> 'due_at') = 'null'"
+    return f"case when {no_day} then null else coalesce({word}.due_at, b.start_at + t.span) end"
+
+
+def _done(sheet: Sheet, visible: str, plan: Sequence[Milestone]) -> str:
+    """Return the query of when each item was first completed since it was last reopened."""
+    told = f"r.occurred_at, {sequence('r')} as place, r.event_id from scoring.record r where {visible}"  # noqa: S608 - placeholders and names of ours
+    completions = [f"select r.item, {told}"]
+    completions[0] += f" and r.type = {sheet.bind(DONE, 'text')} and r.item is not null"
+    for one in plan:
+        if one.done_by is not None:
+            # Bound where it is used: PostgreSQL refuses a parameter that no statement names.
+            outcomes = sheet.bind(sorted(OUTCOME_TYPES), "text[]")
+            completions.append(
+                f"select {sheet.bind(one.id, 'text')}, {told} and r.type <> all({outcomes})"  # noqa: S608 - as above
+                f" and {select(sheet, one.done_by).condition}"
+            )
+    return (
+        "select c.item, min(c.occurred_at) as done_at,"  # noqa: S608 - as above
+        " (array_agg(c.event_id order by c.occurred_at, c.place))[1] as done_event"
+        f" from ({' union all '.join(completions)}) c left join reopened o on o.item = c.item"
+        " where o.item is null or (c.occurred_at, c.place) > (o.occurred_at, o.place) group by c.item"
     )
 
 

@@ -1,0 +1,1 @@
+"""Commands that try the score itself, each in a PostgreSQL of its own that is thrown away afterwards."""

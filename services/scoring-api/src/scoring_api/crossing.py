@@ -1,0 +1,114 @@
+"""Finds what a plan has come to since it was last told: crossings of states, and milestones that completed themselves.
+
+It never writes: news and words go to the store in the transaction that settles the account.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from milepost_core.conditions import conditions_met
+from milepost_core.milestones import Plan
+from milepost_core.model import ScoreModel
+from scoring_api.judging import Verdict
+from scoring_api.planning import course_of
+from scoring_api.queries.records import OwnWord
+from scoring_api.queries.signals.states import DONE
+
+# How long after its first score an account's past may still be loading.
+ARRIVES_WITHIN = timedelta(days=1)
+# States of a milestone that somebody wants to hear of when they begin.
+TOLD = frozenset({"late", "stuck", "done"})
+
+
+@dataclass(frozen=True)
+class Moved:
+    """One crossing: `subject` is the milestone, None for the journey."""
+
+    kind: str
+    subject: str | None
+    before: str
+    after: str
+
+    @property
+    def detail(self) -> dict[str, str]:
+        """From what to what."""
+        return {"from": self.before, "to": self.after}
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Where a plan stands now, as the standing remembers it, what of it is news, and what completed itself."""
+
+    journey: str | None = None
+    milestones: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    news: tuple[Moved, ...] = ()
+    completed: tuple[OwnWord, ...] = ()
+
+    @property
+    def remembered(self) -> tuple[str | None, dict[str, Any]]:
+        """The columns of the standing: the journey, and each milestone's state."""
+        return self.journey, dict(self.milestones)
+
+
+def crossing_of(verdict: Verdict, plan: Plan | None, fact: Mapping[str, Any]) -> Crossing:
+    """Compare an account's plan with what was told of it last.
+
+    Nothing is news at the first look, nor while the account's past is still arriving. A milestone that was not in the
+    plan before begins where it stands. One that was done and no longer is was taken back: that is news, whatever it is
+    now.
+    """
+    if plan is None or not plan.milestones:
+        return Crossing()
+    model, course = verdict.judged.model, course_of(plan, verdict.as_of)
+    met = conditions_met(model, verdict.judged.readings, verdict.row)
+    states = {
+        name: {"state": state.value} | ({"holds": True} if name in met else {}) for name, state in course.states.items()
+    }
+    journey, told = course.progress.state.value, fact["told_milestones"] or {}
+    news: tuple[Moved, ...] = ()
+    if fact["told_journey"] is not None and not is_arriving(fact, verdict.as_of):
+        news = _news((fact["told_journey"], journey), told, states)
+    fresh = {name: value for name, value in met.items() if not (told.get(name) or {}).get("holds")}
+    return Crossing(journey, states, news, _completed(model, plan, fresh))
+
+
+def is_arriving(fact: Mapping[str, Any], as_of: datetime) -> bool:
+    """Tell whether an account's past is still being told: its first score is young, and history is what came."""
+    return bool(fact["cause"] == "backfill" and (fact["first_as_of"] or as_of) > as_of - ARRIVES_WITHIN)
+
+
+def _news(
+    journey: tuple[str, str], told: Mapping[str, Mapping[str, Any]], states: Mapping[str, Mapping[str, Any]]
+) -> tuple[Moved, ...]:
+    moved = [
+        Moved("milestone_moved", name, before, after)
+        for name, one in states.items()
+        if (before := str((told.get(name) or {}).get("state", one["state"]))) != (after := str(one["state"]))
+        and (before == "done" or (after in TOLD and (before, after) != ("stuck", "late")))
+    ]
+    if journey[0] != journey[1]:
+        moved.append(Moved("journey_moved", None, *journey))
+    return tuple(moved)
+
+
+def _completed(model: ScoreModel, plan: Plan, met: Mapping[str, Any]) -> tuple[OwnWord, ...]:
+    """Return the words that complete open milestones whose condition was not found to hold at the last look.
+
+    Taking such a milestone back holds until its condition has been found not to hold in between.
+    """
+    waiting = {one.id: one.reopened for one in plan.milestones if one.done_at is None}
+    return tuple(
+        OwnWord(
+            type=DONE,
+            item=step.id,
+            event_id=f"condition:{step.id}:{waiting[step.id]}",
+            properties={
+                "by": "condition",
+                "evidence": {"value": met[step.id], "op": step.done_when.op, "threshold": step.done_when.value},
+            },
+        )
+        for step in model.milestones
+        if step.done_when is not None and step.id in met and step.id in waiting
+    )

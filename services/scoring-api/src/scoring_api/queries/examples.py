@@ -1,0 +1,29 @@
+"""Writes what worked examples tell into a database of their own: feed rows; it never commits.
+
+Only there: in a house that is in use, ingest alone writes the feed.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from milepost_runtime.database import Connection
+
+_FEED = """
+insert into ingest.event (event_id, account_id, type, occurred_at, recorded_at, actor, role, item, value, value_text,
+  properties, source, correlation_id, supersedes, told_at, sequence)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12, $13, $14, $15, $16) on conflict do nothing
+"""
+
+
+async def publish(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Add rows to the feed in this order; what is known already stays."""
+    await connection.executemany(_FEED, rows)
+
+
+async def attributes_of(connection: Connection, accounts: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Return what is known of accounts by now."""
+    rows = await connection.fetch(
+        "select account_id, attributes from scoring.account where account_id = any($1::uuid[])", list(accounts)
+    )
+    return {row["account_id"]: row["attributes"] for row in rows}

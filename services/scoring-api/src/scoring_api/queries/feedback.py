@@ -1,0 +1,90 @@
+"""SQL about feedback on scores: kept, listed for whoever has to answer, answered; it never commits."""
+
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import asyncpg
+
+from milepost_runtime.database import Connection, Pool
+
+Source: TypeAlias = "Pool | Connection"
+
+_COLUMNS = (
+    "f.id, f.account_id, coalesce(d.name, a.name, '') as name, f.because, f.signal, f.expected_band, f.author,"
+    " f.told_by, f.owner, f.state, f.created_at, f.snapshot_as_of, f.score, f.band, f.model_id, f.model_version,"
+    " f.answer, f.verdict, f.answered_by, f.answered_at"
+)
+_NAMED = (
+    "from scoring.feedback f left join scoring.account a on a.account_id = f.account_id"
+    " left join scoring.health_document d on d.account_id = f.account_id"
+)
+
+
+async def insert(connection: Connection, row: tuple[Any, ...]) -> None:
+    """Keep feedback: account, id, because, signal, expected_band, author, told_by, owner, created_at, snapshot_as_of,
+    score, band, model_id, model_version."""
+    await connection.execute(
+        "insert into scoring.feedback (account_id, id, because, signal, expected_band, author, told_by, owner,"
+        " created_at, snapshot_as_of, score, band, model_id, model_version)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        *row,
+    )
+
+
+async def of_account(source: Source, account: UUID, limit: int) -> list[asyncpg.Record]:
+    """Return the feedback on an account's score, the newest first."""
+    rows: list[asyncpg.Record] = await source.fetch(
+        f"select {_COLUMNS} {_NAMED} where f.account_id = $1 order by f.created_at desc, f.id limit $2", account, limit
+    )
+    return rows
+
+
+async def one(source: Source, feedback: UUID) -> asyncpg.Record | None:
+    """Return one feedback, None if there is none of this id."""
+    return await source.fetchrow(f"select {_COLUMNS} {_NAMED} where f.id = $1", feedback)
+
+
+async def listed(
+    source: Source, wanted: tuple[str | None, str | None], after: tuple[datetime, UUID] | None, limit: int
+) -> list[asyncpg.Record]:
+    """Return feedback of a state and an owner (None: any), what waits longest first; `after` is the last row's place."""
+    rows: list[asyncpg.Record] = await source.fetch(
+        f"select {_COLUMNS} {_NAMED} where ($1::text is null or f.state = $1) and ($2::text is null or f.owner = $2)"
+        " and ($3::timestamptz is null or (f.created_at, f.id) > ($3, $4::uuid))"
+        " order by f.created_at, f.id limit $5",
+        *wanted,
+        *(after or (None, None)),
+        limit,
+    )
+    return rows
+
+
+async def waiting(source: Source, owner: str | None) -> asyncpg.Record:
+    """Return how many wait for an answer of this owner (None: of anybody), and since when the oldest does."""
+    row = await source.fetchrow(
+        "select count(*) as open, min(created_at) as since from scoring.feedback"
+        " where state = 'open' and ($1::text is null or owner = $1)",
+        owner,
+    )
+    assert row is not None
+    return row
+
+
+async def owners(source: Source) -> list[str]:
+    """Return those who have something to answer, at most 200."""
+    rows = await source.fetch("select distinct owner from scoring.feedback where state = 'open' order by 1 limit 200")
+    return [row["owner"] for row in rows]
+
+
+async def answer(connection: Connection, feedback: UUID, verdict: str, text: str, by: str) -> bool:
+    """Answer what waits for an answer; False: it does not."""
+    row = await connection.fetchrow(
+        "update scoring.feedback set state = 'answered', verdict = $2, answer = $3, answered_by = $4,"
+        " answered_at = clock_timestamp() where id = $1 and state = 'open' returning id",
+        feedback,
+        verdict,
+        text,
+        by,
+    )
+    return row is not None

@@ -1,0 +1,195 @@
+"""Reads accounts' plans and what was said of them, as of given moments; it judges nothing and never writes."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import asyncpg
+
+from milepost_core.delays import SIDES, DelayWord
+from milepost_core.milestones import Plan, PlannedMilestone
+from milepost_core.model import Milestone, ScoreModel
+from milepost_runtime.database import Connection
+from scoring_api.queries.ordering import sequence
+from scoring_api.queries.signals import states
+from scoring_api.queries.signals.sheet import Sheet
+from scoring_api.queries.signals.starting import start_at
+from scoring_api.queries.signals.statement import ASKED, VISIBLE
+
+DELAY_STARTED, DELAY_ENDED = "delay.started", "delay.ended"
+_ASKED = (
+    f"with asked as materialized (select b.*, {start_at()} as start_at from {ASKED} b"  # noqa: S608 - names of ours
+    " join scoring.account t on t.account_id = b.account_id)"
+)
+_WORDS = f"""
+select r.event_id, r.type, r.item, r.occurred_at, r.recorded_at, r.actor, r.properties, r.source,
+  {sequence("r")} as place
+from scoring.record r, {ASKED} b
+where {VISIBLE} and ((r.type = any($4::text[]) and r.item is not null) or r.event_id = any($5::text[]))
+order by r.occurred_at, place
+"""  # noqa: S608 - names of ours
+_DELAYS = f"""
+select r.account_id, r.event_id, r.type, r.item, r.occurred_at, r.properties, {sequence("r")} as place
+from {ASKED} b join scoring.record r on {VISIBLE} and r.type in ('{DELAY_STARTED}', '{DELAY_ENDED}')
+"""  # noqa: S608 - names of ours
+
+
+@dataclass(frozen=True)
+class KnownPlan:
+    """An account's plan at a moment; `completions` names the record that completed each milestone that is done."""
+
+    plan: Plan
+    completions: Mapping[str, str]
+    said: Mapping[str, Mapping[str, Any]]
+    """The newest word on each milestone that somebody planned for this account alone, or planned anew."""
+
+
+async def read_plans(
+    connection: Connection,
+    model: ScoreModel,
+    accounts: Sequence[UUID],
+    as_of: datetime,
+    known_at: datetime | None = None,
+) -> dict[UUID, KnownPlan]:
+    """Return the plans of known accounts by the model that judges them, as of one moment.
+
+    `known_at` looks past that moment as the signals do. An account that nobody knew then has no plan.
+    """
+    sheet = Sheet(model.timezone)
+    reached = states.reached(sheet, VISIBLE, model.milestones)
+    rows = await connection.fetch(
+        f"{_ASKED} select b.account_id, b.start_at, m.* from asked b left join lateral ({reached}) m on true"  # noqa: S608 - placeholders and names of ours
+        " where b.start_at is not null order by b.place, m.due_at nulls last, m.place nulls last, m.id",
+        list(accounts),
+        [as_of] * len(accounts),
+        known_at,
+        *sheet.arguments,
+    )
+    found: dict[UUID, list[asyncpg.Record]] = defaultdict(list)
+    for row in rows:
+        found[row["account_id"]].append(row)
+    template, zone = {one.id: one for one in model.milestones}, ZoneInfo(model.timezone)
+    return {account: _known(told, template, (model, zone)) for account, told in found.items()}
+
+
+def _known(
+    rows: Sequence[asyncpg.Record], template: Mapping[str, Milestone], of: tuple[ScoreModel, ZoneInfo]
+) -> KnownPlan:
+    steps = [row for row in rows if row["id"] is not None]
+    plan = Plan(
+        start_at=rows[0]["start_at"],
+        milestones=tuple(_milestone(row, template.get(row["id"])) for row in steps),
+        journey=of[0].journey,
+        zone=of[1],
+    )
+    return KnownPlan(
+        plan,
+        {row["id"]: row["done_event"] for row in steps if row["done_event"] is not None},
+        {row["id"]: row["said"] for row in steps if isinstance(row["said"], dict)},
+    )
+
+
+def _milestone(row: asyncpg.Record, one: Milestone | None) -> PlannedMilestone:
+    """Return a step of the plan: what the newest word on it says, and what that leaves out as the model says it."""
+    said: Mapping[str, Any] = row["said"] if isinstance(row["said"], dict) else {}
+    name = row["id"]
+    side = said.get("side") if said.get("side") in SIDES else None
+    return PlannedMilestone(
+        id=name,
+        label=_text(said.get("label")) or (one.label if one else name.replace("_", " ")),
+        due_at=row["due_at"],
+        done_at=row["done_at"],
+        required=_flag(said.get("required"), one.required if one else True),
+        weight=row["weight"],
+        side=side or (one.side if one else SIDES[0]),
+        owner=_text(said.get("owner")) or (one.owner if one else ""),
+        after=_names(said.get("after"), one.after if one else ()),
+        work_days=_days(said.get("work_days"), one.work_days if one else None),
+        reopened=row["reopened"],
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value[:200] if isinstance(value, str) and value else None
+
+
+def _flag(value: Any, otherwise: bool) -> bool:
+    return value if isinstance(value, bool) else otherwise
+
+
+def _names(value: Any, otherwise: tuple[str, ...]) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        return otherwise
+    return tuple(dict.fromkeys(value))
+
+
+def _days(value: Any, otherwise: float | None) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
+        return otherwise
+    return float(value)
+
+
+async def words_on_milestones(
+    connection: Connection, account: UUID, as_of: datetime, completions: Sequence[str]
+) -> list[asyncpg.Record]:
+    """Return all that was said of an account's milestones, oldest first, and the records that completed them."""
+    types = [states.PLANNED, states.DROPPED, states.DONE, states.REOPENED]
+    rows: list[asyncpg.Record] = await connection.fetch(_WORDS, [account], [as_of], None, types, list(completions))
+    return rows
+
+
+async def delay_words(
+    connection: Connection, accounts: Sequence[UUID], as_of: datetime, known_at: datetime | None = None
+) -> dict[UUID, list[DelayWord]]:
+    """Return what was said of waiting at these accounts; words that name no side we know say nothing."""
+    found: dict[UUID, list[DelayWord]] = defaultdict(list)
+    for row in await connection.fetch(_DELAYS, list(accounts), [as_of] * len(accounts), known_at):
+        word = _delay(row)
+        if word is not None:
+            found[row["account_id"]].append(word)
+    return found
+
+
+def _delay(row: asyncpg.Record) -> DelayWord | None:
+    said: Mapping[str, Any] = row["properties"] if isinstance(row["properties"], dict) else {}
+    starts = row["type"] == DELAY_STARTED
+    if starts and said.get("side") not in SIDES:
+        return None
+    return DelayWord(
+        id=row["event_id"],
+        at=row["occurred_at"],
+        sequence=row["place"],
+        side=said["side"] if starts else None,
+        item=row["item"] or _text(said.get("item")),
+        because=_text(said.get("because")) or "",
+        ends=None if starts else _text(said.get("delay")),
+    )
+
+
+async def journey_since(connection: Connection, account: UUID, as_of: datetime) -> dict[str, datetime]:
+    """Return when the journey was last published to have come to each state, as known at a moment."""
+    rows = await connection.fetch(
+        "select detail ->> 'to' as state, max(as_of) as since from scoring.change"
+        " where account_id = $1 and kind = 'journey_moved' and as_of <= $2 group by 1",
+        account,
+        as_of,
+    )
+    return {row["state"]: row["since"] for row in rows}
+
+
+async def started(
+    connection: Connection, since: datetime, until: datetime, segment: str | None
+) -> list[asyncpg.Record]:
+    """Return the accounts that started in a span (its end is out), of one segment if one is named."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        "select account_id, segment, attributes from scoring.account"
+        " where start_at >= $1 and start_at < $2 and ($3::text is null or segment = $3) order by account_id",
+        since,
+        until,
+        segment,
+    )
+    return rows

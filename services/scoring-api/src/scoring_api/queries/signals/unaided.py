@@ -1,0 +1,22 @@
+"""The same measurement without what people have said through us since a moment; it measures nothing itself."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from milepost_contracts.events import OWN_SOURCE
+from scoring_api.queries.signals.statement import VISIBLE, Compiled
+
+# The statement's own arguments begin after the accounts, the moments and what was known when.
+_FIRST = 4
+
+
+def without_people(compiled: Compiled, since: datetime) -> Compiled:
+    """Return a statement to which records of people count only if they were told by `since`."""
+    place = _FIRST + len(compiled.arguments)
+    said_since = f"r.source = '{OWN_SOURCE}' and r.recorded_at > ${place}::timestamptz"
+    arguments: Sequence[Any] = (*compiled.arguments, since)
+    return replace(
+        compiled, sql=compiled.sql.replace(VISIBLE, f"{VISIBLE} and not ({said_since})"), arguments=tuple(arguments)
+    )

@@ -1,0 +1,74 @@
+"""Takes the names of forgotten people out of what others said of their accounts; it never commits.
+
+The feed names nobody who was forgotten. Who it was is seen one last time in our own records, before they are blanked:
+what stands there and in the feed no more. Elsewhere the same name may be another person's, so only these accounts
+are looked through.
+"""
+
+import re
+from typing import NamedTuple
+from uuid import UUID
+
+from milepost_contracts.events import OWN_SOURCE
+from milepost_runtime.database import Connection
+
+_ANYBODY = "erased:person"
+
+
+class Name(NamedTuple):
+    """A name that goes out of an account, and what stands in its place."""
+
+    account_id: UUID
+    name: str
+    instead: str
+
+
+# Who signs ($2: the name, $3: what stands in its place), and texts ($4: the name as a word of its own).
+_SIGNS = "case when lower({0}) = lower($2) then $3 else {0} end"
+_TEXT = "regexp_replace({0}, $4, $3, 'gi')"
+_TABLES = {
+    "override": (("author", "told_by", "ended_by"), ("reason", "ended_because")),
+    "note": (("author", "told_by", "deleted_by"), ("text",)),
+    "feedback": (("author", "told_by", "answered_by"), ("because", "answer")),
+}
+_WORD = _TEXT.format("(p.value #>> '{}')")
+_OWN = f"""
+update scoring.record set actor = {_SIGNS.format("actor")}, properties = (
+  select coalesce(jsonb_object_agg(p.key,
+    case when jsonb_typeof(p.value) = 'string' then to_jsonb({_WORD}) else p.value end), '{{}}')
+  from jsonb_each(properties) as p)
+where account_id = $1 and source = $5 and event_id like 'own:%'
+"""  # noqa: S608 - constants of ours
+
+
+def _statement(table: str) -> str:
+    signs, texts = _TABLES[table]
+    sets = [f"{one} = {_SIGNS.format(one)}" for one in signs] + [f"{one} = {_TEXT.format(one)}" for one in texts]
+    return f"update scoring.{table} set {', '.join(sets)} where account_id = $1"  # noqa: S608 - names of ours
+
+
+async def names(connection: Connection, blanked: str, *arguments: object) -> list[Name]:
+    """Return the names that our records still have and the feed has no more; `blanked` selects the feed's rows."""
+    rows = await connection.fetch(
+        "select distinct r.account_id, n.was, coalesce(n.now, $5) as now from scoring.record r"  # noqa: S608 - as above
+        f" join {blanked} e on r.account_id = e.account_id and r.event_id = e.event_id"
+        " cross join lateral (values (r.actor, e.actor), (r.item, e.item)) as n(was, now)"
+        " where n.was <> '' and n.was is distinct from n.now order by 1, 2",
+        *arguments,
+        _ANYBODY,
+    )
+    return [Name(row["account_id"], row["was"], row["now"]) for row in rows]
+
+
+async def unsay(connection: Connection, gone: list[Name]) -> None:
+    """Let nobody sign with these names, and no text speak of them."""
+    rows = [(*one, _as_word(one.name)) for one in gone]
+    for table in _TABLES:
+        await connection.executemany(_statement(table), rows)
+    await connection.executemany(_OWN, [(*row, OWN_SOURCE) for row in rows])
+
+
+def _as_word(name: str) -> str:
+    """Return the pattern of a name that is no part of a longer word."""
+    literal = re.sub(r"([^\w])", r"\\\1", name)
+    return f"(?<![[:alnum:]_]){literal}(?![[:alnum:]_])"

@@ -1,0 +1,102 @@
+"""Routes that say why, when and what if: explanation, history, change, what-if, path; they store nothing."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from milepost_contracts.events import Moment
+from milepost_runtime.keys import require_scope
+from scoring_api.change_views import ChangeAnswer
+from scoring_api.dependencies import Use, strict_query
+from scoring_api.history_views import History
+from scoring_api.reading import explanation_of
+from scoring_api.routers import examples, explaining_examples
+from scoring_api.routers.accounts import Asked
+from scoring_api.routers.examples import answering
+from scoring_api.supposition_views import PathAnswer, WhatIfAnswer, WhatIfRequest
+from scoring_api.views import Explanation
+
+router = APIRouter(tags=["explanations"], dependencies=[require_scope("read"), Depends(strict_query)])
+_PROBLEM = {"application/problem+json": {"schema": {"type": "object"}}}
+_NO_WAY: dict[int | str, dict[str, Any]] = {
+    422: {
+        "description": "`band_not_ahead`: no band, unknown, or not above the present one. `band_unreachable`: the known"
+        " actions do not suffice; `errors` lists what each signal could add at most by itself.",
+        "content": _PROBLEM,
+    }
+}
+Since = Annotated[Moment | None, Query(alias="from", description="RFC 3339 with its offset")]
+Until = Annotated[Moment | None, Query(alias="to", description="RFC 3339 with its offset; now")]
+
+
+@router.get(
+    "/accounts/{account_id:path}/explanation",
+    summary="Why the score is what it is",
+    responses=answering(examples.EXPLANATION),
+)
+async def explain_account(
+    account_id: Asked,
+    use: Use,
+    as_of: Annotated[Moment | None, Query(description="As it was known then; now")] = None,
+) -> Explanation:
+    """Baseline plus drivers plus gates is the score; `text` says so in lines, `figures` in the law's own terms."""
+    if as_of is None:
+        return await use.reading.explanation(account_id)
+    told = await use.recalling.known(account_id, as_of)
+    return explanation_of(told.document(), told.detail)
+
+
+@router.get(
+    "/accounts/{account_id:path}/history",
+    summary="Scores by day, as known and as restated",
+    responses=answering(explaining_examples.HISTORY),
+)
+async def read_history(account_id: Asked, use: Use, since: Since = None, until: Until = None) -> History:
+    """`known`: as it was told on the day. `restated`: what later records and the newest model make of that day.
+
+    `markers` say where another model or version began to judge, where a person's word began and ended, what was
+    reached, and where the score went over to another level. Without `from`: the 90 days before `to`; at most 400.
+    """
+    return await use.recounting.history(account_id, since, until)
+
+
+@router.get(
+    "/accounts/{account_id:path}/change",
+    summary="What changed between two moments, and why",
+    responses=answering(explaining_examples.CHANGE),
+)
+async def compare_moments(account_id: Asked, use: Use, since: Since = None, until: Until = None) -> ChangeAnswer:
+    """The difference between what was known at `from` and at `to`, in four parts that add up to it exactly.
+
+    `data`: records of before `from` that were told or corrected later, and inputs that appeared, fell silent or faded.
+    `model`: another model or version, other peers to compare with, other weights because the account grew older.
+    `behaviour`: everything else that was measured. `human`: what people said, a pulse or a milestone marked by hand.
+    Without `from`: the 28 days before `to`, or since the first score.
+    """
+    return await use.comparing.change(account_id, since, until)
+
+
+@router.post(
+    "/accounts/{account_id:path}/what-if",
+    summary="The score if some values were others",
+    responses=answering(explaining_examples.WHAT_IF),
+)
+async def suppose_values(account_id: Asked, body: WhatIfRequest, use: Use) -> WhatIfAnswer:
+    """Nothing is stored. It is arithmetic on the score, not a promise of what the customer will do."""
+    return await use.supposing.what_if(account_id, body)
+
+
+@router.get(
+    "/accounts/{account_id:path}/path-to/{band}",
+    summary="The cheapest way to a better band",
+    responses=answering(explaining_examples.PATH) | _NO_WAY,
+)
+async def find_path(
+    account_id: Asked, band: Annotated[str, Path(max_length=50, examples=["green"])], use: Use
+) -> PathAnswer:
+    """Gates first, then the cheapest steps that people can take; of equally cheap ways the one with fewer signals.
+
+    The search is exact, and `score_after` comes from scoring the account again. The score then has to stay there for
+    `path.holds_for_days` before the band moves.
+    """
+    return await use.supposing.path(account_id, band)

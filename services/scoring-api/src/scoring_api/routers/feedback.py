@@ -1,0 +1,106 @@
+"""Routes for what people write about an account: notes, doubts about its score, and the answers to those."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from milepost_runtime.idempotency import NamedRequests
+from scoring_api.dependencies import Use, strict_query
+from scoring_api.people_views import (
+    AccountFeedback,
+    AnswerRequest,
+    FeedbackPage,
+    FeedbackRequest,
+    FeedbackState,
+    FeedbackView,
+    NotePage,
+    NoteRequest,
+    NoteView,
+    Visibility,
+)
+from scoring_api.routers import people_examples as examples
+from scoring_api.routers.accounts import Asked
+from scoring_api.routers.examples import answering
+from scoring_api.routers.people import Cursor, Limit, MayRead, MayWrite, speaker
+from scoring_api.routers.people_examples import making
+
+router = APIRouter(tags=["people"], dependencies=[Depends(strict_query)], route_class=NamedRequests)
+
+
+@router.post(
+    "/accounts/{account_id:path}/notes", status_code=201, summary="Write a note", responses=making(examples.NOTE)
+)
+async def write_note(account_id: Asked, body: NoteRequest, request: Request, key: MayWrite, use: Use) -> NoteView:
+    """Plain text of up to 5,000 characters; the score as it stands is kept beside it."""
+    return await use.people.noting.write(account_id, body, speaker(request, key, body.author))
+
+
+@router.get(
+    "/accounts/{account_id:path}/notes",
+    dependencies=[MayRead],
+    summary="Notes on an account",
+    responses=answering(examples.NOTES),
+)
+async def list_notes(
+    account_id: Asked, use: Use, visibility: Visibility | None = None, limit: Limit = 50, cursor: Cursor = None
+) -> NotePage:
+    """The newest first, each with the score of that moment."""
+    return await use.people.noting.page(account_id, visibility, cursor, limit)
+
+
+@router.delete("/accounts/{account_id:path}/notes/{note_id}", status_code=204, summary="Delete a note")
+async def delete_note(account_id: Asked, note_id: UUID, request: Request, key: MayWrite, use: Use) -> None:
+    """Its text is gone for good; that there was one, by whom, and who deleted it, is kept."""
+    await use.people.noting.delete(account_id, note_id, speaker(request, key, None))
+
+
+@router.post(
+    "/accounts/{account_id:path}/feedback",
+    status_code=201,
+    summary="Say that a score looks wrong",
+    responses=making(examples.FEEDBACK),
+)
+async def ask_about_score(
+    account_id: Asked, body: FeedbackRequest, request: Request, key: MayWrite, use: Use
+) -> FeedbackView:
+    """It waits for the account's owner, else for the steward of the models, with the score that it is about."""
+    return await use.people.doubting.ask(account_id, body, speaker(request, key, body.author))
+
+
+@router.get(
+    "/accounts/{account_id:path}/feedback",
+    dependencies=[MayRead],
+    summary="Doubts about an account's score, with their answers",
+    responses=answering(examples.FEEDBACK_OF),
+)
+async def list_feedback_of_account(account_id: Asked, use: Use) -> AccountFeedback:
+    """The newest first."""
+    return await use.people.doubting.of_account(account_id)
+
+
+@router.get(
+    "/feedback",
+    dependencies=[MayRead],
+    summary="Doubts about scores, what waits longest first",
+    responses=answering(examples.FEEDBACK_PAGE),
+)
+async def list_feedback(
+    use: Use,
+    state: FeedbackState | None = None,
+    owner: Annotated[str | None, Query(min_length=1, max_length=200, description="Who has to answer")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> FeedbackPage:
+    """`open` counts all that waits for this owner, or for anybody when none is named."""
+    return await use.people.doubting.page(state, owner, cursor, limit)
+
+
+@router.post(
+    "/feedback/{feedback_id}/answer", summary="Answer a doubt", responses=answering(examples.ANSWERED)
+)
+async def answer_feedback(
+    feedback_id: UUID, body: AnswerRequest, request: Request, key: MayWrite, use: Use
+) -> FeedbackView:
+    """Once: an answer is never written over. It shows on the account's page."""
+    return await use.people.doubting.answer(feedback_id, body, speaker(request, key, body.author))
