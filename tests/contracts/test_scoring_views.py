@@ -31,7 +31,8 @@ def test_the_published_columns_are_the_fields_of_a_row() -> None:
 
 def test_a_document_of_the_first_version_is_read_and_written_back_the_same() -> None:
     stored = example("health.document.1.json")
-    assert HealthDocument.model_validate(stored).model_dump(mode="json") == stored
+    # What a newer writer may add has a default; all that was written before comes back as it was.
+    assert HealthDocument.model_validate(stored).model_dump(mode="json", exclude_unset=True) == stored
 
 
 def test_a_document_holds_everything_that_the_interface_names() -> None:

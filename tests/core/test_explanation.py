@@ -11,10 +11,8 @@ from support.score_models import Document, document, five_dimensions, last_signa
 
 from milepost_core.explanation import (
     GATES,
-    Advice,
     Explanation,
     Profile,
-    advise,
     apportion,
     between,
     explain,
@@ -262,50 +260,6 @@ def test_missing_inputs_are_named_with_their_reason() -> None:
     assert [missing_sentence(one.model, missing) for missing in found] == [
         "b: it has never happened; a stand-in value is used"
     ]
-
-
-def test_next_steps_follow_the_points_lost() -> None:
-    signals = [last_signal("a", "d", next_step="do a"), last_signal("b", "d"), last_signal("c", "d", next_step="do c")]
-    one = score_of(document(*signals), a=50, b=0, c=20)
-
-    assert [(step.id, step.step) for step in advised(one)] == [("c", "do c"), ("a", "do a")]
-
-
-def advised(one: Scored) -> tuple[Advice, ...]:
-    return advise(one.model, one.scores, 0, explained(one))
-
-
-def three_of_usage() -> Document:
-    signals = [last_signal(name, "usage", next_step=f"do {name}") for name in ("a", "b", "c")]
-    other = last_signal("d", "support", next_step="do d")
-    dimensions = [{"id": "usage", "weight": 1, "next_step": "win them back"}, {"id": "support", "weight": 1}]
-    return document(*signals, other, dimensions=dimensions)
-
-
-def test_one_stuck_signal_asks_for_its_own_step_and_a_whole_theme_in_trouble_for_another() -> None:
-    stuck = advised(score_of(three_of_usage(), a=0, b=100, c=100, d=100))
-    broad = advised(score_of(three_of_usage(), a=10, b=20, c=30, d=90))
-
-    assert [step.step for step in stuck] == ["do a"]
-    assert [(step.about, step.step) for step in broad] == [("dimension", "win them back"), ("signal", "do d")]
-    assert broad[0].signals == ("a", "b", "c")
-
-
-def test_trouble_on_all_sides_comes_before_every_single_step() -> None:
-    broad = {"dimensions": 2, "below": 50, "next_step": "talk to the sponsor"}
-    model = three_of_usage() | {"broad": broad}
-    found = advised(score_of(model, a=10, b=20, c=30, d=10))
-
-    assert found[0].step == "talk to the sponsor"
-    assert {step.step for step in found[1:]} == {"win them back", "do d"}
-    assert [step.about for step in advised(score_of(model, a=10, b=20, c=30, d=90))] == ["dimension", "signal"]
-
-
-def test_a_gate_with_a_step_of_its_own_comes_first() -> None:
-    model = three_of_usage() | {"gates": [GATED["gates"][0] | {"next_step": "find another sponsor"}]}
-    found = advised(score_of(model, a=90, b=90, c=90, d=90, sponsor="departed"))
-
-    assert (found[0].about, found[0].step) == ("gate", "find another sponsor")
 
 
 def test_the_sentence_about_an_account_is_the_models_own_if_it_has_one() -> None:

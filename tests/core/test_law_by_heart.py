@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.law import Answer, Told, judge, nothing
+from support.law import Answer, Told, judge, nothing, shown
 from support.score_models import Document, document
 
 from milepost_core.cohorts import gather_peers
-from milepost_core.explanation import explain
+from milepost_core.explanation import Profile, between, explain
 from milepost_core.explanation.contributions import contributions, dearest
 from milepost_core.model import ScoreModel, parse_model
 from milepost_core.readings import Readings, Status
-from milepost_core.scoring import Population, Scores, SignalState, score
+from milepost_core.scoring import Population, Scores, SignalState, half_up, score
 
 ACCOUNTS = 6
 WORDS = ("good", "bad", "odd")
@@ -253,3 +253,28 @@ def test_the_range_need_not_hold_a_score_that_leaves_out_what_was_seen_of_an_una
     assert scores.raw_score[0] == 100
     assert (scores.low[0], scores.high[0]) == (pytest.approx(50), pytest.approx(50 + 50 * 2 / 3))
     assert scores.raw_score[0] > scores.high[0]
+
+
+def test_half_of_a_signal_s_weight_that_moves_to_a_better_one_is_told_apart_from_its_fall() -> None:
+    """u1 fell 15 points and kept half of its third: −3.75 by value, +1.46 by weight."""
+    a, u1, u2 = 60.625, (60.0, 45.0), 85.0
+    before = Profile({"a": 1 / 3, "b": 1 / 3, "u1": 1 / 3}, {"a": a, "b": a, "u1": u1[0]}, *[(2 * a + u1[0]) / 3] * 2)
+    after_score = 2 * a / 3 + u1[1] / 6 + u2 / 6
+    after = Profile(
+        {"a": 1 / 3, "b": 1 / 3, "u1": 1 / 6, "u2": 1 / 6},
+        {"a": a, "b": a, "u1": u1[1], "u2": u2},
+        after_score,
+        after_score,
+    )
+    moved = between(before, after)
+
+    assert moved.value["u1"] == pytest.approx(-3.75)
+    assert moved.mix["u1"] == pytest.approx(1.46, abs=0.005)
+    assert sum(moved.value.values()) + sum(moved.mix.values()) == pytest.approx(after_score - before.score, abs=1e-12)
+
+
+@given(st.integers(0, 2000), st.sampled_from([-6e-10, -4e-10, 0.0, 4e-10, 6e-10]))
+def test_a_score_near_the_middle_of_two_tenths_is_shown_as_nine_decimals_say(tenths: int, off: float) -> None:
+    exact = tenths / 20 + off
+
+    assert half_up(np.array([exact]))[0] == shown(exact)

@@ -54,3 +54,30 @@ def test_an_override_without_reason_author_verdict_or_end_is_refused(change: dic
     refuse_override(RED)
     with pytest.raises(OverrideRefused):
         refuse_override(replace(RED, **change))
+
+
+def test_a_refusal_names_the_part_that_is_wrong() -> None:
+    with pytest.raises(OverrideRefused) as refused:
+        refuse_override(replace(RED, expires_at=NOW - timedelta(days=1)))
+
+    assert refused.value.part == "expires_at"
+    assert "ahead" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("gap", "reason", "allowed"),
+    [
+        (timedelta(0), "their champion told me", False),
+        (timedelta(days=29), " Their  CHAMPION told\nme", False),
+        (timedelta(days=30), "their champion told me", True),
+        (timedelta(0), "their champion told me again", True),
+    ],
+)
+def test_renewing_within_the_longest_life_needs_a_new_reason(gap: timedelta, reason: str, *, allowed: bool) -> None:
+    at = RED.expires_at + gap
+    again = replace(RED, reason=reason, created_at=at, expires_at=at + timedelta(days=1))
+    if allowed:
+        refuse_override(again, RED)
+        return
+    with pytest.raises(OverrideRefused, match="new reason"):
+        refuse_override(again, RED)

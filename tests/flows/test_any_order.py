@@ -29,7 +29,7 @@ PORTAL, DAY = 9300, 86_400_000
 NOW = int(time.time() * 1000)
 FRESH = (
     "truncate ingest.event, ingest.event_key, ingest.waiting_event, ingest.account, ingest.reference,"
-    " ingest.reference_link, ingest.delivery, scoring.account, scoring.record, scoring.attribute, scoring.milestone,"
+    " ingest.reference_link, ingest.delivery, scoring.account, scoring.record, scoring.attribute,"
     " scoring.account_reference, scoring.merged_account, scoring.rescoring"
 )
 # What an account is, and what counts of it; ids are those of the accounts' names, moments of arrival are left out.
@@ -37,7 +37,6 @@ ROWS = {
     "account": "select name, start_at, started_at, started_sequence, first_seen_at, attributes",
     "record": "select type, occurred_at, actor, role, item, value, value_text, due_at, properties",
     "attribute": "select name, value, occurred_at",
-    "milestone": "select milestone_id, due_at",
 }
 
 

@@ -121,6 +121,20 @@ async def test_moves_that_are_no_drop_leave_no_trace(outreach: Outreach) -> None
     )
 
 
+async def test_kinds_of_news_that_are_no_trigger_are_passed_over(outreach: Outreach) -> None:
+    account = uuid4()
+    for kind in ("journey_moved", "milestone_moved", "went_stale", "a_kind_of_next_year"):
+        news = await publish(outreach.scoring_pool, account, kind=kind)
+        told = "update change set subject = 'sso', detail = $2 where id = $1"
+        await outreach.scoring_pool.execute(told, news, {"from": "due", "to": "late"})
+    await outreach.start()
+    assert await outreach.outcomes(account) == []
+    drop = await publish(outreach.scoring_pool, account)
+    await outreach.start()
+
+    assert (await outreach.one("run", account))["change_id"] == drop
+
+
 async def test_a_second_drop_in_the_same_batch_meets_the_open_run(outreach: Outreach) -> None:
     account = uuid4()
     await publish(outreach.scoring_pool, account, to_band="yellow")

@@ -1,5 +1,6 @@
 """Claims about who judges: models are kept, tried, put in charge and out of charge over the API."""
 
+import json
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -269,3 +270,21 @@ async def test_words_on_who_judges_are_only_ever_added(owner: asyncpg.Connection
 
     assert [row["at"] for row in rows] == sorted(row["at"] for row in rows)
     assert len(rows) >= 10
+
+
+async def test_a_version_that_todays_rules_refuse_cannot_be_put_in_charge(
+    client: httpx.AsyncClient, owner: asyncpg.Connection
+) -> None:
+    """A rule may have become stricter since a version was kept."""
+    leaky = json.dumps(small("leaky", version=1)).replace("feature.used", "churned")
+    await owner.execute(
+        "insert into scoring.model_version (model_id, version, title, document, text, digest, author)"
+        " values ('leaky', 1, 'Leaky', $1, '', '', 'another release')",
+        leaky,
+    )
+    before = await owner.fetchval("select count(*) from scoring.activation")
+    answer = await client.post("/models/leaky/versions/1:activate", json={"reason": "try"})
+
+    assert answer.status_code == 422
+    assert "label leak" in answer.text
+    assert await owner.fetchval("select count(*) from scoring.activation") == before

@@ -12,6 +12,7 @@ from support.histories import Told, new_account, tell
 from support.peers import model_of
 from support.score_models import last_signal
 
+from milepost_contracts.health import HealthDocument
 from milepost_core.model import ScoreModel
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
@@ -130,3 +131,17 @@ async def test_another_version_begins_with_plain_thresholds_and_says_that_it_was
     again = replace(mood, rescoring=newer)
     assert (await feel(owner, again, account, 69))["band"] == "yellow"
     assert (await feel(owner, again, account, 75))["band"] == "yellow"
+
+
+async def test_against_the_score_before_drivers_say_what_moved_since_then(
+    owner: asyncpg.Connection, mood: Scoring
+) -> None:
+    lineup = OneModel(plain(version=3, baseline="previous"), number=2)
+    watching = replace(mood, rescoring=replace(mood.rescoring, lineups=lineup))
+    account = await newcomer(owner, watching, 60)
+    body = "select body from scoring.health_document where account_id = $1"
+    first = HealthDocument.model_validate_json(await owner.fetchval(body, account))
+    assert (first.baseline, [one.points for one in first.drivers]) == (60.0, [0.0])
+    await feel(owner, watching, account, 52.5)
+    then = HealthDocument.model_validate_json(await owner.fetchval(body, account))
+    assert (then.baseline, [one.points for one in then.drivers], then.score) == (60.0, [-7.5], 52.5)

@@ -13,6 +13,7 @@ from milepost_core.model import ScoreModel, parse_model
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
 from scoring_api.queries import evidence
+from scoring_api.queries.plans import read_plans
 from scoring_api.queries.signals.measuring import Batch, measure
 from scoring_api.queries.signals.statement import compile_model
 from scoring_api.recording import Recording
@@ -77,9 +78,9 @@ async def test_evidence_shows_what_counted_at_the_moment_asked_for(
     account, recording = new_account(), recorder(ESCALATIONS)
     await tell(owner, corrected(account))
     await record(recording)
-    source = ESCALATIONS.signals[0].source
+    judge = ESCALATIONS, ESCALATIONS.signals[0].source
     shown = {
-        at: [row["event_id"] for row in await evidence.newest_records(scoring_pool, account, source, at, 10)]
+        at: [row["event_id"] for row in await evidence.newest_records(scoring_pool, account, judge, at, 10)]
         for at in (START, LATER)
     }
     assert shown == {START: [f"{account}:1"], LATER: []}
@@ -126,8 +127,9 @@ async def test_a_start_that_was_told_wrongly_moves_back_with_the_plan(
         await record(recording)
     look = "select start_at, started_at, first_seen_at from scoring.account where account_id = $1"
     assert await owner.fetchrow(look, account) == (START, None, START)
-    kickoff = "select due_at from scoring.milestone where account_id = $1 and milestone_id = 'kickoff'"
-    assert await owner.fetchval(kickoff, account) == START + timedelta(days=3)
+    async with recording.pool.acquire() as connection:
+        plan = (await read_plans(connection, shipped, [account], LATER + timedelta(days=1)))[account].plan
+    assert plan.milestones[0].due_at == START + timedelta(days=3)
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1)])

@@ -1,5 +1,6 @@
 """What changed adds up, what-ifs store nothing, and paths are honest: over accounts that the lanes scored."""
 
+import copy
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from support.scoring_web import Web, running
 
 from milepost_contracts.events import OWN_SOURCE
 from milepost_runtime.database import Pool
+from scoring_api.queries import lineups
 
 
 @pytest.fixture(scope="module")
@@ -215,3 +217,36 @@ async def test_history_says_where_it_heads_and_what_marks_it(web: Web, accounts:
     assert found["known"][-1]["model"]["id"] == "b2b-onboarding"
     assert found["course"]["noise"] >= 3.0
     assert len(found["smoothed"]) == len(found["known"])
+
+
+async def test_another_version_in_charge_is_model_and_is_marked(
+    web: Web, accounts: dict[str, UUID], scoring_pool: Pool
+) -> None:
+    account, at = accounts["stalled"], await clock(web.owner)
+    async with scoring_pool.acquire() as connection:
+        (row,) = await lineups.documents(connection, [("b2b-onboarding", 1)])
+        document = copy.deepcopy(dict(row["document"])) | {"version": 2}
+        for stage in document["stages"]:
+            stage["weights"] |= {"usage": 1, "support": 60}
+        version = ["b2b-onboarding", 2, "Support first", document, "", "d" * 64, "test", "", False]
+        await lineups.keep_version(connection, version)
+        await lineups.activate(connection, ("b2b-onboarding", 2), True, "test", "to see the difference")
+        await connection.execute(
+            "update scoring.rescoring set next_at = now(), marked = marked + 1 where account_id = $1", account
+        )
+    try:
+        await score(web, scoring_pool, [])
+        found = await changed(web, account, at)
+        history = (await read(web, f"/accounts/{account}/history")).json()
+        known = (await read(web, f"/accounts/{account}/health", as_of=at.isoformat())).json()
+        again = (await read(web, f"/accounts/{account}/health", as_of=at.isoformat(), restate="2")).json()
+    finally:
+        async with scoring_pool.acquire() as connection:
+            await lineups.activate(connection, ("b2b-onboarding", 1), True, "test", "back")
+
+    assert (found["from"]["model"]["version"], found["to"]["model"]["version"]) == (1, 2)
+    assert abs(part(found, "model")) > 1
+    assert part(found, "behaviour") == pytest.approx(0, abs=0.2)
+    assert [one["subject"] for one in history["markers"] if one["kind"] == "model"] == ["b2b-onboarding@2"]
+    assert (known["model"]["version"], again["model"]["version"]) == (1, 2)
+    assert again["score"] == found["to"]["score"]

@@ -151,3 +151,32 @@ def test_another_moment_model_or_crowd_gives_another_hash() -> None:
     variants += [(NOW, ("b", 1), 3), (NOW, ("a", 1), 4), (NOW, ("a", 1), None)]
 
     assert len({inputs_hash(inputs, *one) for one in variants}) == len(variants)
+
+
+def test_a_segment_s_view_of_the_model_is_found_again() -> None:
+    steeper = {"normalise": {"kind": "piecewise", "points": [[0, 0], [5, 100]]}}
+    model = model_of(segments=[{"id": "small", "when": {"segment": ["smb"]}, "signals": {"mood": steeper}}])
+    view = model.segments[0].model
+    readings = crowd(model, SIZE)
+    judged = judge_batch(view, readings, np.full(SIZE, 50.0), segment="small")
+    plain = judge_batch(model, readings, np.full(SIZE, 50.0))
+    for row in range(SIZE):
+        same_row(judged_again(row_of(told(judged, row)), model, None).scores, judged.scores, row)
+        same_row(judged_again(row_of(told(plain, row)), model, None).scores, plain.scores, row)
+    assert not np.array_equal(judged.scores.score, plain.scores.score, equal_nan=True)
+
+
+def test_words_gates_and_waiting_survive_the_store() -> None:
+    left = {"source": {"agg": "last", "where": {"type": "m_left"}}, "op": "==", "value": "gone"}
+    model = model_of(gates=[{"id": "left", "when": left, "cap_score": 12.5}])
+    readings = crowd(model, 3)
+    assert readings.category is not None
+    readings.raw[:, 2] = np.nan
+    readings.category[:, 2] = ["gone", "there", None]
+    readings.status[:, 2] = [0, 0, 1]
+    readings.raw[:, 0], readings.status[:, 0] = 30.0, 0
+    readings.censored[:, 0] = True
+    judged = judge_batch(model, readings, np.array([3.0, np.nan, 40.0]))
+    assert judged.scores.gates_fired[:, 0].tolist() == [True, False, False]
+    for row in range(3):
+        same_row(judged_again(row_of(told(judged, row)), model, None).scores, judged.scores, row)

@@ -1,14 +1,18 @@
 """Claims about score models as documents over the API: kept once and for ever, read as written, compared, checked."""
 
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
+from support.json_schema import agrees
 from support.score_models import document, last_signal
 from support.scoring_web import Web, add_key, running
 
+from milepost_core.model.schema import document_schema
 from scoring_api.founding import read_shipped
 from scoring_api.models import read_model
 
@@ -190,3 +194,21 @@ async def test_nobody_without_a_key_reads_a_model(web: Web) -> None:
         ]
 
     assert answers == [401, 401, 401]
+
+
+async def test_editors_get_the_schema_without_a_key(web: Web) -> None:
+    async with web.client() as stranger:
+        answer = await stranger.get("/models/schema.json")
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/schema+json"
+    assert answer.json() == document_schema()
+
+
+def test_the_schema_in_the_repository_is_the_one_that_is_published(repository: Path) -> None:
+    folder = repository / "services/scoring-api/src/scoring_api/models"
+
+    assert json.loads((folder / "score-model.schema.json").read_text()) == document_schema()
+    for path in folder.glob("*.yaml"):
+        assert path.read_text().startswith("# yaml-language-server: $schema=score-model.schema.json\n"), path.name
+        assert agrees(dict(read_model(path.read_text(), path.name).document), document_schema(), document_schema())

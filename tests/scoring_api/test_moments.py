@@ -8,8 +8,8 @@ from uuid import UUID
 
 import httpx
 import pytest
-from support.histories import Told, tell
-from support.scored import clock, score, stalled, three_customers
+from support.histories import Told
+from support.scored import clock, score, three_customers
 from support.scoring_web import Web, running
 
 from milepost_runtime.database import Pool

@@ -32,7 +32,8 @@ async def an_account(owner: asyncpg.Connection, seen: datetime, **outcomes: date
     """An account known since a moment, with outcomes by their event type."""
     account = uuid4()
     await owner.execute(
-        "insert into scoring.account (account_id, name, start_at, first_seen_at, updated_at) values ($1, 'A', $2, $2, $2)",
+        "insert into scoring.account (account_id, name, start_at, first_seen_at, updated_at)"
+        " values ($1, 'A', $2, $2, $2)",
         account,
         seen,
     )
@@ -69,7 +70,9 @@ async def overruled(owner: asyncpg.Connection, account: UUID, at: datetime, days
     )
 
 
-async def test_the_share_of_each_month_counts_accounts_that_had_not_churned(web: Web, client: httpx.AsyncClient) -> None:
+async def test_the_share_of_each_month_counts_accounts_that_had_not_churned(
+    web: Web, client: httpx.AsyncClient
+) -> None:
     early = [await an_account(web.owner, START - 100 * DAY) for _ in range(3)]
     await an_account(web.owner, START + 40 * DAY)
     await an_account(web.owner, START - 100 * DAY, churned=START + 10 * DAY)

@@ -213,3 +213,16 @@ def test_measuring_only_what_compares_gives_the_same_peers() -> None:
     whole = peers_at(model, readings, [{}] * 50, [NOW] * 50)["use"]
     part = peers_at(narrow, crowd(model, 50), [{}] * 50, [NOW] * 50)["use"]
     np.testing.assert_array_equal(whole.peers[0].values, part.peers[0].values)
+
+
+async def test_more_than_a_hundred_peers_are_kept_as_quantiles(
+    owner: asyncpg.Connection, comparing: Scoring, scoring_pool: Pool
+) -> None:
+    uses = [round(((place * 37) % 121) * 0.71, 3) for place in range(121)]
+    await customers(owner, comparing, uses)
+    await comparing.housekeeping.gathering.gather()
+    kept = KeptPeers.of(await _only(owner))
+    (table,) = kept.groups["use"].values()
+    assert (table.size, table.is_table, table.values.size) == (121, True, 101)
+    np.testing.assert_allclose(table.values, np.quantile(uses, np.linspace(0, 1, 101)), atol=1e-9)
+    assert kept.medians["mood"] == pytest.approx(float(np.median([min(use * 10, 100.0) for use in uses])))

@@ -16,17 +16,17 @@ from support.histories import Told, new_account, tell
 from milepost_core.model import ScoreModel
 from milepost_runtime import failpoints
 from milepost_runtime.lanes import drain
+from scoring_api.queries.plans import read_plans
 from scoring_api.recording import Recording
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 KINDS = ["account.started", "account.updated", "feature.used", "account.linked", "task.created", "event.retracted"]
 PROJECTIONS = {
-    "account": "name, segment, owner, start_at, started_at, started_told_at, started_sequence, first_seen_at, named_at,"
-    " attributes",
+    "account": "name, segment, owner, start_at, start_settled_at, started_at, started_told_at, started_sequence,"
+    " first_seen_at, named_at, attributes",
     "attribute": "name, value, occurred_at, recorded_at, event_id, superseded_at, sequence",
     "record": "event_id, type, occurred_at, recorded_at, actor, role, item, value, value_text, due_at, properties,"
     " superseded_at, sequence, told_at",
-    "milestone": "milestone_id, label, weight, required, due_at",
     "account_reference": "reference, occurred_at",
 }
 MAKE = Callable[[ScoreModel], Recording]
@@ -43,6 +43,13 @@ async def rows_of(owner: asyncpg.Connection, account: UUID) -> dict[str, list[tu
         rows = await owner.fetch(f"select {columns} from scoring.{table} where account_id = $1", account)
         found[table] = sorted((tuple(row) for row in rows), key=repr)
     return found
+
+
+async def kickoff_of(recording: Recording, account: UUID, model: ScoreModel) -> datetime | None:
+    """When the kick-off of an account is due."""
+    async with recording.pool.acquire() as connection:
+        plan = (await read_plans(connection, model, [account], datetime.now(UTC)))[account].plan
+    return next(one.due_at for one in plan.milestones if one.id == "kickoff")
 
 
 @st.composite
@@ -133,8 +140,7 @@ async def test_a_start_that_is_told_late_moves_the_plan(
     await record_all(recording)
     await tell(owner, [Told(account, "account.started", START + timedelta(days=10))])
     await record_all(recording)
-    kickoff = "select due_at from scoring.milestone where account_id = $1 and milestone_id = 'kickoff'"
-    assert await owner.fetchval(kickoff, account) == START + timedelta(days=13)
+    assert await kickoff_of(recording, account, shipped) == START + timedelta(days=13)
 
 
 async def test_what_no_one_can_read_stops_nothing(
@@ -180,8 +186,7 @@ async def test_the_newest_word_on_the_start_counts_and_moves_the_plan(
         await record_all(recording)
     look = "select start_at, first_seen_at from scoring.account where account_id = $1"
     assert await owner.fetchrow(look, account) == (corrected.occurred_at, START)
-    kickoff = "select due_at from scoring.milestone where account_id = $1 and milestone_id = 'kickoff'"
-    assert await owner.fetchval(kickoff, account) == START + timedelta(days=13)
+    assert await kickoff_of(recording, account, shipped) == START + timedelta(days=13)
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
@@ -256,8 +261,7 @@ async def test_a_merged_account_lives_on_in_its_survivor(
     assert '"seats": 4' in kept["attributes"]
     reference = "select account_id from scoring.account_reference where reference = $1"
     assert await owner.fetchval(reference, f"domain:{gone}") == survivor
-    kickoff = "select due_at from scoring.milestone where account_id = $1 and milestone_id = 'kickoff'"
-    assert await owner.fetchval(kickoff, survivor) == earlier + timedelta(days=3)
+    assert await kickoff_of(recording, survivor, shipped) == earlier + timedelta(days=3)
 
 
 async def test_a_crash_before_the_commit_records_nothing_and_loses_nothing(

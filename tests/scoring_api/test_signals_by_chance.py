@@ -10,16 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.chance_feeds import ANCHORS, Story, chance_model, chance_moments, chance_story
+from support.chance_feeds import ANCHORS, chance_model, chance_moments, chance_story
 from support.feed_reading import Look, read_feed
-from support.histories import tell
+from support.own_words import told
 
 from milepost_core.model import ScoreModel
 from milepost_core.readings import Readings
 from milepost_runtime.database import Pool
-from milepost_runtime.lanes import drain
+from scoring_api.founding import read_founding
 from scoring_api.queries.attributes import attributes_at
-from scoring_api.queries.records import OwnWord, insert_own
 from scoring_api.queries.signals.measuring import Batch, measure
 from scoring_api.queries.signals.statement import compile_model
 from scoring_api.recording import Recording
@@ -27,22 +26,6 @@ from scoring_api.recording import Recording
 MAKE = Callable[[ScoreModel], Recording]
 SEEDS = st.integers(0, 2**32 - 1)
 STORIES, MOMENTS = 6, 5
-BACKDATED = (
-    "update scoring.record set event_id = $2, recorded_at = $3, sequence = $4 where account_id = $1 and event_id = $5"
-)
-
-
-async def told(owner: asyncpg.Connection, recording: Recording, stories: Sequence[Story]) -> None:
-    """Tell stories through the feed and let our own people say their words on the days they say them."""
-    await tell(owner, [one for story in stories for one in story.feed.told])
-    await drain(recording.pool, recording.lane, seconds=60)
-    for story in stories:
-        for row in story.feed.own:
-            one = row.told
-            word = OwnWord(one.type, row.at, item=one.item, value=one.value, expires_at=row.expires_at)
-            async with recording.pool.acquire() as connection:
-                (event_id,) = await insert_own(connection, story.account, [word])
-            await owner.execute(BACKDATED, story.account, one.event_id, row.known, one.sequence, event_id)
 
 
 def differences(
@@ -104,6 +87,20 @@ async def test_models_by_chance_measure_what_the_slow_reading_of_the_feed_reads(
 ) -> None:
     chance = Random(seed)
     assert await compare(owner, scoring_pool, recorder(shipped), [chance_model(chance)], chance) > 1000
+
+
+@settings(QUICK, max_examples=15)
+@given(seed=SEEDS)
+async def test_shipped_models_measure_what_the_slow_reading_of_the_feed_reads(
+    seed: int, owner: asyncpg.Connection, scoring_pool: Pool, recorder: MAKE, shipped: ScoreModel
+) -> None:
+    models = [view for one in read_founding("b2b-onboarding").shipped for view in views(one.parsed)]
+    assert await compare(owner, scoring_pool, recorder(shipped), models, Random(seed)) > 3000
+
+
+def views(model: ScoreModel) -> list[ScoreModel]:
+    """A model as every account without a segment sees it, and as each segment does."""
+    return [model, *(segment.model for segment in model.segments)]
 
 
 @pytest.mark.slow

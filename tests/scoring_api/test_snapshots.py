@@ -8,6 +8,7 @@ import pytest
 from support.scored import clock, three_customers
 from support.scoring_web import Web, running
 
+from milepost_contracts.health import HealthDocument
 from milepost_runtime.database import Pool
 from scoring_api.documenting import build_document
 from scoring_api.judging import judged_again
@@ -47,3 +48,42 @@ async def test_a_customer_s_snapshot_tells_its_whole_document_again(
     assert again.model_dump_json().encode() == bytes(stored["body"])
     found = inputs_hash(row["readings"], row["as_of"], (row["model_id"], row["model_version"]), row["cohort_id"])
     assert found == row["inputs_hash"]
+
+
+@pytest.mark.parametrize("kind", ["thriving", "stalled"])
+async def test_a_customer_s_score_explains_itself_to_the_tenth(
+    web: Web, scoring_pool: Pool, owner: asyncpg.Connection, kind: str
+) -> None:
+    account = (await three_customers(web, scoring_pool, await clock(owner)))[kind]
+    body = await owner.fetchval("select body from scoring.health_document where account_id = $1", account)
+    document = HealthDocument.model_validate_json(body)
+    assert document.score is not None
+    assert document.baseline is not None
+    lines = [document.baseline, *(one.points for one in document.drivers), *(one.points for one in document.gates)]
+    assert sum(round(line * 10) for line in lines) == round(document.score * 10)
+    assert sum(one.weight for one in document.drivers) == pytest.approx(100, abs=0.05 * len(document.drivers) + 1e-9)
+    assert all(one.sentence for one in document.drivers)
+    low, high = document.confidence.range
+    assert 0 <= low <= high <= 100
+    said = {one.signal for one in document.drivers}
+    silent = {one.signal for one in (*document.missing, *document.pending)}
+    async with scoring_pool.acquire() as connection:
+        lineup = await KeptLineUps(web.founding).now(connection)
+    weighty = {one.id for one in lineup.models[-1].signals if one.weight > 0}
+    assert weighty <= said | silent
+
+
+async def test_drivers_of_a_customer_add_up_to_a_billionth_of_a_point(
+    web: Web, scoring_pool: Pool, owner: asyncpg.Connection
+) -> None:
+    await three_customers(web, scoring_pool, await clock(owner))
+    async with scoring_pool.acquire() as connection:
+        lineups = KeptLineUps(web.founding)
+        rows = await connection.fetch("select * from scoring.snapshot where score is not null")
+        assert rows
+        for row in rows:
+            model = await lineups.model(connection, row["model_id"], row["model_version"])
+            told = verdict_again(row, judged_again(row, model, None)).explanation
+            assert told is not None
+            total = told.baseline + sum(one.points for one in told.drivers) + sum(one.points for one in told.gates)
+            assert abs(total - row["score"]) <= 1e-9

@@ -10,9 +10,10 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from support.feed_reading import Feed, Row
+from support.feed_reading import ABOUT_ACCOUNTS, Feed, Row
 from support.histories import Told, new_account
 
+from milepost_core.events import EVENT_TYPES, OUTCOME_TYPES
 from milepost_core.model import ScoreModel, parse_model
 
 MICROSECOND = timedelta(microseconds=1)
@@ -27,11 +28,9 @@ ANCHORS = tuple(
 )
 WINDOWS = (0.5, 1, 3, 7, 28.25)
 TYPES = (
-    "feature.used", "session.started", "survey.answered", "stakeholder.left", "stakeholder.joined", "churned",
-    "coffee.poured", "ticket.opened", "ticket.updated", "ticket.resolved", "ticket.reopened", "task.created",
-    "task.completed", "invoice.issued", "invoice.overdue", "invoice.paid", "invoice.moved", "account.updated",
-    "account.started", "subscription.changed", "milestone.completed", "milestone.planned", "milestone.dropped",
-    "milestone.reopened", "pulse.given",
+    *sorted(EVENT_TYPES.keys() - {"account.linked"}), *2 * ("feature.used", "session.started", "survey.answered"),
+    *2 * ("ticket.opened", "ticket.resolved", "task.created", "invoice.issued", "account.updated", "account.started"),
+    "coffee.poured", "invoice.moved",
 )  # fmt: skip
 ROLES, ACTORS, ITEMS = (None, "admin", "sponsor", "other"), (None, "ann", "bob"), (None, "a", "b")
 VALUES: tuple[Any, ...] = (None, 0, 1.5, -20, 7, 0.1, 1e14, 1e300, "left", "high", "7", "")
@@ -59,7 +58,7 @@ def chance_story(chance: Random, base: datetime, size: int = 30) -> Story:
         part = {one.event_id for one in chance.sample(told, len(told) // 2)}
         # What was told of the account that is gone came before the merge.
         before = [replace(one, account_id=gone) for one in told if one.event_id in part and one.supersedes is None]
-        merge = _plain(chance, gone, "account.merged", moments, value_text=str(account))
+        merge = replace(_plain(chance, account, "account.merged", moments), account_id=gone, value_text=str(account))
         moved = {one.event_id for one in before}
         told = [*before, merge, *(one for one in told if one.event_id not in moved)]
     else:
@@ -82,6 +81,8 @@ def _event(chance: Random, account: UUID, moments: Sequence[datetime]) -> Told:
     value, properties = chance.choice(VALUES), {}
     for name in chance.sample(PROPERTIES, chance.randint(0, 3)):
         properties[name] = chance.choice(ODD) if name != "open" else chance.choice([True, False, "true", None])
+    if kind in ABOUT_ACCOUNTS:
+        properties["segment"] = chance.choice(["enterprise", "smb", "mid-market", None, 7])
     if kind.split(".", maxsplit=1)[0] in ("ticket", "task", "invoice") and chance.random() < 0.5:
         properties["due_at"] = chance.choice([None, chance.choice(moments).isoformat()])
     if kind == "milestone.planned":
@@ -149,7 +150,7 @@ def chance_model(chance: Random) -> ScoreModel:
 def _where(chance: Random) -> dict[str, Any]:
     """Nothing, or up to three clauses."""
     clauses: dict[str, Any] = {
-        "type": lambda: chance.sample([kind for kind in TYPES if kind != "churned"], chance.randint(1, 4)),
+        "type": lambda: chance.sample([kind for kind in TYPES if kind not in OUTCOME_TYPES], chance.randint(1, 4)),
         "role": lambda: chance.sample(["admin", "sponsor", "nobody"], 2),
         "actor": lambda: "ann",
         "kind": lambda: chance.sample(["survey", "ticket", "invoice", "pro", "high"], 2),

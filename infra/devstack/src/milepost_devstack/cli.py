@@ -12,9 +12,10 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import typer
 
 from milepost_devstack import environment, spawning
-from milepost_devstack.examining.command import verify_answers
+from milepost_devstack.examining.command import evaluate, verify_answers
 from milepost_devstack.house import MILEPOST
 from milepost_devstack.importing.command import bring_in
+from milepost_devstack.modelling.command import model_app
 from milepost_devstack.rehearsing.command import send
 from milepost_devstack.restating.command import restate
 from milepost_devstack.state import StateFolder, database_url, home_from
@@ -29,9 +30,11 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(help="API keys: make, list, revoke.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+app.add_typer(model_app, name="model")
 app.command("import")(bring_in)
 app.command("send")(send)
 app.command("verify-answers")(verify_answers)
+app.command("evaluate")(evaluate)
 app.command("restate")(restate)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]

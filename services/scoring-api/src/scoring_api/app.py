@@ -40,7 +40,18 @@ from scoring_api.recalling import Recalling
 from scoring_api.recounting import Recounting
 from scoring_api.remembering import Remembering, Watch
 from scoring_api.restating import Restating
-from scoring_api.routers import accounts, changes, explaining, feedback, health, milestones, models, people, restatements, short
+from scoring_api.routers import (
+    accounts,
+    changes,
+    explaining,
+    feedback,
+    health,
+    milestones,
+    models,
+    people,
+    restatements,
+    short,
+)
 from scoring_api.routers.pages import pages_app
 from scoring_api.service import build
 from scoring_api.settings import SCHEMA, ScoringSettings
@@ -89,7 +100,8 @@ def create(settings: ScoringSettings, founding: Founding) -> Application:
             yield
 
     app = new_app("Milepost scoring API", DESCRIPTION, lifespan, TABLE, tags=TAGS, home="/app/")
-    for part in (milestones, accounts, explaining, people, feedback, changes, models, restatements):
+    app.include_router(models.public)
+    for part in (accounts, milestones, explaining, people, feedback, changes, models, restatements):
         app.include_router(part.router)
     for router in (models.deciding, models.documents):
         app.include_router(router)

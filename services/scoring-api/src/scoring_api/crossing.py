@@ -14,7 +14,7 @@ from milepost_core.model import ScoreModel
 from scoring_api.judging import Verdict
 from scoring_api.planning import course_of
 from scoring_api.queries.records import OwnWord
-from scoring_api.queries.signals.states import DONE
+from scoring_api.queries.signals.states import DONE, FOUND
 
 # How long after its first score an account's past may still be loading.
 ARRIVES_WITHIN = timedelta(days=1)
@@ -103,7 +103,7 @@ def _completed(model: ScoreModel, plan: Plan, met: Mapping[str, Any]) -> tuple[O
         OwnWord(
             type=DONE,
             item=step.id,
-            event_id=f"condition:{step.id}:{waiting[step.id]}",
+            event_id=f"{FOUND}{step.id}:{waiting[step.id]}",
             properties={
                 "by": "condition",
                 "evidence": {"value": met[step.id], "op": step.done_when.op, "threshold": step.done_when.value},

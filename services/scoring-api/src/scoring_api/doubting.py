@@ -8,16 +8,15 @@ import asyncpg
 
 from milepost_contracts.health import ModelRef
 from milepost_runtime.ids import new_id
-from scoring_api.people_views import (
+from scoring_api.feedback_views import (
     AccountFeedback,
-    AccountName,
     AnswerRequest,
     FeedbackAnswer,
     FeedbackPage,
     FeedbackRequest,
     FeedbackView,
-    near_word,
 )
+from scoring_api.people_views import AccountName, near_word
 from scoring_api.queries import feedback as queries
 from scoring_api.queries import people
 from scoring_api.reading import NotScoredYet
@@ -147,6 +146,4 @@ def _view(row: asyncpg.Record) -> FeedbackView:
 def _answer(row: asyncpg.Record) -> FeedbackAnswer | None:
     if row["state"] != "answered":
         return None
-    return FeedbackAnswer(
-        verdict=row["verdict"], text=row["answer"], author=row["answered_by"], at=row["answered_at"]
-    )
+    return FeedbackAnswer(verdict=row["verdict"], text=row["answer"], author=row["answered_by"], at=row["answered_at"])

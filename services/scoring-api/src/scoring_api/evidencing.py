@@ -40,8 +40,9 @@ class Evidencing:
         Raises AccountUnknown, NotScoredYet, SignalUnknown.
         """
         document = (await self.reading.stored(asked)).parsed()
-        signal = await self._signal(document, signal_id)
-        records = await queries.newest_records(self.pool, document.account.id, signal.source, document.as_of, limit)
+        model, signal = await self._signal(document, signal_id)
+        judge = (model, signal.source)
+        records = await queries.newest_records(self.pool, document.account.id, judge, document.as_of, limit)
         return Evidence(
             account_id=document.account.id,
             signal=signal.id,
@@ -52,13 +53,13 @@ class Evidencing:
             records=tuple(_record(row) for row in records),
         )
 
-    async def _signal(self, document: HealthDocument, signal_id: str) -> Signal:
+    async def _signal(self, document: HealthDocument, signal_id: str) -> tuple[ScoreModel, Signal]:
         model = await self.catalogue.closest(document.model.id, document.model.version)
         row = await reads.account(self.pool, document.account.id, "")
         own = model.for_segment(row["attributes"] if row else {})
         if signal_id not in own.signal_index:
             raise SignalUnknown(signal_id, own)
-        return own.signal(signal_id)
+        return own, own.signal(signal_id)
 
 
 def rule_of(signal: Signal) -> dict[str, Any]:

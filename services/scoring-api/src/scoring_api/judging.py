@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from milepost_core.explanation import Explanation, explain
+from milepost_core.explanation import Explanation, explain, fixed_points
 from milepost_core.model import Band, ScoreModel
 from milepost_core.overrides import EffectiveBand, Override, effective_band
 from milepost_core.readings import Readings, Status
@@ -18,7 +18,7 @@ from milepost_core.scoring import Population, Scores, SignalState, score
 from milepost_core.scoring.columns import half_up
 from milepost_core.transitions import BandState, Change, Standing, advance_band, compare, plain_band
 from milepost_core.what_if import Path, Situation, next_band, path_to
-from scoring_api.peering import NOBODY, Among, KeptPeers, among_kept
+from scoring_api.peering import LEAST_PEERS, NOBODY, Among, KeptPeers, among_kept
 
 NEWS = ("first_score", "band_changed", "score_moved")
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -47,8 +47,12 @@ class Reference:
     points: Floats
 
     @classmethod
-    def neutral(cls, model: ScoreModel) -> "Reference":
-        """Half of all points, for every signal."""
+    def among(cls, model: ScoreModel, peers: KeptPeers | None) -> "Reference":
+        """What a model chooses that looks at no score before this one: its fixed profile, or the median of peers."""
+        if model.baseline.kind == "fixed":
+            return cls("fixed", fixed_points(model))
+        if model.baseline.kind == "cohort_median" and peers is not None and peers.accounts >= LEAST_PEERS:
+            return cls("cohort_median", peers.median_points(model))
         return cls("neutral", np.full(len(model.signals), NEUTRAL))
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 
 from milepost_runtime.ids import new_id
-from scoring_api.people_views import NotePage, NoteRequest, NoteView
+from scoring_api.feedback_views import NotePage, NoteRequest, NoteView
 from scoring_api.queries import notes as queries
 from scoring_api.queries import people
 from scoring_api.speaking import Speaker, Speaking, WordUnknown, then

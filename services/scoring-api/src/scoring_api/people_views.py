@@ -1,6 +1,7 @@
-"""What people say about a score and what they are answered: overrides, pulses, notes, feedback; it decides nothing.
+"""What people say above a score on the wire: overrides and pulses, and how every word of theirs is read.
 
-Every text here is plain text: it holds line breaks and no other control characters, and is shown as it is.
+It decides nothing. Every text here is plain text: it may hold line breaks, no other control characters, and is shown
+as it is.
 """
 
 import difflib
@@ -14,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from milepost_contracts.events import Moment
-from milepost_contracts.health import Band, ModelRef
+from milepost_contracts.health import Band
 
 BANDS: Final = ("green", "yellow", "red")
 PULSE_WORDS: Final = {"good": 85.0, "fair": 50.0, "poor": 15.0}
@@ -23,9 +24,6 @@ NOTE_LENGTH: Final = 5000
 REASON_LENGTH: Final = 1000
 AUTHOR_LENGTH: Final = 200
 
-Visibility = Literal["internal", "partner", "customer"]
-FeedbackVerdict = Literal["agreed", "explained", "data_fixed", "model_changed"]
-FeedbackState = Literal["open", "answered"]
 OverrideState = Literal["active", "ended", "replaced", "expired"]
 PulseState = Literal["counts", "older", "expired", "taken_back"]
 
@@ -139,44 +137,11 @@ class PulseRequest(Asked):
     author: Author = None
 
 
-class NoteRequest(Asked):
-    """What is worth knowing about an account, and who may read it; plain text."""
-
-    text: Text
-    visibility: Visibility = "internal"
-    author: Author = None
-
-
-class FeedbackRequest(Asked):
-    """This score looks wrong, because …; the signal that misleads and the band expected instead, if known."""
-
-    because: Text
-    signal: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
-    expected_band: BandWord | None = None
-    author: Author = None
-
-
-class AnswerRequest(Asked):
-    """What came of it: agreed (and not mended yet), explained (the score is right), data_fixed, model_changed."""
-
-    verdict: FeedbackVerdict
-    answer: Text
-    author: Author = None
-
-
 class AccountName(Wire):
     """An account in a list of what people said."""
 
     id: UUID
     name: str
-
-
-class ScoreThen(Wire):
-    """The score as it stood when something was said; nulls where there was none yet."""
-
-    score: float | None
-    band: Band | None
-    as_of: datetime | None
 
 
 class OverrideView(Wire):
@@ -280,65 +245,3 @@ class AccountPulses(Wire):
     account_id: UUID
     current: PulseView | None
     history: tuple[PulseView, ...]
-
-
-class NoteView(Wire):
-    """A note with the score as it stood then."""
-
-    id: UUID
-    account_id: UUID
-    text: str
-    visibility: Visibility
-    author: str
-    told_by: str
-    created_at: datetime
-    then: ScoreThen
-
-
-class NotePage(Wire):
-    """One page of notes, the newest first."""
-
-    data: tuple[NoteView, ...]
-    next_cursor: str | None
-
-
-class FeedbackAnswer(Wire):
-    """What the owner answered."""
-
-    verdict: FeedbackVerdict
-    text: str
-    author: str
-    at: datetime
-
-
-class FeedbackView(Wire):
-    """Somebody's word that a score looks wrong, whose turn it is, and the answer."""
-
-    id: UUID
-    account: AccountName
-    because: str
-    signal: str | None
-    expected_band: Band | None
-    author: str
-    told_by: str
-    owner: str
-    state: FeedbackState
-    created_at: datetime
-    then: ScoreThen
-    model: ModelRef | None
-    answer: FeedbackAnswer | None
-
-
-class FeedbackPage(Wire):
-    """One page of feedback, what waits longest first; `open` counts all that waits under the same owner."""
-
-    data: tuple[FeedbackView, ...]
-    open: int
-    next_cursor: str | None
-
-
-class AccountFeedback(Wire):
-    """The feedback on one account's score with its answers, the newest first (at most 100)."""
-
-    account_id: UUID
-    data: tuple[FeedbackView, ...]

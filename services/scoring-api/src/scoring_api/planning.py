@@ -1,6 +1,6 @@
 """Shows what lies ahead of an account: its milestones, and the way to the next band; it searches for neither."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -23,6 +23,8 @@ from scoring_api.judging import Verdict
 
 # Late is what is later than its day.
 _TICK = timedelta(microseconds=1)
+# Everybody is looked at again within so many days anyway.
+LOOKING_AHEAD = timedelta(days=32)
 
 
 def path_of(verdict: Verdict) -> health.Path | None:
@@ -94,28 +96,27 @@ class Course:
 
 
 def course_of(plan: Plan, as_of: datetime) -> Course:
-    """Return how a plan of at least one milestone stands at a moment."""
-    forecast = forecast_of(plan, as_of)
+    """Return how a plan of at least one milestone stands at a moment; a forecast is made once a day."""
+    forecast = forecast_of(plan, _midnight(plan, as_of))
     progress = progress_of(plan, as_of, forecast.slip_days)
     assert progress is not None
     return Course(as_of, states_of(plan, as_of), forecast, progress)
 
 
 def _milestone(plan: Plan, one: PlannedMilestone, course: Course) -> health.MilestoneView:
-    late = (one.done_at or course.as_of) - one.due_at if one.due_at is not None else timedelta(0)
-    expected = course.forecast.milestones.get(one.id)
+    end, due = local_day(one.done_at or course.as_of, plan.zone), one.due_at
     return health.MilestoneView(
         id=one.id,
         label=one.label,
         state=course.states[one.id].value,
         due_at=one.due_at,
         done_at=one.done_at,
-        days_late=max(0, late.days),
+        days_late=0 if due is None else max(0, end - local_day(due, plan.zone)),
         required=one.required,
         owner=one.owner,
         side=one.side,
         waits_for=plan.open_before(one) if one.done_at is None else (),
-        expected_on=None if expected is None else _day(expected.at_own_pace, plan),
+        expected_on=_expected(plan, one.id, course),
     )
 
 
@@ -155,25 +156,42 @@ def journey_sentence(plan: Plan, course: Course) -> str:
 def next_turn(plan: Plan, as_of: datetime) -> datetime | None:
     """Return the next moment at which a plan shows something else although nothing happens; None: there is none.
 
-    That is when a milestone becomes due, late, or overruns its forecast, when the journey falls behind or is stuck,
-    and the midnights that move forecasts and delay clocks of what is late already.
+    That is when a milestone becomes due or late, when the journey falls behind or is stuck, and the next midnight if it
+    moves a forecast, or a milestone that is late by another day.
     """
-    limits = plan.journey
-    turns = [plan.reached_at + timedelta(days=limits.stuck_after_days)]
-    for one in plan.milestones:
-        if one.done_at is None and one.due_at is not None:
-            turns += [one.due_at - SOON, one.due_at + _TICK]
-            turns.append(one.due_at + timedelta(days=limits.behind_after_days) + _TICK)
-    expected = forecast_of(plan, as_of).milestones.values()
-    turns += [moment + _TICK for one in expected for moment in (one.at_plan_pace, one.at_own_pace)]
-    if any(one.done_at is None and one.due_at is not None and one.due_at < as_of for one in plan.milestones):
-        turns.append(_midnight(plan, as_of))
+    if not plan.milestones:
+        return None
+    limits, turns = plan.journey, [one.due_at for one in plan.milestones if one.due_at is not None]
+    ahead = [one.due_at for one in plan.milestones if one.done_at is None and one.due_at is not None]
+    for due_at in ahead:
+        turns += [due_at - SOON, due_at + _TICK, due_at + timedelta(days=limits.behind_after_days) + _TICK]
+    if ahead:
+        turns.append(plan.reached_at + timedelta(days=limits.stuck_after_days))
+    turns += _moving_midnight(plan, as_of)
     return min((turn for turn in turns if turn > as_of), default=None)
 
 
-def _midnight(plan: Plan, as_of: datetime) -> datetime:
-    tomorrow = as_of.astimezone(plan.zone).date() + timedelta(days=1)
-    return datetime.combine(tomorrow, time(0), plan.zone).astimezone(as_of.tzinfo)
+def _moving_midnight(plan: Plan, as_of: datetime) -> Iterator[datetime]:
+    """Yield the first midnight at which forecasts, or days late, may be others; nothing far away."""
+    tomorrow = _midnight(plan, as_of, days=1)
+    if any(one.done_at is None and one.due_at is not None and one.due_at < as_of for one in plan.milestones):
+        yield tomorrow
+        return
+    expected = forecast_of(plan, _midnight(plan, as_of)).milestones.values()
+    still = min((one.still_until for one in expected), default=None)
+    if still is not None and still < as_of + LOOKING_AHEAD:
+        yield max(tomorrow, _midnight(plan, still, days=1))
+
+
+def _midnight(plan: Plan, as_of: datetime, days: int = 0) -> datetime:
+    """When the day began on which a moment falls by the plan's own clock, or so many days later."""
+    day = as_of.astimezone(plan.zone).date() + timedelta(days=days)
+    return datetime.combine(day, time(0), plan.zone).astimezone(as_of.tzinfo)
+
+
+def _expected(plan: Plan, name: str, course: Course) -> date | None:
+    expected = course.forecast.milestones.get(name)
+    return None if expected is None else _day(expected.at_own_pace, plan)
 
 
 def _day(moment: datetime, plan: Plan) -> date:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from milepost_core.model import ModelInvalid
 from milepost_runtime.paging import CursorBroken as PageCursorBroken
 from milepost_runtime.problems import Problem
 from scoring_api.cataloguing import ModelUnknown
@@ -13,8 +14,8 @@ from scoring_api.lineup import LineUpUnfit, ModelNotKept
 from scoring_api.listing import CursorBroken
 from scoring_api.models import ModelDocumentInvalid
 from scoring_api.reading import AccountUnknown, NotScoredYet, SpanRefused
-from scoring_api.restating import RestatementOver, RestatementUnknown
 from scoring_api.recalling import FutureMoment, NotScoredThen, VersionUnknown
+from scoring_api.restating import RestatementOver, RestatementUnknown
 from scoring_api.restating import SpanRefused as DaysRefused
 from scoring_api.speaking import WordRefused, WordUnknown
 from scoring_api.steering import MilestoneUnknown, PlanAgainst
@@ -57,6 +58,12 @@ def model_invalid(error: Any) -> Problem:
     ]
     number = "1 mistake" if len(errors) == 1 else f"{len(errors)} mistakes"
     return Problem(422, "model_invalid", f"The document is no score model: {number}, see `errors`.", errors=errors)
+
+
+def kept_model_invalid(error: Any) -> Problem:
+    """422 for a version that was kept by other rules and is refused by today's."""
+    errors = [{"pointer": one.pointer, "code": "model_mistake", "detail": str(one)} for one in error.problems]
+    return Problem(422, "model_invalid", "This version is no score model by today's rules, see `errors`.", errors=errors)
 
 
 def version_taken(error: Any) -> Problem:
@@ -190,6 +197,7 @@ TABLE: Mapping[type[Exception], Callable[[Any], Problem]] = {
     ModelUnknown: model_unknown,
     ModelNotKept: model_unknown,
     ModelDocumentInvalid: model_invalid,
+    ModelInvalid: kept_model_invalid,
     VersionTaken: version_taken,
     LineUpUnfit: line_up_unfit,
     SignalUnknown: signal_unknown,

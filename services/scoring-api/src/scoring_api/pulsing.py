@@ -37,7 +37,9 @@ class Pulsing:
                 message = f"a pulse ends after it begins, and at most {LONGEST.days} days later"
                 raise WordRefused("expires_at", "pulse_refused", message)
             properties = {"reason": wanted.reason, "told_by": speaker.told_by}
-            word = OwnWord(queries.TYPE, None, speaker.author, value=wanted.value, expires_at=ends, properties=properties)
+            word = OwnWord(
+                queries.TYPE, None, speaker.author, value=wanted.value, expires_at=ends, properties=properties
+            )
             await insert_own(held.connection, held.account_id, [word])
             kept = await queries.of_account(held.connection, held.account_id, 1)
         return views_of(held.account_id, kept)[0]

@@ -14,14 +14,13 @@ from uuid import UUID
 import asyncpg
 
 from milepost_contracts.health import HealthDocument
-from milepost_core.explanation import fixed_points
 from milepost_core.model import Band, ScoreModel
 from milepost_core.overrides import Override
 from milepost_runtime.database import Connection, Pool
 from scoring_api.documenting import Subject, build_document
 from scoring_api.judging import Before, Judged, Reference, Verdict, judge_batch, judged_again, verdict
 from scoring_api.lineup import LineUps
-from scoring_api.peering import LEAST_PEERS, KeptPeers, among_kept, group_keys
+from scoring_api.peering import KeptPeers, among_kept, group_keys
 from scoring_api.queries import past, peers, standings
 from scoring_api.queries import reading as reads
 from scoring_api.queries.plans import read_plans
@@ -166,7 +165,7 @@ class Recalling:
         segment = next((one.id for one in whole.segments if one.model is model), None)
         judged = judge_batch(model, readings, ages, among_kept(kept, keys), segment)
         said = Before(None, None, None, override_of(await past.override(connection, name, moment)))
-        found = verdict(judged, 0, moment, said, reference_of(model, kept))
+        found = verdict(judged, 0, moment, said, Reference.among(model, kept))
         return Told(
             account_id=name,
             verdict=found,
@@ -214,15 +213,6 @@ class Recalling:
         if first is None:
             return await self.reading.absent(str(account["account_id"]))
         return NotScoredThen(account["name"], moment, first)
-
-
-def reference_of(model: ScoreModel, kept: KeptPeers | None) -> Reference:
-    """Return what drivers of a restated moment are measured against; there is no score before it to compare with."""
-    if model.baseline.kind == "fixed":
-        return Reference("fixed", fixed_points(model))
-    if model.baseline.kind == "cohort_median" and kept is not None and kept.accounts >= LEAST_PEERS:
-        return Reference("cohort_median", kept.median_points(model))
-    return Reference.neutral(model)
 
 
 def override_of(row: asyncpg.Record | None) -> Override | None:

@@ -52,18 +52,20 @@ class Recounting:
             end=until,
             known=known,
             restated=restated,
-            markers=await self._markers(account, known, (since, until)),
+            markers=_in_order([*await self.markers(account, since, until), *_levels(known)]),
             course=course_of(known),
             smoothed=smoothed_of(known),
         )
 
-    async def _markers(
-        self, account: UUID, known: Sequence[HistoryPoint], span: tuple[datetime, datetime]
-    ) -> tuple[Marker, ...]:
-        scores = await past.judges(self.pool, account, *span)
-        said = [_word(row) for row in await past.words(self.pool, account, *span)]
-        found = [*_switches(scores), *said, *_levels(known)]
-        return tuple(sorted(found, key=lambda one: (one.at, one.kind, one.subject or "")))
+    async def markers(self, account: UUID, start: datetime, end: datetime) -> tuple[Marker, ...]:
+        """Return what marks a stretch of time, oldest first: who judged, what people said, what was reached."""
+        scores = await past.judges(self.pool, account, start, end)
+        said = [_word(row) for row in await past.words(self.pool, account, start, end)]
+        return _in_order([*_switches(scores), *said])
+
+
+def _in_order(found: Sequence[Marker]) -> tuple[Marker, ...]:
+    return tuple(sorted(found, key=lambda one: (one.at, one.kind, one.subject or "")))
 
 
 def course_of(known: Sequence[HistoryPoint]) -> Course | None:

@@ -11,7 +11,6 @@ from uuid import UUID
 import asyncpg
 import numpy as np
 
-from milepost_core.explanation import fixed_points
 from milepost_core.model import Band, ScoreModel
 from milepost_core.overrides import Override
 from milepost_core.transitions import BandState
@@ -24,12 +23,13 @@ from scoring_api.crossing import is_arriving
 from scoring_api.documenting import Subject, page_prefix
 from scoring_api.judging import Before, Floats, Reference, Verdict, judge_batch, verdict
 from scoring_api.lineup import LineUp, LineUps
-from scoring_api.peering import LEAST_PEERS, Among, KeptPeers, among_kept, group_keys
+from scoring_api.peering import Among, KeptPeers, among_kept, group_keys
 from scoring_api.publishing import Frame, rows_of
 from scoring_api.queries import peers, standings, verdicts
 from scoring_api.queries.plans import KnownPlan, read_plans
 from scoring_api.queries.signals.measuring import Batch, Compiler, measure
-from scoring_api.turning import turns_at
+from scoring_api.queries.turns import EdgeFinder
+from scoring_api.turning import turns_of
 
 LANE = "scoring.rescore"
 NEXT_LANE = "playbooks.start"
@@ -44,6 +44,7 @@ class Looked:
     facts: Mapping[UUID, asyncpg.Record]
     plans: Mapping[UUID, KnownPlan]
     course: Mapping[UUID, Mapping[int, float]]
+    edges: Mapping[UUID, datetime]
     verdicts: Mapping[UUID, Verdict]
 
 
@@ -57,6 +58,7 @@ class Rescoring:
     base_url: str
     look_again: timedelta
     compiler: Compiler = field(default_factory=Compiler, repr=False)
+    edges: EdgeFinder = field(default_factory=EdgeFinder, repr=False)
     gathered: dict[tuple[str, int], KeptPeers] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -95,17 +97,19 @@ class Rescoring:
         lineup = await self.lineups.now(connection)
         facts = {row["account_id"]: row for row in await standings.facts(connection, accounts)}
         if not facts:
-            return Looked(lineup, {}, {}, {}, {})
+            return Looked(lineup, {}, {}, {}, {}, {})
         known = sorted(facts)
         as_of = facts[known[0]]["as_of"]
         found: dict[UUID, Verdict] = {}
         course: dict[UUID, Mapping[int, float]] = {}
         plans: dict[UUID, KnownPlan] = {}
+        edges: dict[UUID, datetime] = {}
         for segment, model, group in _by_model(lineup, facts):
             found |= await self._judge(connection, (segment, model), group, facts)
             course |= await standings.course(connection, group, as_of, (model.id, model.version))
             plans |= await read_plans(connection, model, group, as_of)
-        return Looked(lineup, facts, plans, course, found)
+            edges |= await self.edges.next_edges(connection, model, Batch(group, [as_of] * len(group)))
+        return Looked(lineup, facts, plans, course, edges, found)
 
     async def _judge(
         self,
@@ -142,26 +146,21 @@ class Rescoring:
         self, connection: Connection, model: ScoreModel, group: Sequence[UUID], kept: KeptPeers | None
     ) -> dict[UUID, Reference]:
         """What each account's drivers are measured against, by the model's own choice; a normal of few is none."""
-        match model.baseline.kind:
-            case "fixed":
-                return dict.fromkeys(group, Reference("fixed", fixed_points(model)))
-            case "previous":
-                previous = await standings.previous_points(connection, group)
-                vectors = {account: _vector(model, previous.get(account, {})) for account in group}
-                return {account: Reference("previous", points) for account, points in vectors.items()}
-            case _ if kept is not None and kept.accounts >= LEAST_PEERS:
-                return dict.fromkeys(group, Reference("cohort_median", kept.median_points(model)))
-            case _:
-                return dict.fromkeys(group, Reference.neutral(model))
+        if model.baseline.kind != "previous":
+            return dict.fromkeys(group, Reference.among(model, kept))
+        previous = await standings.previous_points(connection, group)
+        vectors = {account: _vector(model, previous.get(account, {})) for account in group}
+        return {account: Reference("previous", points) for account, points in vectors.items()}
 
     def _rows(self, looked: Looked) -> list[verdicts.Rows]:
         """Say what is to be written of each account."""
+        turns = turns_of(looked.verdicts, looked.facts, looked.edges, looked.plans, self.look_again)
         return [
             rows_of(
                 one,
                 looked.facts[account],
                 _subject(looked, account),
-                turns_at(one, looked.facts[account], self.look_again),
+                turns[account],
                 Frame(looked.lineup.number, self.base_url),
             )
             for account, one in looked.verdicts.items()

@@ -22,7 +22,7 @@ class ScoringSettings(RuntimeSettings):
     scoring_late_after_hours: float = Field(default=48.0, gt=0)
     # So often the peers are gathered that percentiles and medians compare with.
     scoring_peers_hours: float = Field(default=1.0, gt=0)
-    # However quiet an account is, its score is looked at again after this long.
-    scoring_look_again_hours: float = Field(default=6.0, gt=0)
+    # Silence is looked at when it moves a score; however quiet an account is, its score is looked at after this long.
+    scoring_look_again_hours: float = Field(default=24.0, gt=0)
     # Health documents that are ready in the memory of the web process take up to this many MiB; 0 remembers none.
     scoring_memory_mib: int = Field(default=128, ge=0, le=16_384)

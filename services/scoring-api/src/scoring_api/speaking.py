@@ -12,7 +12,7 @@ from milepost_runtime.database import Connection, Pool
 from milepost_runtime.paging import CursorBroken, Cursors
 from milepost_runtime.queue import Hints
 from milepost_runtime.secrets import Vault
-from scoring_api.people_views import ScoreThen
+from scoring_api.feedback_views import ScoreThen
 from scoring_api.queries import people as queries
 from scoring_api.queries import reading as reads
 from scoring_api.queries.marks import mark_human
@@ -81,19 +81,19 @@ class Speaking:
         return found
 
     @contextlib.asynccontextmanager
-    async def about(self, asked: str) -> AsyncIterator[Held]:
-        """Hold an account for one transaction. Raises AccountUnknown."""
+    async def about(self, asked: str, *, alone: bool = False) -> AsyncIterator[Held]:
+        """Hold an account for one transaction, one after the other if `alone`. Raises AccountUnknown."""
         account = await self.account(asked)
         async with self.pool.acquire() as connection, connection.transaction():
-            row = await queries.hold(connection, account)
+            row = await queries.hold(connection, account, alone=alone)
             if row is None:
                 raise AccountUnknown(asked, ())
             yield Held(connection, row["account_id"], row["name"], row["owner"], row["now"])
 
     @contextlib.asynccontextmanager
     async def moving(self, asked: str, speaker: Speaker) -> AsyncIterator[Held]:
-        """As `about`, for words that move the score: the account is due in the same transaction, then work is hinted."""
-        async with self.about(asked) as held:
+        """As `about`, for words that move the score: the same transaction makes the account due."""
+        async with self.about(asked, alone=True) as held:
             yield held
             await mark_human(held.connection, [held.account_id], speaker.correlation_id)
         self.hints.nudge(RESCORE_LANE)

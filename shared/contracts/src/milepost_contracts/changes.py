@@ -26,20 +26,20 @@ Cause = Literal["live", "backfill", "silence", "model", "human"]
 
 
 class ChangeRow(BaseModel):
-    """One published row, in the order of `id`.
+    """One published row, in the order of `id`; a reader passes over a `kind` that it does not know.
 
     `cause` says what made the score move: `live` events, a `backfill` of history (steer nobody by it),
     `silence` (time passed and nothing came), another `model`, or a person's word (`human`: an override, a pulse).
     Bands are effective bands. `subject` names what moved if it is not the score: of `milestone_moved` the milestone,
     of `went_stale` and `fresh_again` the inputs; `detail` says from what to what (`journey_moved`: on_track, behind,
-    stuck; `milestone_moved`: ahead, due, late, stuck, done).
+    stuck, done; `milestone_moved`: ahead, waiting, due, late, stuck, done; from done: it was taken back).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     id: int
     account_id: UUID
-    kind: ChangeKind
+    kind: ChangeKind | str
     from_band: Band | None = None
     to_band: Band
     from_score: float | None = None

@@ -46,7 +46,11 @@ class EffectiveBand(_Frozen):
 
 
 class Confidence(_Frozen):
-    """How far to trust the score; confidence never moves it. `range` is the honest [low, high]."""
+    """How far to trust the score; confidence never moves it.
+
+    `range` is where the score would lie if all expected data were there. It need not hold the score: what was seen of a
+    dimension that is too thin to be scored counts in the range only.
+    """
 
     word: ConfidenceWord
     value: float

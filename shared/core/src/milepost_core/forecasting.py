@@ -15,10 +15,11 @@ __all__ = ["Expected", "Forecast", "forecast_of", "local_day", "pace_of"]
 PRIOR_MILESTONES: Final = 2.0
 """So many milestones done as planned are added to those seen: one early finish is no pace yet."""
 PACE_BOUNDS: Final = (0.5, 3.0)
-STILL_LEFT: Final = 0.25
-"""What has taken longer than expected is supposed to have this share of its work still before it."""
+STILL_LEFT: Final = 0.1
+"""Whatever is not done is supposed to have at least this share of its work still before it."""
 LONGEST_DAYS: Final = 36_500.0
 _DAY_S: Final = 86_400.0
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Expected:
 
     at_plan_pace: datetime
     at_own_pace: datetime
+    still_until: datetime = _NEVER
+    """While nothing happens, neither moment moves until then; from then on they move with the clock."""
 
     @property
     def earliest(self) -> datetime:
@@ -63,12 +66,12 @@ class Forecast:
 def forecast_of(plan: Plan, as_of: datetime) -> Forecast:
     """Return what may be expected at a moment; of an account's own plan that waits in a circle, too.
 
-    A milestone begins when all before it are done (or at the start) and takes its planned days times the pace; what
-    should have been done by now takes a quarter of that from now on.
+    A milestone begins when all before it are done (or at the start), but not so early that its own days would leave a
+    gap before its day; it takes its planned days times the pace, and at least a tenth of that from now on.
     """
     order, circular = _order(plan)
     pace, seen = pace_of(plan)
-    planned = {one.id: _planned_days(plan, one) for one in order}
+    planned = {one.id: _work_days(plan, one) for one in order}
     done = {one.id: Expected(one.done_at, one.done_at) for one in order if one.done_at is not None}
     found: dict[str, Expected | None] = dict(done)
     for one in order:
@@ -91,11 +94,13 @@ def forecast_of(plan: Plan, as_of: datetime) -> Forecast:
 def pace_of(plan: Plan) -> tuple[float, int]:
     """Return how long things take compared with the plan, and from how many milestones that was read.
 
-    (n·r + k) / (n + k) with r = actual ÷ planned days over the n milestones done, k = `PRIOR_MILESTONES`; bounded.
+    A milestone took from the last completion before it (or the start) to its own; by plan it takes as long between the
+    days of both. (n·r + k) / (n + k) with r = actual ÷ planned days over the n milestones done, k = `PRIOR_MILESTONES`;
+    bounded.
     """
     actual, planned, seen = 0.0, 0.0, 0
     for one in plan.milestones:
-        days = _planned_days(plan, one)
+        days = _scheduled_days(plan, one)
         if one.done_at is not None and days:
             actual += max(0.0, _days(_began(plan, one), one.done_at))
             planned, seen = planned + days, seen + 1
@@ -131,15 +136,20 @@ def _order(plan: Plan) -> tuple[list[PlannedMilestone], tuple[str, ...]]:
 
 
 def _by_day(one: PlannedMilestone) -> tuple[bool, datetime, str]:
-    return one.due_at is None, one.due_at or datetime.max.replace(tzinfo=UTC), one.id
+    return one.due_at is None, one.due_at or _NEVER, one.id
 
 
-def _planned_days(plan: Plan, one: PlannedMilestone) -> float | None:
-    """How long it takes by plan: its work days, else from the day of what comes before it to its own."""
+def _work_days(plan: Plan, one: PlannedMilestone) -> float | None:
+    """How long it takes once it has begun: its work days, else all that the plan's days leave for it."""
     if one.work_days is not None:
         return min(max(one.work_days, 0.0), LONGEST_DAYS)
+    return _scheduled_days(plan, one)
+
+
+def _scheduled_days(plan: Plan, one: PlannedMilestone) -> float | None:
+    """How long the plan leaves for it, from the day of what comes before it to its own; without a day, its work."""
     if one.due_at is None:
-        return None
+        return None if one.work_days is None else min(max(one.work_days, 0.0), LONGEST_DAYS)
     before = [other.due_at for other in plan.milestones if other.id in one.after and other.id != one.id]
     since = max((day for day in before if day is not None), default=plan.start_at)
     return min(max(_days(since, one.due_at), 0.0), LONGEST_DAYS)
@@ -163,16 +173,15 @@ def _expected(
     if days is None or any(when is None for when in before):
         return None
     ends = [when for when in before if when is not None]
-    by_plan = max((when.at_plan_pace for when in ends), default=plan.start_at)
-    by_own = max((when.at_own_pace for when in ends), default=plan.start_at)
-    return Expected(
-        max(_later(by_plan, days, as_of), as_of),
-        _still_to_come(_later(by_own, days * pace, as_of), days * pace, as_of),
-    )
-
-
-def _still_to_come(moment: datetime, days: float, as_of: datetime) -> datetime:
-    return moment if moment >= as_of else _later(as_of, days * STILL_LEFT, as_of)
+    takes_own, left = days * pace, days * pace * STILL_LEFT
+    soonest = plan.start_at
+    if one.work_days is not None and one.due_at is not None:
+        soonest += timedelta(days=max(0.0, _days(plan.start_at, one.due_at) - days))
+    by_plan = max((soonest, *(when.at_plan_pace for when in ends)))
+    by_own = max((soonest, *(when.at_own_pace for when in ends)))
+    planned, own = _later(by_plan, days, as_of), _later(by_own, takes_own, as_of)
+    still = min((planned, _later(by_own, takes_own - left, as_of), *(when.still_until for when in ends)))
+    return Expected(max(planned, as_of), max(own, _later(as_of, left, as_of)), still)
 
 
 def _later(moment: datetime, days: float, as_of: datetime) -> datetime:

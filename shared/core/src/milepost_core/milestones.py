@@ -6,6 +6,7 @@ It never reads a record and never decides what a delay is worth; `forecasting` s
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 from milepost_core.model.journey import Journey
@@ -66,12 +67,12 @@ class Plan:
     journey: Journey = field(default_factory=Journey)
     zone: tzinfo = UTC
 
-    @property
+    @cached_property
     def counted(self) -> tuple[PlannedMilestone, ...]:
         """The milestones that the end of the journey depends on: the required ones, or all if none is."""
         return tuple(one for one in self.milestones if one.required) or self.milestones
 
-    @property
+    @cached_property
     def target_at(self) -> datetime | None:
         """When the journey is to be finished: the last day of those it depends on."""
         return max((one.due_at for one in self.counted if one.due_at is not None), default=None)
@@ -83,15 +84,18 @@ class Plan:
         known = [moment for moment in done if moment is not None]
         return max(known) if known and len(known) == len(done) else None
 
-    @property
+    @cached_property
     def reached_at(self) -> datetime:
         """When something was reached last; the start, as long as nothing was."""
         return max((one.done_at for one in self.milestones if one.done_at is not None), default=self.start_at)
 
     def open_before(self, one: PlannedMilestone) -> tuple[str, ...]:
         """The ids of the open milestones that have to be done before this one; what the plan lacks holds up nobody."""
-        unfinished = {other.id for other in self.milestones if other.done_at is None} - {one.id}
-        return tuple(name for name in one.after if name in unfinished)
+        return tuple(name for name in one.after if name in self._unfinished and name != one.id)
+
+    @cached_property
+    def _unfinished(self) -> frozenset[str]:
+        return frozenset(one.id for one in self.milestones if one.done_at is None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,7 @@ def match(trigger: Trigger, change: Change) -> Starts | Ignores | Declines:
 _CAUSE_WORDS: Final[Mapping[str, str]] = {
     "backfill": "imported history",
     "model": "a change of the score model",
+    "human": "a person's word",
 }
 
 

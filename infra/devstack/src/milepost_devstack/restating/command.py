@@ -26,10 +26,11 @@ def restate(  # noqa: PLR0913, PLR0917 - one parameter for each option
 
     Ctrl-C stops following; the work goes on. Exit status 1 when it failed or was cancelled.
     """
+    from milepost_devstack.reaching import access  # noqa: PLC0415
     from milepost_devstack.restating import following  # noqa: PLC0415
 
     environ = environment.with_env_file(os.environ, Path(".env"))
-    where = following.access(StateFolder(home_from(environ)), environ, url, key)
+    where = access(StateFolder(home_from(environ)), environ, url, key, "scoring_api")
     wanted = following.wanted(from_day, to_day, every, model)
     row = following.follow(where, wanted, wait=not detach, quiet=as_json)
     print(json.dumps(row)) if as_json else following.show(row)

@@ -9,10 +9,7 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from milepost_devstack.environment import given
-from milepost_devstack.reaching import NotReached
 from milepost_devstack.refusal import Refusal
-from milepost_devstack.state import StateFolder
 
 _LOOK_EVERY_S = 0.3
 _OVER = ("done", "failed", "cancelled")
@@ -20,19 +17,6 @@ _OVER = ("done", "failed", "cancelled")
 
 class NotRestated(Refusal):
     """The scoring API did not take the order, or does not say how it goes; the message says why."""
-
-
-def access(state: StateFolder, environ: Mapping[str, str], url: str, key: str) -> tuple[str, str]:
-    """Return address and key of scoring: as asked for, from the environment, or the house's. Raises NotReached."""
-    endpoints = state.endpoints() or {}
-    url = url or given(environ, "SCORING_URL") or endpoints.get("scoring_api", "")
-    key = key or given(environ, "API_KEY") or endpoints.get("admin_key", "")
-    if not url or not key:
-        raise NotReached(
-            f"no house is up in {state.home}: start it with 'milepost up', or say --url and --key"
-            " (or MILEPOST_SCORING_URL and MILEPOST_API_KEY)."
-        )
-    return url, key
 
 
 def wanted(from_day: str, to_day: str, every: int, model: str) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from milepost_contracts.health import Driver, HealthDocument, Milestones, MilestoneView, Path, PathStep
 from milepost_core.explanation import show_value
 from milepost_core.model.document import ScoreModel
+from scoring_api.history_views import Marker
 from scoring_api.listing import DayScore
 from scoring_api.pages import charts, wording
+from scoring_api.pages.asking import marks_of
 
 _WORTH = re.compile(r", worth [\d.]+ points?\Z")
 TREND_DAYS = 120
@@ -86,10 +88,17 @@ class AccountPage:
     plan: tuple[PlanRow, ...]
 
 
-def account_page(document: HealthDocument, days: Sequence[DayScore], model: ScoreModel, now: datetime) -> AccountPage:
-    """Return the page of one account at this moment."""
+def account_page(
+    document: HealthDocument,
+    days: Sequence[DayScore],
+    model: ScoreModel,
+    now: datetime,
+    markers: Sequence[Marker] = (),
+) -> AccountPage:
+    """Return the page of one account at this moment; `markers` are drawn into its course."""
     limits = charts.Thresholds(model.bands.yellow, model.bands.green)
     points = [charts.Point(day.at, day.score, day.band, day.restated) for day in days]
+    window = trend_window(points, now)
     return AccountPage(
         document=document,
         facts=facts(document),
@@ -101,7 +110,7 @@ def account_page(document: HealthDocument, days: Sequence[DayScore], model: Scor
         movement=movement(document),
         band_note=band_note(document),
         waterfall=charts.waterfall(document),
-        trend=charts.trend(points, trend_window(points, now), limits),
+        trend=replace(charts.trend(points, window, limits), marks=marks_of(markers, window)),
         baseline=BASELINES[model.baseline.kind],
         no_path=NO_PATH.get(document.effective_band.band, NO_WAY),
         milestones=milestone_summary(document.milestones),
@@ -202,8 +211,8 @@ def plan_row(item: MilestoneView, now: datetime) -> PlanRow:
         words = f"{when}, {_late(item.days_late)}" if item.days_late else when
     elif item.due_at is None:
         words = "no day set"
-    elif item.state == "late":
-        words = f"late: was due {wording.day(item.due_at)}, {wording.until(item.due_at, now)}"
+    elif item.state in ("late", "stuck"):
+        words = f"{item.state}: was due {wording.day(item.due_at)}, {wording.until(item.due_at, now)}"
     else:
         words = f"due {wording.day(item.due_at)}, {wording.until(item.due_at, now)}"
     return PlanRow(item.state, item.label, words)

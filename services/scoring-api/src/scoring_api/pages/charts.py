@@ -84,6 +84,15 @@ class Move:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """Something that happened on the way, where it stands in the chart; `kind` names the line that is drawn."""
+
+    x: float
+    label: str
+    kind: str
+
+
+@dataclass(frozen=True)
 class Trend:
     """Everything that the trend chart shows, with its finding in words."""
 
@@ -95,11 +104,22 @@ class Trend:
     finding: str
     points: tuple[Point, ...]
     label_below: bool
+    marks: tuple[Mark, ...] = ()
 
     @property
     def latest(self) -> float | None:
         """The score at the end of the line."""
         return None if self.line is None else round(100 - self.line.end_y, 1)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """From where to where a bar goes, in percent of its axis."""
+
+    left: float
+    width: float
+    start: float
+    end: float
 
 
 @dataclass(frozen=True)
@@ -197,7 +217,7 @@ def waterfall(document: HealthDocument) -> Waterfall | None:
     totals = [document.baseline]
     for _, _, points, _ in rows:
         totals.append(round(totals[-1] + points, 1))
-    low, high = _axis(totals)
+    low, high = axis_around(totals)
     moves = zip(rows, pairwise(totals), strict=True)
     steps = [_step(row, before, after, (low, high)) for row, (before, after) in moves]
     place = (document.baseline - low) / (high - low) * 100, (document.score - low) / (high - low) * 100
@@ -218,7 +238,7 @@ def window_ending(end: datetime, days: int) -> Window:
     return Window(end - timedelta(days=days), end)
 
 
-def _axis(totals: Sequence[float]) -> tuple[float, float]:
+def axis_around(totals: Sequence[float]) -> tuple[float, float]:
     """Return round ends around the running totals; at least 20 points wide, so that small things look small."""
     low, high = min(totals), max(totals)
     spare = max(0.0, 20 - (high - low)) / 2
@@ -226,11 +246,17 @@ def _axis(totals: Sequence[float]) -> tuple[float, float]:
     return min(low, max(0.0, bottom)), max(high, min(100.0, top))
 
 
-def _step(row: tuple[str, str, float, str], before: float, after: float, axis: tuple[float, float]) -> Step:
-    key, sentence, points, kind = row
+def bar(before: float, after: float, axis: tuple[float, float]) -> Bar:
+    """Return where a bar from one running total to the next lies on an axis."""
     low, high = axis
     start, end = (round((v - low) / (high - low) * 100, 2) for v in (before, after))
-    return Step(key, sentence, points, after, min(start, end), round(abs(end - start), 2), start, end, kind)
+    return Bar(min(start, end), round(abs(end - start), 2), start, end)
+
+
+def _step(row: tuple[str, str, float, str], before: float, after: float, axis: tuple[float, float]) -> Step:
+    key, sentence, points, kind = row
+    place = bar(before, after, axis)
+    return Step(key, sentence, points, after, place.left, place.width, place.start, place.end, kind)
 
 
 def _falls_at_the_end(points: Sequence[Point]) -> bool:

@@ -18,6 +18,7 @@ _WORDS: Final = {
     "less_than": "Less than {lt:g}.",
     "less_than_equal": "At most {le:g}.",
     "float_type": "A number.",
+    "finite_number": "A number.",
     "literal_error": "Choose one of these.",
 }
 

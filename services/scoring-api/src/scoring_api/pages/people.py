@@ -3,17 +3,9 @@
 from dataclasses import dataclass
 
 from milepost_contracts.health import HealthDocument
-from scoring_api.pages.forms import Typed
-from scoring_api.people_views import (
-    AccountFeedback,
-    AccountOverrides,
-    AccountPulses,
-    FeedbackView,
-    NotePage,
-    Outcomes,
-    OverridePage,
-    OverrideStatistics,
-)
+from scoring_api.feedback_views import AccountFeedback, FeedbackView, NotePage
+from scoring_api.pages.forms import NOTHING_TYPED, Typed
+from scoring_api.people_views import AccountOverrides, AccountPulses, Outcomes, OverridePage, OverrideStatistics
 
 VISIBILITIES = {"internal": "Us only", "partner": "Us and partners", "customer": "Also the customer"}
 VERDICTS = {
@@ -27,8 +19,8 @@ PULSE_STATES = {"counts": "counts", "older": "a newer one counts", "expired": "o
 WORDS = {"visibility": VISIBILITIES, "verdict": VERDICTS, "override": OVERRIDE_STATES, "pulse": PULSE_STATES}
 GROUPS = (
     ("overridden", "Overridden"),
-    ("raised", "moved up"),
-    ("lowered", "moved down"),
+    ("raised", "Of these, moved up"),
+    ("lowered", "Of these, moved down"),
     ("not_overridden", "Left to the model"),
 )
 
@@ -45,6 +37,10 @@ class PeoplePart:
     feedback: AccountFeedback
     signals: tuple[tuple[str, str], ...]
     typed: Typed
+
+    def typed_about(self, milestone: str) -> Typed:
+        """Return what was typed into the form of one milestone."""
+        return self.typed if self.typed.values.get("milestone") == milestone else NOTHING_TYPED
 
     def label(self, signal: str) -> str:
         """Return a signal's name for people; its id where the score has it no more."""
@@ -85,5 +81,6 @@ class Overruled:
 
 def signals_of(document: HealthDocument) -> tuple[tuple[str, str], ...]:
     """Return id and label of every signal that the score names, by label."""
-    named = {one.signal: one.label for one in (*document.drivers, *document.missing, *document.pending)}
+    named = {one.signal: one.label for one in document.drivers}
+    named |= {one.signal: one.label for one in (*document.missing, *document.pending)}
     return tuple(sorted(named.items(), key=lambda pair: pair[1].lower()))

@@ -13,6 +13,7 @@ from scoring_api.pages import people, quoting, wording
 MEDIA_TYPES = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml"}
 FILTERS = (
     "number", "signed", "plain", "percent", "ago", "until", "moment", "day", "machine", "count", "span", "sentence",
+    "in_words",
 )  # fmt: skip
 
 

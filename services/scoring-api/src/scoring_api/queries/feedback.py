@@ -48,7 +48,7 @@ async def one(source: Source, feedback: UUID) -> asyncpg.Record | None:
 async def listed(
     source: Source, wanted: tuple[str | None, str | None], after: tuple[datetime, UUID] | None, limit: int
 ) -> list[asyncpg.Record]:
-    """Return feedback of a state and an owner (None: any), what waits longest first; `after` is the last row's place."""
+    """Return feedback of a state and an owner (None: any), what waits longest first, after a row's place."""
     rows: list[asyncpg.Record] = await source.fetch(
         f"select {_COLUMNS} {_NAMED} where ($1::text is null or f.state = $1) and ($2::text is null or f.owner = $2)"
         " and ($3::timestamptz is null or (f.created_at, f.id) > ($3, $4::uuid))"

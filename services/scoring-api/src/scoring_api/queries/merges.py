@@ -37,6 +37,19 @@ _MARK = (
     " values ($1, clock_timestamp(), 1, 'backfill', true)"
     f" on conflict (account_id) do update set {waiting('$2::interval')}"
 )
+# Rescorers lock their accounts in this order before they write anything. Merges touch accounts in the order in which
+# they are told, so all that the range may touch is locked before.
+_HOLD = """
+with named as (
+  select account_id from ingest.event where id > $1 and id <= $2 union
+  select case when value_text ~ $4 then value_text::uuid end from ingest.event where id > $1 and id <= $2 and type = $3
+), led as (
+  select n.account_id from named n union
+  select m.survivor_id from named n join scoring.merged_account m using (account_id)
+)
+select r.account_id from scoring.rescoring r where r.account_id in (select account_id from led)
+order by r.account_id for update
+"""
 # Snapshots, changes and restated points stay: they say what was known, and of whom, at the time.
 _GONE = ("record", "attribute", "health_document", "standing", "rescoring", "account")
 
@@ -51,6 +64,8 @@ async def absorb(connection: Connection, span: Span, arrives_within: timedelta) 
         OWN_SOURCE,
         _UUID,
     )
+    if rows:
+        await connection.fetch(_HOLD, *span, ACCOUNT_MERGED, _UUID)
     survivors = []
     for row in rows:
         survivor = await _lead(connection, row["account_id"], UUID(row["value_text"]))

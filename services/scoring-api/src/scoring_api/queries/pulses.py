@@ -25,15 +25,14 @@ async def of_account(source: Source, account: UUID, limit: int) -> list[asyncpg.
     return rows
 
 
-async def take_back(
-    connection: Connection, account: UUID, pulse: str, at: datetime, said: Mapping[str, str]
-) -> bool:
+async def take_back(connection: Connection, account: UUID, pulse: str, at: datetime, said: Mapping[str, str]) -> bool:
     """Let a pulse count no longer from a moment on, and note who said so.
 
     False: the account has no such pulse that still stands.
     """
     row = await connection.fetchrow(
-        "update scoring.record set superseded_at = $4, properties = properties || $5 where account_id = $1 and event_id = $2 and type = $3"
+        "update scoring.record set superseded_at = $4, properties = properties || $5"
+        " where account_id = $1 and event_id = $2 and type = $3"
         " and superseded_at is null returning event_id",
         account,
         pulse,

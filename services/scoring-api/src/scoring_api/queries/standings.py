@@ -25,16 +25,7 @@ select c.as_of, r.account_id, r.marked, r.cause, r.correlation_id,
   o.id as override_id, o.band as override_band, o.score as override_score, o.reason as override_reason,
   o.author as override_author, o.created_at as override_created_at, o.until as override_until,
   d.fresh_until,
-  (select min(p.as_of) from scoring.snapshot p where p.account_id = a.account_id) as first_as_of,
-  least(
-    (select min(occurred_at) from scoring.record e where e.account_id = a.account_id and e.occurred_at > c.as_of
-      and e.superseded_at is null),
-    (select min(due_at) from scoring.record e where e.account_id = a.account_id and e.due_at > c.as_of
-      and e.superseded_at is null),
-    (select min(expires_at) from scoring.record e where e.account_id = a.account_id and e.expires_at > c.as_of
-      and e.superseded_at is null),
-    o.until
-  ) as turns_at
+  (select min(p.as_of) from scoring.snapshot p where p.account_id = a.account_id) as first_as_of
 from clock c
 cross join scoring.rescoring r
 join scoring.account a on a.account_id = r.account_id

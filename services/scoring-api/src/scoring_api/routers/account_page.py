@@ -1,12 +1,16 @@
 """The screen of one account: its explained score, what people said of it, and their forms."""
 
+from datetime import timedelta
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from scoring_api.comparing import USUAL_SPAN
 from scoring_api.dependencies import Doors
 from scoring_api.entering import Visit
 from scoring_api.pages import account
 from scoring_api.pages import people as said
+from scoring_api.pages.asking import asking_part, days_to_compare
 from scoring_api.pages.forms import NOTHING_TYPED, Typed
 from scoring_api.routers.screens import html
 
@@ -29,7 +33,11 @@ async def account_screen(request: Request, doors: Doors, visit: Visit, typed: Ty
     days = await doors.listing.days([stored.account_id], now, account.TREND_DAYS)
     document = stored.parsed()
     model = await doors.catalogue.closest(document.model.id, document.model.version)
-    page = account.account_page(document, days[stored.account_id], model, now)
+    begins = now - timedelta(days=account.TREND_DAYS)
+    markers = await doors.recounting.markers(stored.account_id, begins, now)
+    page = account.account_page(document, days[stored.account_id], model, now, markers)
+    known = [day.at for day in days[stored.account_id] if not day.restated]
+    asking = asking_part(document, markers, days_to_compare(known, now, USUAL_SPAN))
     asked = str(stored.account_id)
     people = said.PeoplePart(
         writes=visit.writes,
@@ -42,4 +50,5 @@ async def account_screen(request: Request, doors: Doors, visit: Visit, typed: Ty
         typed=typed,
     )
     status = 422 if typed.errors else 200
-    return html(request, "account.html", status, page=page, people=people, now=now, session=visit.session)
+    shown = {"page": page, "people": people, "asking": asking, "now": now}
+    return html(request, "account.html", status, **shown, session=visit.session)

@@ -73,8 +73,8 @@ async def read_health(
     is named; `restated` says so.
     """
     if as_of is not None or restate is not None:
-        told = await answer_then(request.app.state.keys, use.recalling, account_id, request.url.query, request.headers.raw)
-        return _raw(told)
+        keys, query = request.app.state.keys, request.url.query
+        return _raw(await answer_then(keys, use.recalling, account_id, query, request.headers.raw))
     name = quote(account_id, safe="").encode()
     query = request.scope["query_string"]
     answer = await answer_health(request.app.state.keys, use.remembering, name, query, request.headers.raw)

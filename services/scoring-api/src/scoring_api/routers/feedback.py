@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from milepost_runtime.idempotency import NamedRequests
 from scoring_api.dependencies import Use, strict_query
-from scoring_api.people_views import (
+from scoring_api.feedback_views import (
     AccountFeedback,
     AnswerRequest,
     FeedbackPage,
@@ -96,9 +96,7 @@ async def list_feedback(
     return await use.people.doubting.page(state, owner, cursor, limit)
 
 
-@router.post(
-    "/feedback/{feedback_id}/answer", summary="Answer a doubt", responses=answering(examples.ANSWERED)
-)
+@router.post("/feedback/{feedback_id}/answer", summary="Answer a doubt", responses=answering(examples.ANSWERED))
 async def answer_feedback(
     feedback_id: UUID, body: AnswerRequest, request: Request, key: MayWrite, use: Use
 ) -> FeedbackView:

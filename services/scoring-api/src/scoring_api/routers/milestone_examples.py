@@ -4,10 +4,11 @@ from scoring_api import milestone_views as views
 from scoring_api.routers.examples import ACCOUNT, MODEL, MOMENT
 
 _DUE, _DONE, _START = "2026-02-16T00:00:00Z", "2026-02-12T10:00:00Z", "2026-02-02T00:00:00Z"
+_EVIDENCE = "https://wiki.acme.example/kick-off"
 _WORD = {
     "what": "completed", "at": _DONE, "recorded_at": _DONE, "by": "Dana Reyes", "source": "milepost",
     "event_id": "own:019a8c20-1111-7c31-9d0e-3f6a2b1c4d5e",
-    "said": {"by": "hand", "evidence": "https://wiki.acme.example/kick-off", "told_by": "crm"},
+    "said": {"by": "hand", "evidence": _EVIDENCE, "told_by": "crm"},
 }  # fmt: skip
 _FORECAST = {
     "likely_on": "2026-03-06", "earliest_on": "2026-03-02", "latest_on": "2026-03-06", "slip_days": 18, "pace": 1.14,
@@ -25,7 +26,7 @@ MILESTONES = views.AccountMilestones.model_validate({
                 "delay_days": _LOST},
     "milestones": [
         {"id": "kickoff", "label": "Kick-off held", "state": "done", "due_at": "2026-02-12T00:00:00Z",
-         "done_at": _DONE, "weight": 1.0, "completed_by": _WORD, "evidence": _WORD["said"]["evidence"],
+         "done_at": _DONE, "weight": 1.0, "completed_by": _WORD, "evidence": _EVIDENCE,
          "history": [_WORD]},
         {"id": "sso", "label": "Single sign-on live", "state": "late", "due_at": _DUE, "days_late": 14,
          "expected_on": "2026-03-06", "weight": 2.0, "after": ["kickoff"], "delay_days": _LOST},

@@ -1,10 +1,12 @@
 """Routes about score models as documents: reading, checking, keeping, trying them, and putting them in charge."""
 
+import json
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
+from milepost_core.model.schema import document_schema
 from milepost_runtime.hot import read_body
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import Principal, require_scope
@@ -35,9 +37,11 @@ MEDIA = frozenset({b"application/json", b"application/yaml", b"application/x-yam
 
 router = APIRouter(tags=["models"], dependencies=[READS, Depends(strict_query)])
 deciding = APIRouter(tags=["models"], dependencies=[Depends(strict_query)], route_class=NamedRequests)
+public = APIRouter(tags=["models"], dependencies=[Depends(strict_query)])
 # Apart from the others: a document is read here, by its own limit and in its own two forms.
 documents = APIRouter(tags=["models"], dependencies=[Depends(strict_query)])
 
+_SCHEMA = json.dumps(document_schema(), indent=1).encode()
 ModelId = Annotated[str, Path(max_length=100, description="Id of a model", examples=["b2b-onboarding"])]
 Version = Annotated[int, Path(ge=1, le=2**31 - 1, description="Number of a version", examples=[1])]
 _DOCUMENT: dict[str, Any] = {
@@ -55,6 +59,17 @@ _DOCUMENT: dict[str, Any] = {
 async def list_models(use: Use) -> ModelList:
     """Those with a version in `in_charge` judge; of an account, the one that takes it with the highest precedence."""
     return await use.catalogue.listed()
+
+
+@public.get(
+    "/models/schema.json",
+    summary="The form of a score model, for editors",
+    responses={200: {"description": "JSON Schema 2020-12", "content": {"application/schema+json": {}}}},
+    response_class=Response,
+)
+async def read_schema() -> Response:
+    """JSON Schema. It needs no key: editors fetch it, and it says nothing of this deployment."""
+    return Response(_SCHEMA, media_type="application/schema+json", headers={"Cache-Control": "public, max-age=300"})
 
 
 @router.get("/models/activations", summary="Who was put in charge, when and why", responses=answering(examples.LOG))

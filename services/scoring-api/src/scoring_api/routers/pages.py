@@ -15,6 +15,8 @@ from scoring_api.pages.rendering import Renderer
 from scoring_api.queries.lists import Filter
 from scoring_api.routers.account_page import show_account
 from scoring_api.routers.accounts import bands_of
+from scoring_api.routers.asking_pages import asking_routes
+from scoring_api.routers.model_pages import model_routes
 from scoring_api.routers.people_pages import people_routes
 from scoring_api.routers.screens import SMALL_FORM, for_visitors, html, not_routed, read_form, safely
 
@@ -31,6 +33,8 @@ def pages_app() -> Starlette:
             Route("/sign-out", safely(sign_out), methods=["POST"]),
             Route("/static/{digest}/{name}", safely(static_file)),
             *people_routes(),
+            *model_routes(),
+            *asking_routes(),
             Route("/accounts/{asked:path}/evidence/{signal}", safely(for_visitors(show_evidence))),
             Route("/accounts/{asked:path}", safely(for_visitors(show_account))),
         ],
@@ -60,7 +64,8 @@ async def show_portfolio(request: Request, doors: Doors, visit: Visit) -> Respon
         next=asked.href(cursor=following) if following else None,
         shown=portfolio.shown(len(listed), asked, tally), limits=await _limits(doors),
     )  # fmt: skip
-    return html(request, "portfolio.html", page=page, now=now, here="portfolio", session=visit.session)
+    doubts = await doors.people.doubting.waiting(asked.owner or None)
+    return html(request, "portfolio.html", page=page, doubts=doubts, now=now, here="portfolio", session=visit.session)
 
 
 async def show_evidence(request: Request, doors: Doors, visit: Visit) -> Response:

@@ -74,7 +74,10 @@ async def end_override(
 
 
 @router.get(
-    "/overrides", dependencies=[MayRead], summary="Overrides of all accounts", responses=answering(examples.OVERRIDE_PAGE)
+    "/overrides",
+    dependencies=[MayRead],
+    summary="Overrides of all accounts",
+    responses=answering(examples.OVERRIDE_PAGE),
 )
 async def list_overrides(
     use: Use,
@@ -123,10 +126,8 @@ async def read_pulse(account_id: Asked, use: Use) -> AccountPulses:
     return await use.people.pulsing.of_account(account_id)
 
 
-@router.delete(
-    "/accounts/{account_id:path}/pulse/{pulse_id}", status_code=204, summary="Take a pulse back"
-)
-async def take_pulse_back(  # noqa: PLR0913 - the parts of a request, each its own
+@router.delete("/accounts/{account_id:path}/pulse/{pulse_id}", status_code=204, summary="Take a pulse back")
+async def take_pulse_back(
     account_id: Asked,
     pulse_id: Annotated[str, Path(max_length=100)],
     request: Request,

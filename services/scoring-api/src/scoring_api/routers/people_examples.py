@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from scoring_api import feedback_views as written
 from scoring_api import people_views as views
 from scoring_api.routers.examples import ACCOUNT, MODEL, MOMENT
 
@@ -34,20 +35,20 @@ PULSE = views.PulseView.model_validate({
     "taken_back_at": None, "state": "counts",
 })  # fmt: skip
 PULSES = views.AccountPulses.model_validate({"account_id": ACCOUNT, "current": PULSE, "history": [PULSE]})
-NOTE = views.NoteView.model_validate({
+NOTE = written.NoteView.model_validate({
     "id": ID, "account_id": ACCOUNT, "text": "Import waits for their IT until Monday.", "visibility": "internal",
     "author": "Dana Reyes", "told_by": "crm", "created_at": MOMENT, "then": THEN,
 })  # fmt: skip
-NOTES = views.NotePage.model_validate({"data": [NOTE], "next_cursor": None})
-FEEDBACK = views.FeedbackView.model_validate({
+NOTES = written.NotePage.model_validate({"data": [NOTE], "next_cursor": None})
+FEEDBACK = written.FeedbackView.model_validate({
     "id": ID, "account": NAME, "because": "These tickets are feature wishes, nobody is stuck.",
     "signal": "open_critical", "expected_band": "green", "author": "Dana Reyes", "told_by": "crm", "owner": "Dana",
     "state": "open", "created_at": MOMENT, "then": THEN, "model": MODEL, "answer": None,
 })  # fmt: skip
 _ANSWER = {"verdict": "data_fixed", "text": "Wishes carry their own tag now.", "author": "Ola", "at": LATER}
-ANSWERED = FEEDBACK.model_copy(update={"state": "answered", "answer": views.FeedbackAnswer.model_validate(_ANSWER)})
-FEEDBACK_PAGE = views.FeedbackPage.model_validate({"data": [FEEDBACK], "open": 1, "next_cursor": None})
-FEEDBACK_OF = views.AccountFeedback.model_validate({"account_id": ACCOUNT, "data": [ANSWERED]})
+ANSWERED = FEEDBACK.model_copy(update={"state": "answered", "answer": written.FeedbackAnswer.model_validate(_ANSWER)})
+FEEDBACK_PAGE = written.FeedbackPage.model_validate({"data": [FEEDBACK], "open": 1, "next_cursor": None})
+FEEDBACK_OF = written.AccountFeedback.model_validate({"account_id": ACCOUNT, "data": [ANSWERED]})
 
 
 def making(example: Any) -> dict[int | str, dict[str, Any]]:

@@ -16,15 +16,18 @@ from scoring_api import people_views as views
 from scoring_api.dependencies import Doors
 from scoring_api.doubting import FeedbackAnswered
 from scoring_api.entering import Visit
+from scoring_api.feedback_views import AnswerRequest, FeedbackRequest, NoteRequest
+from scoring_api.milestone_views import Because, Completion
 from scoring_api.pages import people as said
 from scoring_api.pages.forms import NOTHING_TYPED, FormRefused, Typed, read
 from scoring_api.routers.account_page import account_screen
 from scoring_api.routers.screens import for_visitors, for_writers, html, read_form, safely
 from scoring_api.speaking import Speaker, WordRefused
+from scoring_api.steering import PlanAgainst
 
 PAGE_SIZE = 25
 Fields = Mapping[str, str]
-Saying = Callable[[Doors, str, Fields, Speaker], Awaitable[object]]
+Saying = Callable[[Doors, str, Fields, Speaker], Awaitable[None]]
 
 
 def people_routes() -> list[Route]:
@@ -37,6 +40,8 @@ def people_routes() -> list[Route]:
         "notes": _note,
         "notes/delete": _delete_note,
         "feedback": _doubt,
+        "milestones/complete": _complete,
+        "milestones/reopen": _reopen,
     }
     return [
         Route("/feedback", safely(for_visitors(show_inbox)), methods=["GET"]),
@@ -63,33 +68,49 @@ def _form(path: str, saying: Saying) -> Callable[[Request, Doors, Visit], Awaita
     return take
 
 
-async def _override(doors: Doors, asked: str, fields: Fields, speaker: Speaker) -> object:
-    return await doors.people.overriding.begin(asked, read(views.OverrideRequest, fields), speaker)
+async def _override(doors: Doors, asked: str, fields: Fields, speaker: Speaker) -> None:
+    await doors.people.overriding.begin(asked, read(views.OverrideRequest, fields), speaker)
 
 
-async def _end_override(doors: Doors, asked: str, fields: Fields, speaker: Speaker) -> object:
-    return await doors.people.overriding.end(asked, read(views.EndRequest, fields), speaker)
+async def _end_override(doors: Doors, asked: str, fields: Fields, speaker: Speaker) -> None:
+    await doors.people.overriding.end(asked, read(views.EndRequest, fields), speaker)
 
 
-async def _pulse(doors: Doors, asked: str, fields: Fields, speaker: Speaker) -> object:
-    return await doors.people.pulsing.give(asked, read(views.PulseRequest, fields), speaker)
+async def _pulse(doors: Doors, asked: str, fields: Fields, speaker: Speaker) -> None:
+    await doors.people.pulsing.give(asked, read(views.PulseRequest, fields), speaker)
 
 
-async def _take_pulse_back(doors: Doors, asked: str, fields: Fields, speaker: Speaker) -> object:
+async def _take_pulse_back(doors: Doors, asked: str, fields: Fields, speaker: Speaker) -> None:
     wanted = read(views.EndRequest, fields)
-    return await doors.people.pulsing.take_back(asked, fields.get("pulse", ""), wanted, speaker)
+    await doors.people.pulsing.take_back(asked, fields.get("pulse", ""), wanted, speaker)
 
 
-async def _note(doors: Doors, asked: str, fields: Fields, speaker: Speaker) -> object:
-    return await doors.people.noting.write(asked, read(views.NoteRequest, fields), speaker)
+async def _note(doors: Doors, asked: str, fields: Fields, speaker: Speaker) -> None:
+    await doors.people.noting.write(asked, read(NoteRequest, fields), speaker)
 
 
-async def _delete_note(doors: Doors, asked: str, fields: Fields, speaker: Speaker) -> object:
-    return await doors.people.noting.delete(asked, _id(fields.get("note", ""), "note"), speaker)
+async def _delete_note(doors: Doors, asked: str, fields: Fields, speaker: Speaker) -> None:
+    await doors.people.noting.delete(asked, _id(fields.get("note", ""), "note"), speaker)
 
 
-async def _doubt(doors: Doors, asked: str, fields: Fields, speaker: Speaker) -> object:
-    return await doors.people.doubting.ask(asked, read(views.FeedbackRequest, fields), speaker)
+async def _doubt(doors: Doors, asked: str, fields: Fields, speaker: Speaker) -> None:
+    await doors.people.doubting.ask(asked, read(FeedbackRequest, fields), speaker)
+
+
+async def _complete(doors: Doors, asked: str, fields: Fields, speaker: Speaker) -> None:
+    wanted = read(Completion, fields)
+    try:
+        await doors.steering.complete(asked, fields.get("milestone", ""), wanted, speaker)
+    except PlanAgainst as error:
+        raise FormRefused({"evidence": f"{error}."}) from None
+
+
+async def _reopen(doors: Doors, asked: str, fields: Fields, speaker: Speaker) -> None:
+    wanted = read(Because, fields)
+    try:
+        await doors.steering.reopen(asked, fields.get("milestone", ""), wanted, speaker)
+    except PlanAgainst as error:
+        raise FormRefused({"reason": f"{error}."}) from None
 
 
 async def show_inbox(request: Request, doors: Doors, visit: Visit) -> Response:
@@ -101,7 +122,7 @@ async def answer(request: Request, doors: Doors, visit: Visit) -> Response:
     """Take the answer to a doubt."""
     fields, feedback = await read_form(request), request.path_params["feedback"]
     try:
-        wanted = read(views.AnswerRequest, fields)
+        wanted = read(AnswerRequest, fields)
         await doors.people.doubting.answer(_id(feedback, "feedback"), wanted, _speaker(request, visit))
     except FormRefused as error:
         return await _inbox(request, doors, visit, Typed(feedback, fields, error.errors))

@@ -83,7 +83,7 @@ async def visit_of(request: Request) -> Visit | None:
     return await doors.entering.admit(peer, request.headers, request.cookies.get(COOKIE))
 
 
-async def read_form(request: Request, largest: int = LARGEST_FORM) -> dict[str, str]:
+async def read_form(request: Request, largest: int = LARGEST_FORM, most_fields: int = MOST_FIELDS) -> dict[str, str]:
     """Return the fields of a form. Raises Problem 413 for a large one, 422 for one that is not ours."""
     body = b""
     async for part in request.stream():
@@ -91,7 +91,7 @@ async def read_form(request: Request, largest: int = LARGEST_FORM) -> dict[str, 
         if len(body) > largest:
             raise Problem(413, "body_too_large", f"The form is larger than {largest} bytes.")
     try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"))
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=most_fields, errors="strict"))
     except ValueError:
         raise Problem(422, "bad_form", "This is no form of ours.") from None
 

@@ -21,6 +21,8 @@ __all__ = [
 
 
 _PLAIN_SUMMARY: Final = Summary()
+_PLAIN_JOURNEY: Final = Journey()
+_PLAIN_CALENDAR: Final = Calendar()
 
 
 class Band(StrEnum):
@@ -186,7 +188,7 @@ class Segment:
 
 
 class Column(NamedTuple):
-    """One column of a reading: a signal's source, after all signals a gate's, after all gates a milestone's condition."""
+    """One column of a reading: a signal's source, after all signals a gate's, after these a milestone's condition."""
 
     id: str
     source: Source
@@ -220,14 +222,17 @@ class ScoreModel:
     """Of several active models that match an account, the one with the highest precedence judges it."""
     summary: Summary = _PLAIN_SUMMARY
     broad: Broad | None = None
-    journey: Journey = Journey()
-    calendar: Calendar = Calendar()
+    journey: Journey = _PLAIN_JOURNEY
+    calendar: Calendar = _PLAIN_CALENDAR
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """What a reading must hold, in order: the signals, the gates, the conditions that complete milestones."""
         signals = tuple(Column(signal.id, signal.source, False) for signal in self.signals)
-        return signals + tuple(Column(gate.id, gate.source, True) for gate in self.gates)
+        gates = tuple(Column(gate.id, gate.source, True) for gate in self.gates)
+        conditions = ((one.id, one.done_when) for one in self.milestones)
+        found = (Column(f"milestone:{name}", when.source, False, True) for name, when in conditions if when is not None)
+        return (*signals, *gates, *found)
 
     @cached_property
     def dimension_of(self) -> tuple[int, ...]:

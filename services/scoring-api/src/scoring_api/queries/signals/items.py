@@ -20,7 +20,7 @@ ItemSource = sources.OpenItems | sources.OverdueItems | sources.OldestOpenAge
 
 def compile_items(sheet: Sheet, source: ItemSource) -> Finisher:
     """Return the finisher of an aggregation over items; items are called `i` in the statement."""
-    where = " and ".join(["i.is_open", *(_clause(sheet, key, values) for key, values in source.where.clauses)])
+    where = " and ".join(["i.is_open", *(clause(sheet, key, values) for key, values in source.where.clauses)])
     match source:
         case sources.OpenItems():
             expression = f"count(*) filter (where {where})"
@@ -105,7 +105,8 @@ def _types(sheet: Sheet, which: str) -> list[str]:
     return sorted(one for kind in sheet.item_kinds for one in getattr(ITEM_KINDS[kind], which))
 
 
-def _clause(sheet: Sheet, key: str, values: Sequence[Scalar]) -> str:
+def clause(sheet: Sheet, key: str, values: Sequence[Scalar]) -> str:
+    """Return the condition on an item `i` that one clause of a `where` makes."""
     if key in ("kind", "state", "item"):
         return f"i.{key} = any({sheet.bind([str(value) for value in values], 'text[]')})"
     name = sheet.item_properties.setdefault(key, f"p{len(sheet.item_properties)}")

@@ -15,6 +15,8 @@ from scoring_api.queries.signals.selecting import DAY, select, told_by
 from scoring_api.queries.signals.sheet import Columns, Sheet
 
 DONE = "milestone.completed"
+# What we found ourselves, by a condition of the model: no person said it.
+FOUND = "condition:"
 PLANNED, DROPPED, REOPENED = "milestone.planned", "milestone.dropped", "milestone.reopened"
 
 
@@ -87,7 +89,7 @@ def _due(word: str) -> str:
 
 def _done(sheet: Sheet, visible: str, plan: Sequence[Milestone]) -> str:
     """Return the query of when each item was first completed since it was last reopened."""
-    told = f"r.occurred_at, {sequence('r')} as place, r.event_id from scoring.record r where {visible}"  # noqa: S608 - placeholders and names of ours
+    told = f"r.occurred_at, {sequence('r')} as place, r.event_id from scoring.record r where {visible}"
     completions = [f"select r.item, {told}"]
     completions[0] += f" and r.type = {sheet.bind(DONE, 'text')} and r.item is not null"
     for one in plan:
@@ -95,7 +97,7 @@ def _done(sheet: Sheet, visible: str, plan: Sequence[Milestone]) -> str:
             # Bound where it is used: PostgreSQL refuses a parameter that no statement names.
             outcomes = sheet.bind(sorted(OUTCOME_TYPES), "text[]")
             completions.append(
-                f"select {sheet.bind(one.id, 'text')}, {told} and r.type <> all({outcomes})"  # noqa: S608 - as above
+                f"select {sheet.bind(one.id, 'text')}, {told} and r.type <> all({outcomes})"
                 f" and {select(sheet, one.done_by).condition}"
             )
     return (

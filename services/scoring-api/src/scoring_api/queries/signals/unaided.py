@@ -6,16 +6,16 @@ from datetime import datetime
 from typing import Any
 
 from milepost_contracts.events import OWN_SOURCE
+from scoring_api.queries.signals.sheet import FIXED_PARAMETERS
 from scoring_api.queries.signals.statement import VISIBLE, Compiled
-
-# The statement's own arguments begin after the accounts, the moments and what was known when.
-_FIRST = 4
+from scoring_api.queries.signals.states import FOUND
 
 
 def without_people(compiled: Compiled, since: datetime) -> Compiled:
     """Return a statement to which records of people count only if they were told by `since`."""
-    place = _FIRST + len(compiled.arguments)
-    said_since = f"r.source = '{OWN_SOURCE}' and r.recorded_at > ${place}::timestamptz"
+    place = FIXED_PARAMETERS + len(compiled.arguments) + 1
+    by_people = f"r.source = '{OWN_SOURCE}' and not starts_with(r.event_id, '{FOUND}')"
+    said_since = f"{by_people} and r.recorded_at > ${place}::timestamptz"
     arguments: Sequence[Any] = (*compiled.arguments, since)
     return replace(
         compiled, sql=compiled.sql.replace(VISIBLE, f"{VISIBLE} and not ({said_since})"), arguments=tuple(arguments)

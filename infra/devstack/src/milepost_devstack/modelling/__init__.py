@@ -1,0 +1,1 @@
+"""The command `milepost model`: score models as documents, checked, kept, compared and put in charge."""

@@ -1,0 +1,264 @@
+"""The form of a score model document as JSON Schema (2020-12), for editors that help while one writes.
+
+It says what a schema can say: keys, kinds of values, ranges, words. What hangs together across the document (ids that
+name something, curves that do not turn, stages without holes, label leaks) only `parse_model` refuses.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from milepost_core.events import EVENT_TYPES, ITEM_KINDS
+from milepost_core.model.document import Band
+from milepost_core.model.journey import WEEKDAYS
+from milepost_core.model.parsing import DOCUMENT_FORMAT
+from milepost_core.model.parsing_plan import OPERATORS, SIDES
+from milepost_core.model.parsing_signals import FORMATS, MISSING
+from milepost_core.model.parsing_sources import AGGREGATIONS
+from milepost_core.model.schema_forms import (
+    FLAG,
+    NOT_NEGATIVE,
+    NUMBER,
+    POINTS,
+    POSITIVE,
+    SCALAR,
+    SCALARS,
+    SHARE,
+    TEXT,
+    TEXTS,
+    Schema,
+    by_name,
+    chosen,
+    described,
+    either,
+    half_life,
+    many_of,
+    mapping,
+    one_of,
+    one_or_many,
+    or_null,
+    refer,
+    whole,
+)
+
+__all__ = ["SCHEMA_ID", "document_schema"]
+
+SCHEMA_ID: Final = "https://milepost.dev/schemas/health-score-model-1.json"
+# What each aggregation may say beside `agg`, and what it has to; `where` is said of those that read records.
+_WINDOWED: Final = ("where", "window_days", "min_age_days")
+_KEYS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "count": (_WINDOWED, ()),
+    "distinct": ((*_WINDOWED, "field"), ("field",)),
+    "active_days": (_WINDOWED, ()),
+    "sum": ((*_WINDOWED, "field", "value"), ()),
+    "mean": ((*_WINDOWED, "min_n", "field", "value"), ()),
+    "decayed_sum": ((*_WINDOWED, "half_life", "half_life_days", "field", "value"), ()),
+    "last": (("where", "window_days", "field", "value"), ()),
+    "days_since_last": (("where", "window_days", "never"), ()),
+    "time_to_first": (("where",), ()),
+    "ratio": (("num", "den", "max", "zero_den"), ("num", "den")),
+    "slope": (("where", "bucket_days", "buckets"), ("bucket_days", "buckets")),
+    "momentum": (("where", "bucket_days", "buckets"), ("bucket_days", "buckets")),
+    "open_items": (("where",), ()),
+    "overdue_items": (("where",), ()),
+    "oldest_open_age": (("where",), ()),
+    "milestone_progress": (("late_penalty_per_day", "late_floor"), ()),
+    "breadth": ((*_WINDOWED, "expected"), ("expected",)),
+    "rate": (_WINDOWED, ()),
+}
+
+
+def document_schema() -> Schema:
+    """The schema of a whole document, made of the same words that the parser knows."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA_ID,
+        "title": "Milepost score model",
+        "description": "How the health of customer accounts is scored: signals, weights, curves, gates, bands, plan.",
+        **mapping(_document(), ("dimensions", "signals")),
+        "$defs": {
+            "source": _sources(),
+            "curve": _curves(),
+            "where": _where(),
+            "condition": mapping(
+                {"source": refer("source"), "op": one_of(OPERATORS), "value": {"anyOf": [SCALAR, SCALARS]}},
+                ("source", "value"),
+            ),
+            "attributes": {
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": {"anyOf": [SCALAR, SCALARS]},
+                "description": "Attributes of an account, each with the values that it may have",
+            },
+            "counted": {"anyOf": [TEXT, mapping({"one": TEXT, "other": TEXT}, ("one", "other"))]},
+        },
+    }
+
+
+def _document() -> Schema:
+    return {
+        "format": {"const": DOCUMENT_FORMAT},
+        "id": described("What the model is called, for ever", TEXT),
+        "version": described("Every change is a new version", whole(1)),
+        "title": TEXT,
+        "description": TEXT,
+        "timezone": described("Calendar days are counted in this zone", TEXT),
+        "horizon_days": POSITIVE,
+        "min_coverage": described("Below this share of observed weight there is no band", SHARE),
+        "applies_to": described("Which accounts it judges; left out: all that no other takes", refer("attributes")),
+        "precedence": described("Of several models that take an account, the highest judges it", whole(0)),
+        "baseline": {
+            "anyOf": [one_of(("cohort_median", "previous")), mapping({"fixed": by_name(POINTS)}, ("fixed",))],
+        },
+        "summary": mapping(dict.fromkeys((str(band) for band in Band), TEXT)),
+        "broad": mapping({"dimensions": whole(2), "below": POINTS, "next_step": TEXT}, ("next_step",)),
+        "dimensions": many_of(_dimension()),
+        "stages": {"type": "array", "items": _stage()},
+        "segments": {"type": "array", "items": _segment()},
+        "signals": many_of(_signal()),
+        "gates": {"type": "array", "items": _gate()},
+        "milestones": {"type": "array", "items": _milestone()},
+        "journey": mapping({"behind_after_days": NOT_NEGATIVE, "stuck_after_days": POSITIVE,
+                             "slip_days": NOT_NEGATIVE}),
+        "calendar": mapping({"weekend": one_or_many(one_of(WEEKDAYS)), "holidays": one_or_many({"type": "string"})}),
+        "bands": _bands(),
+        "calibration": mapping({"kind": one_of(("platt",)), "intercept": NUMBER, "slope": NUMBER, "fitted": TEXT}),
+    }  # fmt: skip
+
+
+def _dimension() -> Schema:
+    keys = {"id": TEXT, "label": TEXT, "weight": NOT_NEGATIVE, "min_coverage": SHARE, "next_step": TEXT}
+    return mapping(keys, ("id", "weight"))
+
+
+def _stage() -> Schema:
+    days = {
+        "type": "array",
+        "prefixItems": [NOT_NEGATIVE, {"type": ["number", "null"], "minimum": 0}],
+        "minItems": 2,
+        "maxItems": 2,
+    }
+    keys = {
+        "id": TEXT, "label": TEXT, "age_days": described("[from, to) in days since the start", days),
+        "weights": by_name(NOT_NEGATIVE), "transition_days": NOT_NEGATIVE,
+    }  # fmt: skip
+    return mapping(keys, ("id", "age_days", "weights"))
+
+
+def _segment() -> Schema:
+    # What is merged into a part has to be looked at together with that part.
+    changes = {"type": "object", "additionalProperties": or_null({"type": "object"})}
+    keys: Schema = {"id": TEXT, "when": refer("attributes"), "bands": {"type": "object"}, "baseline": {},
+                    "min_coverage": SHARE}  # fmt: skip
+    keys |= dict.fromkeys(("dimensions", "stages", "signals", "gates", "milestones"), changes)
+    return mapping(keys, ("id", "when"))
+
+
+def _signal() -> Schema:
+    action = {"label": TEXT, "step": POSITIVE, "max_change": POSITIVE, "cost": NOT_NEGATIVE}
+    keys = {
+        "id": TEXT,
+        "dimension": TEXT,
+        "weight": NOT_NEGATIVE,
+        "label": TEXT,
+        "unit": refer("counted"),
+        "format": one_of(FORMATS),
+        "target": {"type": ["string", "number"]},
+        "source": refer("source"),
+        "normalise": refer("curve"),
+        "missing": {"anyOf": [one_of(MISSING), POINTS]},
+        "stale": half_life({"neutral": POINTS}),
+        "half_life_days": POSITIVE,
+        "action": mapping(action, ("step", "max_change")),
+        "sentence": mapping({"good": refer("counted"), "bad": refer("counted")}),
+        "next_step": TEXT,
+        "guide": TEXT,
+        "playbook": TEXT,
+    }
+    return mapping(keys, ("id", "dimension", "source", "normalise"))
+
+
+def _gate() -> Schema:
+    keys = {
+        "id": TEXT, "label": TEXT, "when": refer("condition"), "cap_score": POINTS, "subtract": NOT_NEGATIVE,
+        "hard": FLAG, "next_step": TEXT,
+    }  # fmt: skip
+    given = {"not": {"type": "null"}}
+    does = [{"required": [key], "properties": {key: given}} for key in ("cap_score", "subtract")]
+    return mapping(keys, ("id", "when")) | {"oneOf": does}
+
+
+def _milestone() -> Schema:
+    keys = {
+        "id": TEXT,
+        "label": TEXT,
+        "target_day": described("Due so many days after the start", NOT_NEGATIVE),
+        "weight": NOT_NEGATIVE,
+        "required": FLAG,
+        "side": described("Whom a delay is charged to", one_of(SIDES)),
+        "owner": TEXT,
+        "after": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
+        "work_days": NOT_NEGATIVE,
+        "done_by": described("The first record that matches completes it", refer("where") | {"minProperties": 1}),
+        "done_when": described("It completes itself when this first holds", refer("condition")),
+    }
+    return mapping(keys, ("id",))
+
+
+def _bands() -> Schema:
+    points = dict.fromkeys(("green", "yellow"), POINTS)
+    days = dict.fromkeys(("margin_down", "margin_up", "dwell_down_days", "dwell_up_days"), NOT_NEGATIVE)
+    return mapping(points | days)
+
+
+def _sources() -> Schema:
+    """One form for each aggregation, chosen by `agg`."""
+    keys: Schema = {
+        "where": refer("where"),
+        "window_days": POSITIVE,
+        "min_age_days": NOT_NEGATIVE,
+        "field": TEXT,
+        "value": TEXT,
+        "min_n": whole(1),
+        "half_life": POSITIVE,
+        "half_life_days": POSITIVE,
+        "never": one_of(("age",)),
+        "num": refer("source"),
+        "den": {"anyOf": [refer("source"), TEXT, NUMBER]},
+        "max": NUMBER,
+        "zero_den": NUMBER,
+        "bucket_days": POSITIVE,
+        "buckets": whole(2),
+        "late_penalty_per_day": NOT_NEGATIVE,
+        "late_floor": SHARE,
+        "expected": TEXTS,
+    }
+    forms = {name: mapping({key: keys[key] for key in _KEYS[name][0]}, _KEYS[name][1]) for name in AGGREGATIONS}
+    forms["decayed_sum"] |= {"anyOf": either("half_life", "half_life_days")}
+    forms["momentum"]["properties"]["buckets"] = whole(2) | {"multipleOf": 2}
+    return chosen("agg", forms)
+
+
+def _curves() -> Schema:
+    point = {"type": "array", "prefixItems": [NUMBER, POINTS], "minItems": 2, "maxItems": 2}
+    words = {"type": "object", "minProperties": 1, "additionalProperties": POINTS}
+    marks, maps = ("low", "ok_from", "ok_to", "high"), ("values", "map", "mapping", "categories")
+    forms = {
+        "piecewise": mapping({"points": {"type": "array", "items": point, "minItems": 1}}, ("points",)),
+        "band": mapping(dict.fromkeys(marks, NUMBER) | {"floor_low": POINTS, "floor_high": POINTS}, marks),
+        "saturating": mapping({"half_at": POSITIVE}, ("half_at",)),
+        "map": mapping(dict.fromkeys(maps, words) | {"default": POINTS}) | {"anyOf": either(*maps)},
+        "percentile": mapping(
+            {"cohort": TEXTS, "min_cohort": whole(1), "fallback": refer("curve"), "lower_is_better": FLAG}
+        ),
+    }
+    return chosen("kind", forms)
+
+
+def _where() -> Schema:
+    known: Schema = {"type": sorted(EVENT_TYPES), "kind": sorted(ITEM_KINDS)}
+    return {
+        "type": "object",
+        "description": "Which records match: every clause, each by any one of its values",
+        "properties": {key: {"anyOf": [SCALAR | {"examples": words}, SCALARS]} for key, words in known.items()},
+        "additionalProperties": {"anyOf": [SCALAR, SCALARS]},
+    }

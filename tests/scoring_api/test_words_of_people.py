@@ -1,0 +1,141 @@
+"""Claims that hold for every word of a person: who may say it, that it moves with a merge, and forgets whom it must."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from support.histories import Told, new_account, tell
+from support.people import OVERRIDE, PULSE, Office, open_office
+from support.scored import clock, newcomer, score
+from support.scoring_web import Web, running
+
+from milepost_runtime.database import Pool
+
+NOTE = {"text": "Import waits for their IT."}
+DOUBT = {"because": "These tickets are feature wishes.", "signal": "open_critical", "expected_band": "green"}
+ANSWER = {"verdict": "data_fixed", "answer": "Wishes carry their own tag now.", "author": "Ola"}
+
+
+@pytest.fixture(scope="module")
+async def web(database_url: str, redis_url: str) -> AsyncIterator[Web]:
+    async with running(database_url, redis_url) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def office(web: Web, scoring_pool: Pool) -> Office:
+    return await open_office(web, scoring_pool)
+
+
+@pytest.fixture
+async def account(office: Office) -> UUID:
+    return await office.customer(well=False)
+
+
+@pytest.fixture(scope="module")
+async def shared(office: Office) -> UUID:
+    return await office.customer(well=False)
+
+
+@pytest.fixture
+async def client(office: Office) -> AsyncIterator[httpx.AsyncClient]:
+    async with office.client() as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("notes", NOTE), ("feedback", DOUBT), ("pulse", PULSE), ("override", OVERRIDE)]
+)
+async def test_only_a_key_that_may_write_says_something(
+    office: Office, client: httpx.AsyncClient, shared: UUID, path: str, body: dict[str, Any]
+) -> None:
+    async with office.web.client(key=office.web.reader) as reader, office.web.client() as nobody:
+        assert (await reader.post(f"/accounts/{shared}/{path}", json=body)).status_code == 403
+        assert (await reader.get(f"/accounts/{shared}/{path}")).status_code == 200
+        assert (await nobody.get(f"/accounts/{shared}/{path}")).status_code == 401
+    assert (await client.post(f"/accounts/{uuid4()}/{path}", json=body)).status_code == 404
+    assert (await client.get(f"/accounts/domain:nobody.example/{path}")).status_code == 404
+    assert (await client.get("/accounts/external:%00/" + path)).status_code == 422
+    assert (await client.get(f"/accounts/{shared}/{path}?colour=red")).status_code == 422
+
+
+async def test_notes_and_doubts_move_with_a_merge(office: Office, client: httpx.AsyncClient, account: UUID) -> None:
+    survivor = await office.customer()
+    note = (await client.post(f"/accounts/{account}/notes", json=NOTE)).json()
+    doubt = (await client.post(f"/accounts/{account}/feedback", json=DOUBT)).json()
+    now = await clock(office.web.owner)
+    await tell(office.web.owner, [Told(account, "account.merged", now, value_text=str(survivor))])
+    await office.turn()
+    notes = (await client.get(f"/accounts/{account}/notes")).json()["data"]
+    doubts = (await client.get(f"/accounts/{survivor}/feedback")).json()["data"]
+
+    assert notes == [note | {"account_id": str(survivor)}]
+    assert [(one["id"], one["account"]["id"], one["then"]) for one in doubts] == [
+        (doubt["id"], str(survivor), doubt["then"])
+    ]
+
+
+async def test_a_forgotten_person_is_in_no_text_and_signs_nothing(office: Office, client: httpx.AsyncClient) -> None:
+    account, other, now = new_account(), new_account(), await clock(office.web.owner)
+    used = Told(account, "feature.used", now - timedelta(days=1), actor="ann@acme.com", event_id=f"used:{account}")
+    await score(office.web, office.pool, [[*newcomer(account, now), used], newcomer(other, now)])
+    text = "Spoke to Ann@acme.com, not to joann@acme.com (ANN@ACME.COM)."
+    for one in (account, other):
+        await client.post(f"/accounts/{one}/notes", json={"text": text, "author": "ann@acme.com"})
+    await client.post(f"/accounts/{account}/feedback", json={"because": text})
+    await client.post(f"/accounts/{account}/pulse", json=PULSE | {"reason": text, "author": "Ann@acme.com"})
+    await client.post(f"/accounts/{account}/override", json=OVERRIDE | {"reason": text, "author": "ann@acme.com"})
+    await _forget(office, account, "ann@acme.com", "erased:7:person:0")
+    note = (await client.get(f"/accounts/{account}/notes")).json()["data"][0]
+    doubt = (await client.get(f"/accounts/{account}/feedback")).json()["data"][0]
+    pulse = (await client.get(f"/accounts/{account}/pulse")).json()["current"]
+    override = (await client.get(f"/accounts/{account}/override")).json()["current"]
+    elsewhere = (await client.get(f"/accounts/{other}/notes")).json()["data"][0]
+
+    left = "Spoke to erased:7:person:0, not to joann@acme.com (erased:7:person:0)."
+    assert (note["text"], note["author"], doubt["because"]) == (left, "erased:7:person:0", left)
+    assert (pulse["reason"], pulse["author"]) == (left, "erased:7:person:0")
+    assert (override["reason"], override["author"]) == (left, "erased:7:person:0")
+    assert elsewhere["author"] == "ann@acme.com", "the same name may be another person's elsewhere"
+
+
+async def _forget(office: Office, account: UUID, name: str, pseudonym: str) -> None:
+    """Blank a person in the feed and tell of it, as the service that owns the feed does."""
+    owner = office.web.owner
+    await owner.execute(
+        "update ingest.event set actor = $3 where account_id = $1 and actor = $2", account, name, pseudonym
+    )
+    said = {"event_ids": [f"used:{account}"]}
+    await tell(owner, [Told(account, "person.erased", await clock(owner), properties=said)])
+    await office.turn()
+
+
+async def test_words_on_accounts_that_are_being_merged_reach_the_survivors_and_hold_nobody_up(office: Office) -> None:
+    pairs = [(await office.customer(), await office.customer()) for _ in range(4)]
+    now = await clock(office.web.owner)
+    await tell(
+        office.web.owner,
+        [Told(gone, "account.merged", now, value_text=str(survivor)) for gone, survivor in pairs],
+    )
+
+    async def say(account: UUID) -> list[int]:
+        async with office.client() as client:
+            answers = [
+                await client.post(f"/accounts/{account}/{path}", json=body)
+                for path, body in (("override", OVERRIDE), ("pulse", PULSE), ("notes", NOTE), ("feedback", DOUBT))
+            ]
+            return [answer.status_code for answer in answers]
+
+    said, _ = await asyncio.gather(asyncio.gather(*(say(account) for pair in pairs for account in pair)), office.turn())
+    async with office.client() as client:
+        for _gone, survivor in pairs:
+            for path, part, count in (("override", "history", 2), ("pulse", "history", 2), ("notes", "data", 2)):
+                kept = (await client.get(f"/accounts/{survivor}/{path}")).json()
+                assert len(kept[part]) == count, path
+
+    assert said == [[201] * 4] * 8
+    assert await office.web.owner.fetchval("select count(*) from scoring.unreadable") == 0
