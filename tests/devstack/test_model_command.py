@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -124,3 +126,35 @@ async def test_what_cannot_be_done_is_said_in_words(house: House, tmp_path: Path
     assert "no model would judge accounts" in last.stderr
     assert "acme@N" in unsaid.stderr
     assert "did you mean 'b2b-onboarding'?" in unknown.stderr
+
+
+async def scored_by(house: House, account: str) -> tuple[str, int]:
+    """Who judged an account, as soon as it is scored at all."""
+    for _ in range(200):
+        answer = await house.get("scoring_api", f"/accounts/{account}/health")
+        if answer.status_code == 200:
+            model = answer.json()["model"]
+            return model["id"], model["version"]
+        await asyncio.sleep(0.05)
+    raise AssertionError(answer.text + house.log("scoring-api-worker")[-3000:])
+
+
+async def test_running_workers_judge_by_the_new_model_within_a_moment(house: House, tmp_path: Path) -> None:
+    at = datetime.now(UTC).isoformat()
+    event = {"id": "n-1", "type": "account.updated", "account": "external:north", "occurred_at": at}
+    told = [
+        event | {"properties": {"name": "North", "region": "north"}},
+        event | {"id": "n-2", "type": "feature.used", "item": "reports"},
+    ]
+    (await house.post("ingest_webhooks", "/events", json=told)).raise_for_status()
+    assert await scored_by(house, "external:north") == ("b2b-onboarding", 1)
+    await run(house, "push", written(tmp_path, version=7, half_at=30))
+
+    body = {"reason": "how fast"}
+    (await house.post("scoring_api", "/models/acme/versions/7:activate", json=body)).raise_for_status()
+    began = time.monotonic()
+    while await scored_by(house, "external:north") != ("acme", 7):
+        assert time.monotonic() - began < 5, "the workers still judge by the old model"
+        await asyncio.sleep(0.02)
+
+    assert time.monotonic() - began < 2.5

@@ -18,7 +18,7 @@ from scoring_api.settings import ScoringSettings
 
 @pytest.fixture(scope="module")
 def recorder(scoring_pool: Pool, redis_url: str) -> Callable[[ScoreModel], Recording]:
-    """Makes a recorder that gives accounts the plan of a model."""
+    """Makes a recorder; what it records is the same under every model."""
 
     async def nothing_is_outdated() -> int:
         return 0

@@ -200,9 +200,9 @@ async def test_a_word_that_ran_out_is_not_seen_and_was_seen_before(
     story = Story(account, Feed([Told(account, "account.started", START - 30 * DAY)], (row,)))
     await told(owner, recording, [story])
     place = next(place for place, signal in enumerate(model.signals) if "pulse.given" in str(signal.source))
-    for known in ({}, {"restated": True}):
+    for restated in (False, True):
         async with scoring_pool.acquire() as connection:
             batch = Batch([account], [START + timedelta(days=days)])
-            readings, _ = await measure(connection, compile_model(model), batch, **known)
+            readings, _ = await measure(connection, compile_model(model), batch, restated=restated)
         found = readings.raw[0, place]
         assert (None if np.isnan(found) else found) == counts

@@ -97,3 +97,14 @@ async def test_a_merge_or_a_link_that_a_stranger_tells_moves_nothing(
     assert (await client.get(f"/accounts/domain:{victim}/health")).json()["account"]["id"] == str(victim)
     kept = await owner.fetch("select event_id from scoring.record where event_id in ('s1', 's2') order by 1")
     assert [row["event_id"] for row in kept] == ["s1", "s2"]
+
+
+async def test_an_account_that_is_gone_is_not_due_whatever_was_told_of_it_beside_the_merge(
+    owner: asyncpg.Connection, scoring: Scoring
+) -> None:
+    gone, survivor, now = await tell_healthy(owner, scoring), await tell_healthy(owner, scoring), await now_of(owner)
+    merged = Told(gone, "account.merged", now, value_text=str(survivor))
+    await tell(owner, [Told(gone, "feature.used", now), merged])
+    await turn(scoring)
+    due = "select count(*) from scoring.rescoring where account_id = $1"
+    assert (await owner.fetchval(due, gone), await owner.fetchval(due, survivor)) == (0, 1)

@@ -126,7 +126,12 @@ async def test_words_on_accounts_that_are_being_merged_reach_the_survivors_and_h
         async with office.client() as client:
             answers = [
                 await client.post(f"/accounts/{account}/{path}", json=body)
-                for path, body in (("override", OVERRIDE), ("pulse", PULSE), ("notes", NOTE), ("feedback", DOUBT))
+                for path, body in (
+                    ("override", OVERRIDE | {"reason": f"Of {account}."}),
+                    ("pulse", PULSE),
+                    ("notes", NOTE),
+                    ("feedback", DOUBT),
+                )
             ]
             return [answer.status_code for answer in answers]
 

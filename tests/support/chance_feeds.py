@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from support.feed_reading import ABOUT_ACCOUNTS, Feed, Row
-from support.histories import Told, new_account
+from support.histories import SOURCE, Told, new_account
 
 from milepost_core.events import EVENT_TYPES, OUTCOME_TYPES
 from milepost_core.model import ScoreModel, parse_model
@@ -157,7 +157,7 @@ def _where(chance: Random) -> dict[str, Any]:
         "plan": lambda: chance.sample([one for one in ODD if isinstance(one, str | int | float)], 3),
         "mood": lambda: chance.choice([True, 1, "high"]),
         "value": lambda: chance.sample([7, 1.5, "left", "7"], 2),
-        "source": lambda: ["test"],
+        "source": lambda: [SOURCE],
     }
     names = chance.sample(sorted(clauses), chance.choice([0, 1, 1, 1, 2, 3]))
     return {name: clauses[name]() for name in names}

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from support.histories import Told
+from support.histories import SOURCE, Told
 from support.items import Move
 from support.reading import Reader, fill
 from support.records import LARGEST, Account, days_between, instant
@@ -74,7 +74,7 @@ class Feed:
 
     def rows(self) -> list[Row]:
         """Every event once, with the moments from which another stands in its place."""
-        found = {}
+        found: dict[str, Row] = {}
         for one in self.told:
             ends = tuple(other.recorded_at or other.occurred_at for other in self.told if _ends(other, one))
             found.setdefault(one.event_id, Row(one, ends))
@@ -134,7 +134,7 @@ def _event(row: Row) -> Account:
         number = None
     value = word if word is not None else number
     said = {"t": row.at, "recorded_at": row.known, "sequence": row.place[1], "type": one.type, "value": value}
-    return {**said, "actor": one.actor, "role": one.role, "item": one.item, "source": one.source or "test",
+    return {**said, "actor": one.actor, "role": one.role, "item": one.item, "source": one.source or SOURCE,
             "properties": one.properties}  # fmt: skip
 
 

@@ -63,7 +63,8 @@ def model_invalid(error: Any) -> Problem:
 def kept_model_invalid(error: Any) -> Problem:
     """422 for a version that was kept by other rules and is refused by today's."""
     errors = [{"pointer": one.pointer, "code": "model_mistake", "detail": str(one)} for one in error.problems]
-    return Problem(422, "model_invalid", "This version is no score model by today's rules, see `errors`.", errors=errors)
+    detail = "This version is no score model by the rules of today, see `errors`."
+    return Problem(422, "model_invalid", detail, errors=errors)
 
 
 def version_taken(error: Any) -> Problem:

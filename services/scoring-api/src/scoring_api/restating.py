@@ -77,7 +77,9 @@ class Restating:
     lineups: LineUps = field(repr=False)
     vault: Vault | None = field(default=None, repr=False)
     compiler: Compiler = field(default_factory=Compiler, repr=False)
-    _jobs: dict[UUID, _Job] = field(default_factory=dict, repr=False)
+    pairs: int = PAIRS
+    pieces: int = PIECES
+    _jobs: dict[UUID, _Job] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def lane(self) -> Lane:
@@ -151,7 +153,7 @@ class Restating:
             until = job.moments[-1][1]
             if row["state"] == "waiting":
                 await restatements.begin(connection, claim.key, await restated.count(connection, until))
-            size = max(1, PAIRS * PIECES // len(job.moments))
+            size = max(1, self.pairs * self.pieces // len(job.moments))
             found = await restated.accounts(connection, row["done_upto"], until, size)
             if not found:
                 return await self._finish(connection, claim)
@@ -166,7 +168,7 @@ class Restating:
 
     async def _tell(self, job: _Job, courses: Sequence[Course]) -> list[Points]:
         """Measure and judge the accounts of a batch, several statements at a time on connections of their own."""
-        pieces = list(_pieces(courses))
+        pieces = list(_pieces(courses, self.pairs))
         free = asyncio.Semaphore(AT_ONCE)
 
         async def tell(piece: Sequence[Course]) -> Points:
@@ -237,14 +239,14 @@ def _moments(timezone: str, row: asyncpg.Record) -> Iterator[tuple[date, datetim
             yield day, min(ends, now)
 
 
-def _pieces(courses: Sequence[Course]) -> Iterator[list[Course]]:
-    """Yield the accounts in groups of about `PAIRS` days."""
+def _pieces(courses: Sequence[Course], most: int) -> Iterator[list[Course]]:
+    """Yield the accounts in groups of about so many days."""
     piece: list[Course] = []
     days = 0
     for course in courses:
         piece.append(course)
         days += len(course.days)
-        if days >= PAIRS:
+        if days >= most:
             yield piece
             piece, days = [], 0
     if piece:

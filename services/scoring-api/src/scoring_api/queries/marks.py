@@ -46,7 +46,8 @@ with told as (
     bool_or(recorded_at - occurred_at < $3::interval) as any_fresh,
     bool_or(recorded_at - occurred_at >= $3::interval and type not like 'account.%') as late,
     bool_or(recorded_at - occurred_at < $3::interval and type not like 'account.%') as fresh
-  from ingest.event where id > $1 and id <= $2
+  from ingest.event e where id > $1 and id <= $2
+    and not exists (select from scoring.merged_account m where m.account_id = e.account_id)
     and not (source = $5 and (type = $6 or (type = $7 and account_id <> all($8::uuid[]))))
   group by account_id
 ), judged as (
@@ -68,7 +69,7 @@ async def mark(connection: Connection, span: Span, fresh: Sequence[UUID], arriva
 
     The cause is `live` if anything in the range was told within `late_after` of its happening, else `backfill`.
     While an account's past is still arriving, anything late makes it `backfill`. A link alone changes no score: it
-    marks only an account that nobody had heard of (`fresh`).
+    marks only an account that nobody had heard of (`fresh`). An account that is gone is not marked: its survivor is.
     """
     rows = await connection.fetch(_MARK, *span, *arrival, OWN_SOURCE, ACCOUNT_MERGED, ACCOUNT_LINKED, list(fresh))
     return len(rows)

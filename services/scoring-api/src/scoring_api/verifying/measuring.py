@@ -30,6 +30,8 @@ _OF_EVENTS = frozenset(
     {"count", "distinct", "active_days", "sum", "mean", "decayed_sum", "last", "days_since_last", "time_to_first",
      "slope", "momentum", "breadth", "rate"}
 )  # fmt: skip
+# Under which names examples write the points of words.
+_MAPS = ("map", "points", "categories", "scores")
 # Nobody waits for hints here: this address is never spoken to.
 _NOBODY = "redis://127.0.0.1:1/0"
 
@@ -148,6 +150,8 @@ def _typed(part: Any, story: Story) -> Any:
     if not isinstance(part, Mapping):
         return part
     whole = {key: _typed(value, story) for key, value in part.items()}
+    if whole.get("kind") == "map" and "values" not in whole:
+        whole = {"values" if key in _MAPS and isinstance(value, Mapping) else key: value for key, value in whole.items()}
     where = whole.get("where", {})
     if whole.get("agg") in _OF_EVENTS and isinstance(where, Mapping) and "type" not in where:
         types = {str(event.get("type")) for account in story.accounts for event in account.get("events") or []}
