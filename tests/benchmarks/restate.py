@@ -3,7 +3,7 @@
 Run: python tests/benchmarks/restate.py [--accounts 100000] [--events 100] [--rounds 1] [--order time]
 
 Starts PostgreSQL with durable settings and fills it by COPY: seeded histories of 120 days for the shipped default
-model, about `--events` an account, in the order in which they would have come in (`--order time`) or account by account.
+model, about `--events` an account, in the order in which they would have come in (`--order time`) or by account.
 Then, by turns, each at the same moment: the hand-written SQL (set-based, one pass over the records and one over the
 open items, all aggregates of the model, results by COPY into an empty table), and the restatement (the lane's own
 work: measured, judged, points kept with their progress). At the end every account must have a point. Prints times, the
@@ -29,6 +29,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.restate_sql import AGGREGATES, TABLE
+
 from milepost_devstack.schemas import SCHEMAS
 from milepost_devstack.stores import EmbeddedPostgres
 from milepost_runtime.database import open_pool

@@ -14,6 +14,7 @@ from support.scoring_web import Web, add_key, running
 
 from milepost_contracts.health import HealthDocument
 from milepost_runtime.database import Pool
+from milepost_runtime.lanes import drain
 from scoring_api.pages import wording
 
 
@@ -122,18 +123,19 @@ async def test_a_new_event_makes_a_new_document_and_ends_the_old_validator(
 
 
 async def test_restating_gives_the_past_a_course_and_the_page_a_dashed_line(
-    web: Web, client: httpx.AsyncClient, ids: dict[str, UUID]
+    web: Web, scoring_pool: Pool, client: httpx.AsyncClient, ids: dict[str, UUID]
 ) -> None:
+    scoring = await score(web, scoring_pool, [])
     async with web.client(key=await add_key(web.owner, ["models"])) as author, web.client() as visitor:
-        done = await author.post("/restatements", json={"days": 30})
-        again = await author.post("/restatements", json={"days": 30})
+        orders = [await author.post("/restatements", json={"days": 30}) for _ in range(2)]
+        await drain(scoring_pool, scoring.restating.lane, seconds=30)
+        rows = [(await client.get(order.headers["location"])).json() for order in orders]
         page = (await visitor.get(f"/app/accounts/{ids['stalled']}")).text
     today = (await clock(web.owner)).date()
     history = (await client.get(f"/accounts/{ids['stalled']}/history")).json()
 
-    assert done.status_code == 200, done.text
-    assert (done.json()["accounts"], done.json()["points"]) == (3, 30 + 30 + 3)
-    assert again.json() == done.json()
+    assert [(order.status_code, order.json()["state"]) for order in orders] == [(202, "waiting")] * 2
+    assert [(row["state"], row["accounts_done"], row["points"]) for row in rows] == [("done", 3, 30 + 30 + 3)] * 2
     assert len(history["restated"]) == 30
     assert "Dashed: recomputed later" in page
     table = page[page.index("Show as table") :]
@@ -173,6 +175,27 @@ async def test_every_route_that_takes_a_body_asks_for_the_key_first_and_reads_st
 
 async def test_restating_needs_the_scope_of_models(client: httpx.AsyncClient) -> None:
     assert (await client.post("/restatements", json={})).status_code == 403
+
+
+async def test_restatements_are_listed_watched_and_cancelled_once(web: Web, client: httpx.AsyncClient) -> None:
+    body = {"from": "2026-01-01", "to": "2026-01-31", "every_days": 7, "model": {"id": "b2b-onboarding", "version": 1}}
+    async with web.client(key=await add_key(web.owner, ["models"])) as author:
+        order = await author.post("/restatements", json=body, headers={"idempotency-key": "january"})
+        again = await author.post("/restatements", json=body, headers={"idempotency-key": "january"})
+        cancelled = await author.post(f"{order.headers['location']}/cancel")
+        twice = await author.post(f"{order.headers['location']}/cancel")
+        strange = await author.post("/restatements", json=body | {"model": {"id": "b2b-onboarding", "version": 99}})
+    listed = (await client.get("/restatements", params={"limit": 1})).json()
+    unknown = await client.get("/restatements/019a8c20-2222-7c31-9d0e-3f6a2b1c4d5e")
+
+    assert again.json()["id"] == order.json()["id"]
+    assert (order.json()["from"], order.json()["model"]) == ("2026-01-01", {"id": "b2b-onboarding", "version": 1})
+    assert (cancelled.status_code, cancelled.json()["state"]) == (200, "cancelled")
+    assert (twice.status_code, twice.json()["type"].rpartition("/")[2]) == (409, "restatement_over")
+    assert strange.status_code == unknown.status_code == 404
+    assert [one["id"] for one in listed["data"]] == [order.json()["id"]]
+    assert listed["next_cursor"]
+
 
 
 def today_at(day: date) -> datetime:

@@ -173,7 +173,7 @@ async def test_silence_is_looked_at_again_without_any_event(owner: asyncpg.Conne
     account = await tell_healthy(owner, scoring)
     row = await owner.fetchrow(f"{DUE} where account_id = $1", account)
     assert row is not None
-    assert timedelta(0) < row["wait"] <= timedelta(hours=6)
+    assert timedelta(0) < row["wait"] <= timedelta(hours=24)
     assert row["cause"] == "silence"
 
 
@@ -205,7 +205,7 @@ async def test_the_stored_bytes_are_the_document_and_the_etag_is_theirs(
     await turn(scoring)
     after = await owner.fetchrow(row, account)
     assert after is not None
-    assert after["fresh_until"] > before["fresh_until"]
+    assert after["fresh_until"] >= before["fresh_until"]
     assert after["etag"] != before["etag"]
     assert (after["score"], after["effective_band"]) == (before["score"], before["effective_band"])
 

@@ -195,9 +195,7 @@ async def test_percentiles_are_among_all_accounts_of_that_very_moment(
         Wanted(start.date() + timedelta(days=2), start.date() + timedelta(days=5)),
     )
     found = [[point["score"] for point in await course(owner, account)] for account in accounts]
-    assert found == [
-        [10, 10, 90, 90], [30, 30, 10, 10], [50, 50, 30, 30], [70, 70, 50, 50], [90, 90, 70, 70],
-    ]  # fmt: skip
+    assert found == [[10, 90, 90, 90]] + [[value, *[value - 20] * 3] for value in (30, 50, 70, 90)]
 
 
 # -- the lane --------------------------------------------------------------------------------------------
@@ -221,7 +219,8 @@ async def test_a_restatement_goes_on_after_the_last_account_that_was_done(
     day = start.date() + timedelta(days=2)
     restating = small(over(scoring_pool, model("resumed")))
     order = await restating.order(Wanted(day, day), "tests")
-    (held,) = await claim(await owner_of(scoring_pool), restating.lane, 1)
+    async with scoring_pool.acquire() as connection:
+        (held,) = await claim(connection, restating.lane, 1)
     await restating.work([held])
     half = await restating.one(order["id"])
     # Its holder died after the first batch: another process, that knows nothing, takes over.
@@ -231,11 +230,6 @@ async def test_a_restatement_goes_on_after_the_last_account_that_was_done(
     assert (half["state"], half["accounts_done"]) == ("running", 10)
     assert done["state"] == "done"
     assert done["accounts_done"] == done["points"] == points >= len(accounts)
-
-
-async def owner_of(pool: Pool) -> asyncpg.Connection:
-    connection: Any = await pool.acquire()
-    return connection
 
 
 async def test_a_batch_that_was_lost_is_told_again_and_counted_once(
@@ -255,6 +249,7 @@ async def test_a_batch_that_was_lost_is_told_again_and_counted_once(
     assert await restating.work([quick]) == 10
     after = await restating.one(order["id"])
     assert (before["accounts_done"], after["accounts_done"]) == (0, 10)
+    await restating.cancel(order["id"])
 
 
 async def test_a_cancelled_restatement_keeps_what_was_told(
@@ -288,6 +283,7 @@ async def test_memory_is_bounded_by_the_batch_whatever_the_number_of_days(
     row = await restating.one(order["id"])
     assert row["accounts_done"] == 10, "40 account-days are 10 accounts of 4 days"
     assert row["points"] <= 40
+    await restating.cancel(order["id"])
 
 
 async def test_bands_follow_one_another_over_batches_as_they_would_have_live(

@@ -1,6 +1,7 @@
 """Claims about silence: an account is looked at when time alone changes what is shown of it, and not before."""
 
 import asyncio
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -199,3 +200,31 @@ async def test_a_quiet_portfolio_is_not_scored_every_hour(
             looks += len(group)
     a_day = looks / days / len(accounts)
     assert 0.9 < a_day < 12, f"{a_day:.1f} looks an account and day"
+
+
+async def test_a_score_that_stands_on_old_data_says_so_once_and_takes_it_back_once(
+    owner: asyncpg.Connection, scoring: Scoring
+) -> None:
+    """What was told years ago is scored today for the second time: silence, not behaviour, is the news."""
+    account = await tell_healthy(owner, scoring)
+    feed = "select kind, cause, subject, detail from scoring.change where account_id = $1 and kind <> 'first_score'"
+    told = "update scoring.record set occurred_at = occurred_at - interval '150 days', recorded_at = recorded_at"
+    # The records grow old as if five months had passed since they were told.
+    await owner.execute(f"{told} - interval '150 days' where account_id = $1", account)
+    for _ in range(2):
+        await owner.execute("update scoring.rescoring set next_at = clock_timestamp() where account_id = $1", account)
+        await drain(scoring.rescoring.pool, scoring.rescoring.lane)
+    stale = [row for row in await owner.fetch(f"{feed} order by id", account) if row["kind"] == "went_stale"]
+    assert [row["cause"] for row in stale] == ["silence"]
+    assert "sentiment" in stale[0]["subject"].split(",")
+    assert json.loads(stale[0]["detail"])["still_speaking"] < 0.25
+
+    now = await now_of(owner)
+    fresh = [Told(account, "feature.used", now, actor=f"user{n}", item=f"f{n}") for n in range(5)]
+    fresh += [Told(account, "survey.answered", now, value=9.0), Told(account, "meeting.attended", now, role="sponsor")]
+    fresh += [Told(account, "ticket.opened", now, item="t9")]
+    await tell(owner, fresh)
+    await turn(scoring)
+    kinds = [row["kind"] for row in await owner.fetch(f"{feed} order by id", account)]
+    assert kinds.count("went_stale") == 1
+    assert kinds.count("fresh_again") == 1

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, Literal
@@ -16,8 +16,9 @@ from milepost_core.overrides import EffectiveBand, Override, effective_band
 from milepost_core.readings import Readings, Status
 from milepost_core.scoring import Population, Scores, SignalState, score
 from milepost_core.scoring.columns import half_up
+from milepost_core.silence import still_speaking
 from milepost_core.transitions import BandState, Change, Standing, advance_band, compare, plain_band
-from milepost_core.what_if import Path, Situation, next_band, path_to
+from milepost_core.what_if import Path, Situation, next_band, paths_to
 from scoring_api.peering import LEAST_PEERS, NOBODY, Among, KeptPeers, among_kept
 
 NEWS = ("first_score", "band_changed", "score_moved")
@@ -67,6 +68,13 @@ class Judged:
     among: Among = NOBODY
     segment: str | None = None
     """Which segment's view of the model `model` is; None: the plain one."""
+    paths: dict[tuple[int, Band], Path | None] = field(default_factory=dict, repr=False, compare=False)
+    """The way of a row to a band, as far as it was looked for."""
+
+    @cached_property
+    def speaking(self) -> Floats:
+        """How much of each score's evidence still speaks [n]."""
+        return still_speaking(self.model, self.readings, self.scores)
 
 
 @dataclass(frozen=True)
@@ -93,14 +101,31 @@ class Verdict:
         """The score as shown, None if there is none."""
         return number(self.judged.scores.display[self.row])
 
-    @cached_property
+    @property
     def path(self) -> Path | None:
         """The way to the band above the effective one; None from green, from unknown, and without a score."""
         to = next_band(self.effective.band)
-        judged = self.judged
-        cohort = judged.among.cohort
-        situation = Situation(judged.model, judged.population, judged.readings, judged.scores, self.row, cohort)
-        return None if to is None else path_to(situation, to)
+        if to is None:
+            return None
+        if (self.row, to) not in self.judged.paths:
+            find_paths([self])
+        return self.judged.paths[self.row, to]
+
+
+def find_paths(verdicts: Iterable[Verdict]) -> None:
+    """Look for the ways of many accounts at once, which costs little more than for one."""
+    asked: list[tuple[Verdict, Band]] = []
+    for one in verdicts:
+        to = next_band(one.effective.band)
+        if to is not None:
+            asked.append((one, to))
+    for (one, to), path in zip(asked, paths_to([(_situation(one), to) for one, to in asked]), strict=True):
+        one.judged.paths[one.row, to] = path
+
+
+def _situation(one: Verdict) -> Situation:
+    judged = one.judged
+    return Situation(judged.model, judged.population, judged.readings, judged.scores, one.row, judged.among.cohort)
 
 
 def judge_batch(

@@ -12,6 +12,7 @@ from milepost_contracts.health import HealthDocument
 from milepost_core.transitions import Change
 from scoring_api.crossing import Crossing, crossing_of
 from scoring_api.documenting import Subject, build_document, top_reason
+from scoring_api.fading import Fading, fading_of
 from scoring_api.judging import Verdict, cause_of, detail, digest
 from scoring_api.queries.lists import CALM
 from scoring_api.queries.verdicts import ChangeTuple, Rows
@@ -33,7 +34,7 @@ class Frame:
 def rows_of(verdict: Verdict, fact: Mapping[str, Any], subject: Subject, turns_at: datetime, frame: Frame) -> Rows:
     """Return what to write of one account; `fact` is what the store said of it before."""
     document = build_document(verdict, subject, turns_at, frame.base_url)
-    crossing = crossing_of(verdict, subject.plan, fact)
+    crossing, fading = crossing_of(verdict, subject.plan, fact), fading_of(verdict, fact)
     content = digest(document.model_dump_json(exclude=MOMENTS).encode())
     fresh_until = fact["fresh_until"]
     told = content == fact["content_digest"] and fresh_until is not None and fresh_until > verdict.as_of
@@ -42,10 +43,10 @@ def rows_of(verdict: Verdict, fact: Mapping[str, Any], subject: Subject, turns_a
         marked=fact["marked"],
         # A document that stays must be looked at again before it grows old.
         next_at=min(turns_at, fresh_until) if told else turns_at,
-        standing=(*_standing(verdict, fact, content, wrote=not told), frame.lineup, *crossing.remembered),
+        standing=(*_standing(verdict, fact, content, wrote=not told), frame.lineup, *crossing.remembered, fading.stale),
         snapshot=None if told else (*_snapshot(verdict, fact, subject), frame.lineup),
         document=None if told else _document(document, verdict),
-        changes=changes_of(verdict, fact) + crossings(verdict, fact, crossing),
+        changes=(*changes_of(verdict, fact), *crossings(verdict, fact, crossing), *fadings(verdict, fact, fading)),
         words=crossing.completed,
     )
 
@@ -123,7 +124,8 @@ def urgency(document: HealthDocument) -> float:
     Within each: by band, red before yellow before unknown before green; within a band by score, without one last.
     """
     calm = 0.0 if asks_for_a_person(document) else CALM
-    return calm + RANKS.index(document.effective_band.band) * 1000.0 + (999.0 if document.score is None else document.score)
+    within = 999.0 if document.score is None else document.score
+    return calm + RANKS.index(document.effective_band.band) * 1000.0 + within
 
 
 def asks_for_a_person(document: HealthDocument) -> bool:
@@ -139,9 +141,14 @@ def changes_of(verdict: Verdict, fact: Mapping[str, Any]) -> tuple[ChangeTuple, 
 
 def crossings(verdict: Verdict, fact: Mapping[str, Any], crossing: Crossing) -> tuple[ChangeTuple, ...]:
     """Return the rows that tell of milestones and of the journey."""
-    return tuple(
-        news_of(verdict, fact, one.kind, subject=one.subject, detail=one.detail) for one in crossing.news
-    )
+    return tuple(news_of(verdict, fact, one.kind, subject=one.subject, detail=one.detail) for one in crossing.news)
+
+
+def fadings(verdict: Verdict, fact: Mapping[str, Any], fading: Fading) -> tuple[ChangeTuple, ...]:
+    """Return the row that tells that a score has come to stand on old data, or does no more."""
+    if fading.kind is None:
+        return ()
+    return (news_of(verdict, fact, fading.kind, subject=fading.subject, detail=fading.detail),)
 
 
 def moved(verdict: Verdict, fact: Mapping[str, Any], change: Change) -> ChangeTuple:

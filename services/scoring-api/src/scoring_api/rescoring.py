@@ -21,7 +21,7 @@ from milepost_runtime.logging import info_each
 from milepost_runtime.queue import Hints
 from scoring_api.crossing import is_arriving
 from scoring_api.documenting import Subject, page_prefix
-from scoring_api.judging import Before, Floats, Reference, Verdict, judge_batch, verdict
+from scoring_api.judging import Before, Floats, Reference, Verdict, find_paths, judge_batch, verdict
 from scoring_api.lineup import LineUp, LineUps
 from scoring_api.peering import Among, KeptPeers, among_kept, group_keys
 from scoring_api.publishing import Frame, rows_of
@@ -154,6 +154,7 @@ class Rescoring:
 
     def _rows(self, looked: Looked) -> list[verdicts.Rows]:
         """Say what is to be written of each account."""
+        find_paths(looked.verdicts.values())
         turns = turns_of(looked.verdicts, looked.facts, looked.edges, looked.plans, self.look_again)
         return [
             rows_of(

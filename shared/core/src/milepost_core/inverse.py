@@ -4,6 +4,7 @@ It never says whether anybody can bring that value about.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from milepost_core.cohorts import CohortColumn, Peers
 from milepost_core.curves import evaluate
 from milepost_core.model import BandCurve, CategoryMap, Curve, Percentile, Piecewise, Saturating
 
-__all__ = ["best_points", "first_value", "points_at"]
+__all__ = ["best_points", "first_value", "points_along", "points_at"]
 
 _ROUNDING = 1e-9
 
@@ -19,6 +20,13 @@ _ROUNDING = 1e-9
 def points_at(curve: Curve, value: float, cohort: CohortColumn | None = None) -> float:
     """Points of one value; ``cohort`` holds the peers of that one account."""
     return float(evaluate(curve, np.array([value]), None, cohort)[0])
+
+
+def points_along(curve: Curve, values: Sequence[float], cohort: CohortColumn | None = None) -> list[float]:
+    """Points of several values of one account; ``cohort`` holds its peers."""
+    peers = None if cohort is None else CohortColumn(cohort.peers, np.repeat(cohort.group, len(values)))
+    found: list[float] = evaluate(curve, np.array(values, dtype=np.float64), None, peers).tolist()
+    return found
 
 
 def best_points(curve: Curve, value: float, cohort: CohortColumn | None = None) -> float:

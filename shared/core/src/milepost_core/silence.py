@@ -13,17 +13,18 @@ from milepost_core.cohorts import Cohort, CohortColumn
 from milepost_core.model import ScoreModel, sources
 from milepost_core.model.sources import Denominator
 from milepost_core.readings import Readings, Status
-from milepost_core.scoring import Population, Scores, score
+from milepost_core.scoring import Population, Scores, SignalState, score
 
-__all__ = ["FRESH_AGAIN", "STALE_BELOW", "age_thresholds", "moved_on", "quiet_days", "speaks_of_old"]
+__all__ = ["FRESH_AGAIN", "STALE_BELOW", "age_thresholds", "moved_on", "quiet_days", "still_speaking"]
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-STALE_BELOW: Final = 0.35
-"""Below this freshness a score stands on old data: on average its inputs have been silent for 1.5 half-lives."""
+STALE_BELOW: Final = 0.25
+"""Below this share a score stands on old data: on average its inputs have been silent for two half-lives."""
 FRESH_AGAIN: Final = 0.5
-"""At this freshness it does no more; between the two it is what it was, so that it does not flutter."""
+"""From this share on it does no more; between the two it is what it was, so that it does not flutter."""
+_STATES: Final = (sources.OpenItems, sources.OverdueItems, sources.OldestOpenAge, sources.MilestoneProgress)
 _GRID: Final = 16
 _ROUNDS: Final = 4
 # Two measures that run at a different speed each: a share of them is not foretold.
@@ -81,7 +82,7 @@ def quiet_days(
     Shown are the score in tenths, the word `unknown`, the fired gates, and whether it stands on old data. The answer
     is the moment of the first change, found to within ``until`` / 16⁴: a second of a day.
     """
-    longest = np.minimum(until, _LONGEST_BLIND_DAYS) if _is_blind(model) else until
+    longest: Floats = np.minimum(until, _LONGEST_BLIND_DAYS) if _is_blind(model) else until
     begin, end = np.zeros_like(longest), longest.copy()
     rows = np.flatnonzero(longest > 0)
     for turn in range(_ROUNDS):
@@ -90,11 +91,10 @@ def quiet_days(
         steps = np.arange(1, _GRID + 1) / _GRID
         grid = begin[rows, None] + (end[rows] - begin[rows])[:, None] * steps
         changed = _changed(model, readings, scores, (ages, rows, grid), cohort)
-        found = changed.any(axis=1)
         if turn:
             # Its end is known to have changed; a rounding at the edge must not lose that.
             changed[:, -1] = True
-            found[:] = True
+        found = changed.any(axis=1)
         first = changed.argmax(axis=1)
         rows, grid, first = rows[found], grid[found], first[found]
         begin[rows] = np.where(first > 0, grid[np.arange(rows.size), first - 1], begin[rows])
@@ -111,6 +111,7 @@ def _changed(
 ) -> Flags:
     """Whether what is shown of each row [n] differs at each of its moments [n, k] from what is shown now."""
     ages, rows, grid = asked
+    speaking = still_speaking(model, readings, now)
     many = np.repeat(rows, grid.shape[1])
     later, then = moved_on(model, _picked(readings, many), ages[many], grid.ravel())
     peers = {name: CohortColumn(one.peers, one.group[many]) for name, one in (cohort or {}).items()}
@@ -118,8 +119,8 @@ def _changed(
     differs = ~np.isclose(found.display, now.display[many], rtol=0.0, atol=1e-9, equal_nan=True)
     differs |= found.band != now.band[many]
     differs |= (found.gates_fired != now.gates_fired[many]).any(axis=1)
-    differs |= speaks_of_old(found.freshness) != speaks_of_old(now.freshness[many])
-    return np.asarray(differs.reshape(grid.shape))
+    differs |= (still_speaking(model, later, found) < STALE_BELOW) != (speaking[many] < STALE_BELOW)
+    return np.array(differs.reshape(grid.shape), dtype=np.bool_)
 
 
 def _picked(readings: Readings, rows: NDArray[np.int64]) -> Readings:
@@ -134,6 +135,20 @@ def _is_blind(model: ScoreModel) -> bool:
     return any(isinstance(part, moving) for one in ratios for part in sources.parts(one))
 
 
-def speaks_of_old(freshness: Floats) -> Flags:
-    """Whether scores stand on old data, by their freshness alone."""
-    return np.asarray(freshness < STALE_BELOW)
+def still_speaking(model: ScoreModel, readings: Readings, scores: Scores) -> Floats:
+    """How much of a score's evidence still speaks [n]: Σ e · 2^(-age / half-life) ÷ Σ e over what events tell.
+
+    States (open items, milestones) hold until somebody says otherwise, so they take no part; an input without any
+    record in its window is silent. NaN where nothing observed comes from events.
+    """
+    total, fresh = np.zeros(len(readings)), np.zeros(len(readings))
+    for place, signal in enumerate(model.signals):
+        if isinstance(signal.source, _STATES):
+            continue
+        weight = np.where(scores.state[:, place] == SignalState.OBSERVED, scores.effective_weight[:, place], 0.0)
+        age = np.maximum(readings.age_days[:, place], 0.0)
+        total += weight
+        fresh += weight * np.where(np.isnan(age), 0.0, np.exp2(-age / signal.half_life_days))
+    share = np.full_like(total, np.nan)
+    np.divide(fresh, total, out=share, where=total > 0)
+    return share

@@ -1,7 +1,7 @@
 """How well a score foresaw an outcome: ranking, calibration, lift, with intervals that know whose rows belong together.
 
-It never scores, chooses rows or splits cohorts; it is handed columns and answers with figures. A score is high where all
-is well, so risk falls as the score rises.
+It never scores, chooses rows or splits cohorts; it is handed columns and answers with figures. A score is high where
+all is well, so risk falls as the score rises.
 """
 
 from dataclasses import dataclass

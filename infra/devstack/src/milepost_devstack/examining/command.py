@@ -29,11 +29,13 @@ def verify_answers(
     raise typer.Exit(outcome.status)
 
 
-def evaluate(  # noqa: PLR0913, PLR0917 - one parameter for each option
+def evaluate(
     dataset: Annotated[Path, typer.Argument(help="A folder: a known data set, or one with evaluation.yaml.")],
     model: Annotated[str, typer.Option(help="A file, or the id of a shipped model; without: the data set's own.")] = "",
     train: Annotated[list[str] | None, typer.Option(help="A cohort to train on, or the date before; repeat.")] = None,
-    test: Annotated[list[str] | None, typer.Option(help="A cohort to test on, or the date from which on; repeat.")] = None,
+    test: Annotated[
+        list[str] | None, typer.Option(help="A cohort to test on, or the date from which on; repeat.")
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Where to; without: evaluation-NAME in this folder.")] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -42,15 +42,18 @@ def show_evaluation(report: Mapping[str, Any], console: Console | None = None) -
     out.print(f"[dim]{report['accounts']:,} accounts, {report['events']:,} events; {escape(report['split'])}:"
               f" {rows['train']:,} and {rows['test']:,} rows[/dim]")  # fmt: skip
     out.print(f"\n[bold]{escape(report['verdict']['text'])}[/bold]")
-    out.print(f"model {escape(model['id'])} {model['version']}: lift in the riskiest 10 % "
-              f"{_figure(model['test'].get('lift_at_10_percent'), '.2f')}, coverage {model['coverage']:.0%}")  # fmt: skip
+    lift = _figure(model["test"].get("lift_at_10_percent"), ".2f")
+    out.print(f"model {escape(model['id'])} {model['version']}: lift in the riskiest 10 % {lift},"
+              f" coverage {model['coverage']:.0%}")  # fmt: skip
     _show_warnings(model.get("warnings"), out)
     if (likely := model.get("probability")) is not None:
         out.print(f"probability: Brier {likely['brier']:.4f}, calibration error {likely['ece']:.4f}")
     if (reference := report.get("reference")) is not None:
         out.print(f"{escape(reference['id'])} as shipped: {escape(reference['verdict']['text'])}")
     for one in report["findings"]:
-        out.print(f"[yellow]◆ data[/yellow] {escape(one['what'])}: {one['found']:,} of {one['of']:,} ({one['share']:.1%})")
+        out.print(
+            f"[yellow]◆ data[/yellow] {escape(one['what'])}: {one['found']:,} of {one['of']:,} ({one['share']:.1%})"
+        )
     for path in report.get("files") or ():
         out.print(f"[dim]{escape(path)}[/dim]")
 
@@ -59,10 +62,16 @@ def _show_warnings(warned: Mapping[str, Any] | None, out: Console) -> None:
     if warned is None:
         return
     early, red = warned["yellow_or_red"], warned["red"]
-    out.print(f"yellow or red before leaving: {_figure(early['caught'], '.1%')} of {warned['leavers']:,} leavers, "
-              f"{_figure(early['median_lead_days'], '.0f')} days before at the median; red {_figure(red['caught'], '.1%')}")
-    rates = ", ".join(f"{name} {_figure(one['leaving'], '.1%')}" for name, one in warned["bands"].items() if one["rows"])
-    out.print(f"leaving by band: {rates}; {_figure(warned['band_changes_per_account_year'], '.2f')} band changes a year")
+    out.print(
+        f"yellow or red before leaving: {_figure(early['caught'], '.1%')} of {warned['leavers']:,} leavers, "
+        f"{_figure(early['median_lead_days'], '.0f')} days before at the median; red {_figure(red['caught'], '.1%')}"
+    )
+    rates = ", ".join(
+        f"{name} {_figure(one['leaving'], '.1%')}" for name, one in warned["bands"].items() if one["rows"]
+    )
+    out.print(
+        f"leaving by band: {rates}; {_figure(warned['band_changes_per_account_year'], '.2f')} band changes a year"
+    )
 
 
 def _figure(value: float | None, form: str) -> str:

@@ -1,7 +1,7 @@
 """Reads a data set that describes itself: `evaluation.yaml` beside `events.csv` and `outcomes.csv`; it guesses nothing.
 
-`events.csv`: id, type, account, occurred_at, and if wanted recorded_at, actor, role, item, value; every other column is
-a property. `outcomes.csv`: account, left_at (empty: stayed), and if wanted enters_at and followed_until. The description
+`events.csv`: id, type, account, occurred_at, and if wanted recorded_at, actor, role, item, value; any other column is a
+property. `outcomes.csv`: account, left_at (empty: stayed), and if wanted enters_at and followed_until. The description
 says horizon, panel, split, and which model with which curves to fit; docs/evaluation.md shows one.
 """
 
@@ -24,7 +24,8 @@ def read(folder: Path, split: Mapping[str, Any]) -> Study:
     settings = parsed((folder / FILE).read_text(encoding="utf-8"), FILE)
     settings = split_anew(settings, split)
     _refuse(settings)
-    told = list(rows(folder, "events.csv"))
+    whole = list(rows(folder, "events.csv"))
+    told = list(_once(whole))
     subjects = list(_subjects(told, list(rows(folder, "outcomes.csv"))))
     return Study(
         name=folder.resolve().name,
@@ -36,7 +37,7 @@ def read(folder: Path, split: Mapping[str, Any]) -> Study:
         horizon=timedelta(days=float(settings["horizon_days"])),
         side=_side(settings["split"]),
         settings={"journey": [], "fit": {}, "bands": {"red": 0.1, "yellow": 0.3}, **settings},
-        findings=_findings(told, subjects),
+        findings=_findings(told, subjects, len(whole) - len(told)),
         split_words=", ".join(f"{key.replace('_', ' ')} {value}" for key, value in settings["split"].items()),
     )
 
@@ -144,18 +145,30 @@ def _events(told: Sequence[Mapping[str, str]], subjects: Sequence[Subject]) -> I
         )
 
 
-def _findings(told: Sequence[Mapping[str, str]], subjects: Sequence[Subject]) -> list[Finding]:
+def _once(told: Sequence[Mapping[str, str]]) -> Iterator[Mapping[str, str]]:
+    """Yield every event once: of those of one account and id the first counts, as the front door has it."""
+    seen: set[tuple[str, str]] = set()
+    for number, row in enumerate(told):
+        name = (row["account"], row.get("id") or f"row {number}")
+        if name not in seen:
+            seen.add(name)
+            yield row
+
+
+def _findings(told: Sequence[Mapping[str, str]], subjects: Sequence[Subject], repeated: int) -> list[Finding]:
     by_name = {subject.name: subject for subject in subjects}
     mine = [(by_name[row["account"]], _moment(row["occurred_at"], "occurred_at"), row) for row in told
             if row["account"] in by_name]  # fmt: skip
     found = [
         ("events before their account starts", [at < subject.start for subject, at, _ in mine]),
-        ("events after their account left", [subject.gone is not None and at > subject.gone for subject, at, _ in mine]),
+        ("events after their account left",
+         [subject.gone is not None and at > subject.gone for subject, at, _ in mine]),
         ("events of accounts without an outcome", [row["account"] not in by_name for row in told]),
         ("accounts that leave before they start",
          [subject.gone is not None and subject.gone < subject.start for subject in subjects]),
     ]  # fmt: skip
-    return [Finding(what, sum(flags), len(flags)) for what, flags in found if any(flags)]
+    again = [Finding("events told more than once", repeated, len(told) + repeated)] if repeated else []
+    return again + [Finding(what, sum(flags), len(flags)) for what, flags in found if any(flags)]
 
 
 def is_one(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What an evaluation takes from its training rows: curves through quantiles, and thresholds of bands; nothing from others."""
+"""What an evaluation takes from training rows: curves through quantiles, thresholds of bands; nothing from others."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -22,8 +22,8 @@ def fitted(
 ) -> tuple[dict[str, Any], dict[str, list[list[float]]]]:
     """Return the document with its fitted curves, and these by signal.
 
-    A curve goes through quantiles of the training rows: `rising` from 0 to 100 points, `falling` from 100 to 0. A signal
-    with one value only, or none, keeps the curve of the document.
+    A curve goes through quantiles of the training rows: `rising` from 0 to 100 points, `falling` from 100 to 0. Of one
+    value only, or none, no curve can be drawn: the document's own stays.
     """
     whole = deepcopy(dict(document))
     curves: dict[str, list[list[float]]] = {}

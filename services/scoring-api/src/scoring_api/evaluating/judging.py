@@ -121,7 +121,7 @@ def follow_bands(scored: Scored, model: ScoreModel) -> Banded:
     state: BandState | None = None
     for at in range(rows.size):
         before = state if at and account[at] == account[at - 1] else None
-        shown = display[at] if display[at] == display[at] else None  # noqa: PLR0124 - NaN is no score
+        shown = display[at] if display[at] == display[at] else None
         state = advance_band(before, model.bands, shown, not lit[at] or shown is None, moments[at])
         known = lit[at] and shown is not None
         code[at] = _BANDS.index(state.band) if known else 3

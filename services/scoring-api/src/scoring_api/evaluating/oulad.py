@@ -55,7 +55,11 @@ def _subject(row: Mapping[str, str]) -> Subject:
     left = days_of(row["withdrew_day"])
     # Nobody wrote down when a few registered; they had before it was looked for the first time.
     enters = start - timedelta(days=1000) if registered is None else start + registered
-    known: dict[str, Any] = {"module": row["module"], "presentation": row["presentation"], "credits": float(row["credits"])}
+    known: dict[str, Any] = {
+        "module": row["module"],
+        "presentation": row["presentation"],
+        "credits": float(row["credits"]),
+    }
     known |= {} if registered is None else {"registered_days_before": -registered / timedelta(days=1)}
     ends = start + timedelta(days=float(row["length_days"]))
     gone = None if left is None else start + left

@@ -1,4 +1,4 @@
-"""The panel of a study measured: every account at every moment it is looked at, with what became of it; it scores nobody.
+"""The panel of a study, measured: accounts at the moments they are looked at, and what became of them; it scores none.
 
 What is measured at a moment is what was visible then; who left is looked up beside it and goes nowhere near the store.
 """

@@ -1,6 +1,6 @@
 """Which data set a folder holds, known by its files; it reads none of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,11 @@ from scoring_api.evaluating import described, oulad, ravenstack
 from scoring_api.evaluating.sheets import DataUnreadable, find
 from scoring_api.evaluating.studies import Study
 
-_KNOWN = {"oulad": oulad, "ravenstack": ravenstack}
+Reader = Callable[[Path, Mapping[str, Any]], Study]
+_KNOWN: Mapping[str, tuple[Sequence[str], Reader]] = {
+    "oulad": (oulad.FILES, oulad.read),
+    "ravenstack": (ravenstack.FILES, ravenstack.read),
+}
 
 
 def open_study(folder: Path, split: Mapping[str, Any] | None = None) -> Study:
@@ -20,10 +24,10 @@ def open_study(folder: Path, split: Mapping[str, Any] | None = None) -> Study:
         raise DataUnreadable(f"{folder} is no folder")
     if described.is_one(folder):
         return described.read(folder, split or {})
-    for reader in _KNOWN.values():
-        if all(find(folder, name) is not None for name in reader.FILES):
-            return reader.read(folder, split or {})
-    needs = "; ".join(f"{name}: {', '.join(reader.FILES)}" for name, reader in _KNOWN.items())
+    for files, read in _KNOWN.values():
+        if all(find(folder, name) is not None for name in files):
+            return read(folder, split or {})
+    needs = "; ".join(f"{name}: {', '.join(files)}" for name, (files, _) in _KNOWN.items())
     raise DataUnreadable(
         f"{folder} is no data set that is known here. It needs evaluation.yaml, events.csv and outcomes.csv, or the"
         f" files of a known one ({needs}; each may end in .gz)"

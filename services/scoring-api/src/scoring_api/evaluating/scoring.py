@@ -42,7 +42,7 @@ class Scored:
     @property
     def lit(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Rows of which enough was known for a band."""
-        return self.plain != UNKNOWN
+        return np.asarray(self.plain != UNKNOWN)
 
 
 def score_panel(study: Study, model: ScoreModel, panel: Sequence[Measured]) -> Scored:

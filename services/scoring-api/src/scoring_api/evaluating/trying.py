@@ -83,7 +83,7 @@ class Trial:
         }  # fmt: skip
 
     async def _reference(self, measuring: Measuring, rows: Sequence[Rows], model: ScoreModel) -> Json:
-        """The untouched model with its own thresholds, on test rows: it speaks of what it knows, which may be little."""
+        """The untouched model, on test rows: it speaks of what it knows, which may be little."""
         tested = [mine for one in rows if (mine := only(one, "test")).places.size]
         scored = self._scored(model, await measuring.measure(model, tested, f"measuring by {model.id}"))
         return _summary(model, scored) | {"observed": dict(scored.observed)}

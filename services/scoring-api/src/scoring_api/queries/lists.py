@@ -132,7 +132,7 @@ def _conditions(wanted: Filter, bind: Callable[[Any, str], str]) -> list[str]:
     if wanted.search is not None:
         like = bind(pattern(wanted.search), "text")
         found.append(
-            f"(name ilike {like} or owner ilike {like} or account_id in"
+            f"(name ilike {like} or owner ilike {like} or account_id in"  # noqa: S608 - placeholders of ours
             f" (select account_id from account_reference where reference ilike {like}))"
         )
     return found
@@ -161,7 +161,7 @@ async def changes(source: Source, after: int, wanted: Moves, limit: int) -> Rows
         arguments.append(wanted.account)
         place = f"${len(arguments)}::uuid"
         conditions.append(
-            f"account_id = any(array(select {place} union"
+            f"account_id = any(array(select {place} union"  # noqa: S608 - as above
             f" select survivor_id from merged_account where account_id = {place}))"
         )
     if wanted.kinds is not None:
@@ -187,4 +187,3 @@ async def newest_change(source: Source) -> int:
 def pattern(search: str) -> str:
     """Return a LIKE pattern for `contains`, with the caller's own wildcards taken literally."""
     return "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-

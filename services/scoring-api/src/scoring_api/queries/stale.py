@@ -9,9 +9,9 @@ KEPT_FOR = "10 minutes"
 _DELETED_AT_ONCE = 5_000
 
 _HORIZON = "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-# Horizon and rows are of one snapshot. A transaction that this snapshot does not see is not below its horizon, so asking
-# from there next time misses none, whatever the order of commits. Nothing visible is from beyond the snapshot, unless it
-# came with a dump of another server.
+# Horizon and rows are of one snapshot. A transaction that this snapshot does not see is not below its horizon, so
+# asking from there next time misses none, whatever the order of commits. Nothing visible is from beyond the snapshot,
+# unless it came with a dump of another server.
 _SINCE = """
 select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon,
   coalesce(array_agg(id), '{}') as ids, coalesce(array_agg(account_id), '{}') as accounts,

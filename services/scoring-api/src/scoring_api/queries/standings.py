@@ -20,7 +20,7 @@ select c.as_of, r.account_id, r.marked, r.cause, r.correlation_id,
   array(select reference from scoring.account_reference f where f.account_id = a.account_id order by 1 limit 20)
     as reference_names,
   s.band, s.pending_direction, s.pending_since, s.effective_band, s.published_score, s.content_digest,
-  s.journey as told_journey, s.milestones as told_milestones,
+  s.journey as told_journey, s.milestones as told_milestones, s.stale as told_stale,
   p.model_id as judged_by, p.model_version as judged_by_version, p.override_id as told_override_id,
   o.id as override_id, o.band as override_band, o.score as override_score, o.reason as override_reason,
   o.author as override_author, o.created_at as override_created_at, o.until as override_until,

@@ -19,13 +19,13 @@ values ($1, $2, clock_timestamp(), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $1
 
 _STANDING = """
 insert into scoring.standing as s (account_id, band, pending_direction, pending_since, effective_band,
-  published_score, display, content_digest, snapshot_as_of, as_of, lineup, journey, milestones)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $11, $12, $13)
+  published_score, display, content_digest, snapshot_as_of, as_of, lineup, journey, milestones, stale)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $11, $12, $13, $14)
 on conflict (account_id) do update set band = excluded.band, pending_direction = excluded.pending_direction,
   pending_since = excluded.pending_since, effective_band = excluded.effective_band,
   published_score = excluded.published_score, display = excluded.display, content_digest = excluded.content_digest,
   snapshot_as_of = case when $10 then excluded.snapshot_as_of else s.snapshot_as_of end, as_of = excluded.as_of,
-  lineup = excluded.lineup, journey = excluded.journey, milestones = excluded.milestones
+  lineup = excluded.lineup, journey = excluded.journey, milestones = excluded.milestones, stale = excluded.stale
 """
 
 _DOCUMENT = """

@@ -34,9 +34,7 @@ def hot_route(state: Any) -> HotRoute:
     return HotRoute(METHODS, PREFIX, SUFFIX, NAME, answer)
 
 
-async def answer_health(
-    keys: KeyRing, remembering: Remembering, name: bytes, query: bytes, headers: Headers
-) -> Answer:
+async def answer_health(keys: KeyRing, remembering: Remembering, name: bytes, query: bytes, headers: Headers) -> Answer:
     """Return the document of a raw, URL-encoded name, or 304 if the caller has it. Raises Problem for the rest."""
     principal = await keys.authenticate(header_text(headers, b"authorization"))
     principal.require("read")

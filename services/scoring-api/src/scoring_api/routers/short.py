@@ -29,9 +29,7 @@ class OneName(APIRoute):
         return super().matches(scope)
 
 
-router = APIRouter(
-    tags=["accounts"], dependencies=[require_scope("read"), Depends(strict_query)], route_class=OneName
-)
+router = APIRouter(tags=["accounts"], dependencies=[require_scope("read"), Depends(strict_query)], route_class=OneName)
 
 
 @router.get("/accounts/{account_id:path}", summary="An account in short", responses=answering(examples.ROW))

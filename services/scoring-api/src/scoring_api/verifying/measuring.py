@@ -151,7 +151,9 @@ def _typed(part: Any, story: Story) -> Any:
         return part
     whole = {key: _typed(value, story) for key, value in part.items()}
     if whole.get("kind") == "map" and "values" not in whole:
-        whole = {"values" if key in _MAPS and isinstance(value, Mapping) else key: value for key, value in whole.items()}
+        whole = {
+            "values" if key in _MAPS and isinstance(value, Mapping) else key: value for key, value in whole.items()
+        }
     where = whole.get("where", {})
     if whole.get("agg") in _OF_EVENTS and isinstance(where, Mapping) and "type" not in where:
         types = {str(event.get("type")) for account in story.accounts for event in account.get("events") or []}

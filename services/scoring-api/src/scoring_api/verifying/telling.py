@@ -177,7 +177,9 @@ def _versions(kind: str, item: str, told: Sequence[Mapping[str, Any]], of: tuple
     opened_before: Told | None = None
     closed_before: Told | None = None
     for one in sorted(told, key=lambda one: required(one.get("recorded_at") or one["opened_at"], start)):
-        opening = replace(_opening(kind, item, one, of), supersedes=None if opened_before is None else opened_before.event_id)
+        opening = replace(
+            _opening(kind, item, one, of), supersedes=None if opened_before is None else opened_before.event_id
+        )
         closing = _closing(kind, item, one, of)
         yield opening
         if closing is not None:

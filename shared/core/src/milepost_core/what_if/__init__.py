@@ -7,7 +7,7 @@ signal at a time, `combination` holds the search, `situation` the account in que
 from milepost_core.what_if.combination import Choice, Option, cheapest
 from milepost_core.what_if.domain import Domain, domain_of, impossible
 from milepost_core.what_if.levers import Lever, single_lever
-from milepost_core.what_if.path import Path, PathStep, next_band, path_to, target_score
+from milepost_core.what_if.path import Path, PathStep, next_band, path_to, paths_to, target_score
 from milepost_core.what_if.situation import Situation, UnknownGate, UnknownSignal, rescored, supposed
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "impossible",
     "next_band",
     "path_to",
+    "paths_to",
     "rescored",
     "single_lever",
     "supposed",

@@ -21,6 +21,9 @@ class Option:
     cost: float
 
 
+_NOTHING: Final = Option(0, 0.0, 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A partial plan: how many steps of each action considered so far."""
@@ -54,11 +57,12 @@ def cheapest(options: Sequence[Sequence[Option]], gap: float) -> Choice | None:
     plans = [Choice(0.0, 0, 0.0, ())]
     for each, best in zip(options, best_gains, strict=True):
         still_possible -= max(best, 0.0)
-        grown = [_grow(plan, option) for plan in plans for option in (Option(0, 0.0, 0.0), *each)]
         plans = _undominated(
-            plan
-            for plan in grown
-            if plan.gain + still_possible >= gap - 2 * _ROUNDING and plan.cost <= ceiling + _ROUNDING
+            _grow(plan, option)
+            for plan in plans
+            for option in (_NOTHING, *each)
+            if plan.gain + option.gain + still_possible >= gap - 2 * _ROUNDING
+            and plan.cost + option.cost <= ceiling + 2 * _ROUNDING
         )
     enough = [plan for plan in plans if plan.gain >= gap - _ROUNDING]
     return min(enough, key=_preference, default=None)

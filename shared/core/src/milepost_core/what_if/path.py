@@ -4,17 +4,18 @@ It never proposes what nobody can do (only signals with an action), nor more of 
 allows. It is arithmetic on the score, not a promise that the customer stays.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from milepost_core.curves import improving_direction
-from milepost_core.inverse import points_at
+from milepost_core.inverse import points_along
 from milepost_core.model import Action, Band, Bands
 from milepost_core.what_if.combination import Option, cheapest
 from milepost_core.what_if.domain import domain_of
-from milepost_core.what_if.situation import Situation, rescored
+from milepost_core.what_if.situation import Situation, rescored_together
 
-__all__ = ["Path", "PathStep", "next_band", "path_to", "target_score"]
+__all__ = ["Path", "PathStep", "next_band", "path_to", "paths_to", "target_score"]
 
 _ROUNDING: Final = 1e-9
 _MOST_STEPS: Final = 1000
@@ -73,6 +74,41 @@ def path_to(situation: Situation, band: Band, target: float | None = None) -> Pa
         band: yellow or green.
         target: raw score to reach instead of the band's threshold + margin_up.
     """
+    found = _search(situation, band, target)
+    return None if found is None else verified([found])[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The cheapest way by the sum of its gains, not yet verified by scoring the account again."""
+
+    situation: Situation
+    path: Path
+    suffices: bool
+
+
+def paths_to(asked: Sequence[tuple[Situation, Band]]) -> list[Path | None]:
+    """The cheapest way of each account to its band, as `path_to`; those of one batch are verified together."""
+    found = [_search(situation, band, None) for situation, band in asked]
+    batches: dict[int, list[Found]] = {}
+    for one in found:
+        if one is not None:
+            batches.setdefault(id(one.situation.scores), []).append(one)
+    paths = {id(one): path for batch in batches.values() for one, path in zip(batch, verified(batch), strict=True)}
+    return [None if one is None else paths[id(one)] for one in found]
+
+
+def verified(found: Sequence[Found]) -> list[Path]:
+    """The ways of accounts of one batch, with the score that each leads to by scoring again."""
+    steps = [{step.signal: step.to for step in one.path.steps} for one in found]
+    after = rescored_together([one.situation for one in found], steps).raw_score
+    return [
+        replace(one.path, score_after=reached, reachable=one.suffices and reached >= one.path.target - 1e-6)
+        for one, reached in zip(found, after.tolist(), strict=True)
+    ]
+
+
+def _search(situation: Situation, band: Band, target: float | None) -> Found | None:
     now = situation.raw_score
     if now != now:  # noqa: PLR0124 - NaN is no score
         return None
@@ -86,20 +122,19 @@ def path_to(situation: Situation, band: Band, target: float | None = None) -> Pa
         for index, each, taken in zip(places, options, choice.steps if choice else (), strict=choice is not None)
         if taken
     )
-    after = rescored(situation, {step.signal: step.to for step in steps})
-    reached = float(after.raw_score[0])
-    return Path(
+    path = Path(
         to=band,
         target=goal,
         gap=gap,
         gates=_gates_in_the_way(situation, goal),
-        reachable=choice is not None and reached >= goal - 1e-6,
+        reachable=choice is not None,
         steps=steps,
         cost=choice.cost if choice else 0.0,
-        score_after=reached,
+        score_after=now,
         most_gain=sum(max((option.gain for option in each), default=0.0) for each in options),
         holds_for_days=situation.model.bands.dwell_up_days,
     )
+    return Found(situation, path, choice is not None)
 
 
 def _gates_in_the_way(situation: Situation, goal: float) -> tuple[str, ...]:
@@ -118,17 +153,18 @@ def _options(situation: Situation, index: int) -> list[Option]:
         return []
     options: list[Option] = []
     most = min(int(action.max_change / action.step + _ROUNDING), _MOST_STEPS)
-    for steps in range(1, most + 1):
-        gain = _gain(situation, index, steps)
+    for steps, gain in enumerate(_gains(situation, index, most), start=1):
         if gain > (options[-1].gain if options else 0.0) + _ROUNDING:
             options.append(Option(steps, gain, steps * action.cost))
     return options
 
 
-def _gain(situation: Situation, index: int, steps: int) -> float:
-    signal = situation.model.signals[index]
-    points = points_at(signal.normalise, _value_after(situation, index, steps), situation.peers(signal))
-    return situation.weight(index) * (points - situation.points(index))
+def _gains(situation: Situation, index: int, most: int) -> list[float]:
+    """What 1 to ``most`` steps gain."""
+    signal, weight, now = situation.model.signals[index], situation.weight(index), situation.points(index)
+    values = [_value_after(situation, index, steps) for steps in range(1, most + 1)]
+    points = points_along(signal.normalise, values, situation.peers(signal)) if values else []
+    return [weight * (one - now) for one in points]
 
 
 def _value_after(situation: Situation, index: int, steps: int) -> float:

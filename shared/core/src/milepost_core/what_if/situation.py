@@ -4,7 +4,7 @@ It never stores anything and never touches the readings it was given.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,7 @@ from milepost_core.readings import Readings, Status
 from milepost_core.scoring import Population, Scores, SignalState, score
 from milepost_core.scoring.gates import meeting
 
-__all__ = ["Situation", "UnknownGate", "UnknownSignal", "rescored", "supposed"]
+__all__ = ["Situation", "UnknownGate", "UnknownSignal", "rescored", "rescored_together", "supposed"]
 
 
 class UnknownSignal(KeyError):
@@ -85,6 +85,21 @@ def rescored(
     cohort = {name: column.slice(rows) for name, column in situation.cohort.items()}
     population = Population(situation.population.age_days[rows])
     return score(situation.model, population, supposed(situation, changes, gates), cohort)
+
+
+def rescored_together(situations: Sequence[Situation], changes: Sequence[Mapping[str, float]]) -> Scores:
+    """The scores [n] of accounts of one batch, each with its own changes of raw values; raises as `rescored`."""
+    first, rows = situations[0], np.array([one.row for one in situations], dtype=np.int64)
+    read = first.readings
+    words = np.full(read.raw.shape, None, dtype=np.object_) if read.category is None else read.category
+    changed = Readings(read.raw[rows], words[rows], read.status[rows], read.censored[rows], read.age_days[rows])
+    for row, each in enumerate(changes):
+        for name, value in each.items():
+            if name not in first.model.signal_index:
+                raise UnknownSignal(name)
+            _put(changed.row(row), first.model.signal_index[name], value)
+    cohort = {name: CohortColumn(column.peers, column.group[rows]) for name, column in first.cohort.items()}
+    return score(first.model, Population(first.population.age_days[rows]), changed, cohort)
 
 
 def supposed(
