@@ -75,7 +75,8 @@ async def main() -> None:
 async def _measure(arguments: argparse.Namespace, url: str) -> None:
     database = await asyncpg.connect(url)
     await _fill(database, arguments)
-    hand, restated = [], []
+    hand: list[float] = []
+    restated: list[float] = []
     for turn in range(arguments.rounds):
         for name in sorted(("hand", "restated"), reverse=bool(turn % 2)):
             (hand if name == "hand" else restated).append(await _timed(name, database, url, arguments.accounts))

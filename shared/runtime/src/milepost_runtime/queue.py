@@ -29,13 +29,19 @@ log = structlog.get_logger()
 SEND_LIMIT_S = 0.25
 PAUSE_AFTER_FAILURE_S = 2.0
 GAP_S = 0.02
-POLL_S = 0.04
+# How long a hint whose bell nobody heard may lie; with the bell it is taken up at once.
+POLL_S = 0.25
 QUEUE_TROUBLE = (RedisError, OSError, TimeoutError)
 
 
 def queue_name(lane: str) -> str:
     """Return the queue of the service that a lane belongs to: `scoring.record` lives in `milepost:scoring`."""
     return f"milepost:{lane.partition('.')[0]}"
+
+
+def bell_name(service: str) -> str:
+    """Return the channel on which it is said that a service's queue holds a hint."""
+    return f"milepost:{service}:bell"
 
 
 def redis_settings(url: str) -> RedisSettings:
@@ -122,6 +128,8 @@ class Hints:
                 pool = await self._connected()
                 for lane in lanes:
                     await pool.enqueue_job("drain", lane, _queue_name=queue_name(lane), _expires=60)
+                for service in {lane.partition(".")[0] for lane in lanes}:
+                    await pool.publish(bell_name(service), b"")
             HINTS.labels("sent").inc(len(lanes))
         except QUEUE_TROUBLE as error:
             HINTS.labels("failed").inc(len(lanes))
@@ -163,11 +171,23 @@ async def _listen_once(url: str, service: str, wake: Callable[[str], None]) -> N
                 await close()
 
 
+class _Listener(Worker):
+    """arq's worker, which looks into its queue when the bell rings instead of asking all the time."""
+
+    async def main(self) -> None:
+        """Take up hints until cancelled, at the latest after `POLL_S`."""
+        async with self.pool.pubsub(ignore_subscribe_messages=True) as bell:
+            await bell.subscribe(f"{self.queue_name}:bell")
+            while True:
+                await self._poll_iteration()
+                await bell.get_message(timeout=POLL_S)
+
+
 def _worker(pool: ArqRedis, service: str, wake: Callable[[str], None]) -> Worker:
     async def drain(_context: dict[Any, Any], lane: str) -> None:
         wake(lane)
 
-    return Worker(
+    return _Listener(
         functions=[func(cast("WorkerCoroutine", drain), name="drain", keep_result=0, max_tries=1, timeout=5)],
         queue_name=f"milepost:{service}",
         redis_pool=pool,

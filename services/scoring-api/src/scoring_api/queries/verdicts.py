@@ -14,17 +14,30 @@ from scoring_api.queries.records import OwnWord, insert_own
 _SNAPSHOT = """
 insert into scoring.snapshot (account_id, as_of, computed_at, model_id, model_version, score, display, band,
   effective_band, coverage, confidence, inputs_hash, readings, detail, correlation_id, cohort_id, override_id, lineup)
-values ($1, $2, clock_timestamp(), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+select v.account_id, v.as_of, clock_timestamp(), v.model_id, v.model_version, v.score, v.display, v.band,
+  v.effective_band, v.coverage, v.confidence, v.inputs_hash, v.readings, v.detail, v.correlation_id, v.cohort_id,
+  v.override_id, v.lineup
+from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::int[], $5::float8[], $6::float8[], $7::text[], $8::text[],
+  $9::float8[], $10::float8[], $11::text[], $12::jsonb[], $13::jsonb[], $14::text[], $15::bigint[], $16::uuid[],
+  $17::bigint[]) as v(account_id, as_of, model_id, model_version, score, display, band, effective_band, coverage,
+  confidence, inputs_hash, readings, detail, correlation_id, cohort_id, override_id, lineup)
 """
 
 _STANDING = """
-insert into scoring.standing as s (account_id, band, pending_direction, pending_since, effective_band,
+insert into scoring.standing (account_id, band, pending_direction, pending_since, effective_band,
   published_score, display, content_digest, snapshot_as_of, as_of, lineup, journey, milestones, stale)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $11, $12, $13, $14)
+select v.account_id, v.band, v.direction, v.since, v.effective_band, v.published_score, v.display, v.content_digest,
+  case when v.wrote then v.as_of else coalesce(t.snapshot_as_of, v.as_of) end, v.as_of, v.lineup, v.journey,
+  v.milestones, v.stale
+from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::float8[], $7::float8[], $8::text[],
+  $9::timestamptz[], $10::bool[], $11::bigint[], $12::text[], $13::jsonb[], $14::bool[]) as v(account_id, band,
+  direction, since, effective_band, published_score, display, content_digest, as_of, wrote, lineup, journey,
+  milestones, stale)
+left join scoring.standing t on t.account_id = v.account_id
 on conflict (account_id) do update set band = excluded.band, pending_direction = excluded.pending_direction,
   pending_since = excluded.pending_since, effective_band = excluded.effective_band,
   published_score = excluded.published_score, display = excluded.display, content_digest = excluded.content_digest,
-  snapshot_as_of = case when $10 then excluded.snapshot_as_of else s.snapshot_as_of end, as_of = excluded.as_of,
+  snapshot_as_of = excluded.snapshot_as_of, as_of = excluded.as_of,
   lineup = excluded.lineup, journey = excluded.journey, milestones = excluded.milestones, stale = excluded.stale
 """
 
@@ -32,7 +45,9 @@ _DOCUMENT = """
 insert into scoring.health_document (account_id, body, etag, score, band, effective_band, stage, segment, owner,
   name, computed_at, as_of, fresh_until, change_28d, top_reason, confidence_word,
   model_id, journey, urgency)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+select * from unnest($1::uuid[], $2::bytea[], $3::text[], $4::float8[], $5::text[], $6::text[], $7::text[],
+  $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::float8[],
+  $15::text[], $16::text[], $17::text[], $18::text[], $19::float8[])
 on conflict (account_id) do update set body = excluded.body, etag = excluded.etag, score = excluded.score,
   band = excluded.band, effective_band = excluded.effective_band, stage = excluded.stage,
   segment = excluded.segment, owner = excluded.owner, name = excluded.name, computed_at = excluded.computed_at,
@@ -100,9 +115,9 @@ async def write(connection: Connection, rows: Sequence[Rows]) -> int:
         if row.words:
             await insert_own(connection, row.account_id, row.words)
             await connection.execute(_AGAIN, row.account_id)
-    await connection.executemany(_SNAPSHOT, [row.snapshot for row in rows if row.snapshot])
-    await connection.executemany(_STANDING, [row.standing for row in rows])
-    await connection.executemany(_DOCUMENT, [row.document for row in rows if row.document])
+    await _insert(connection, _SNAPSHOT, [row.snapshot for row in rows if row.snapshot])
+    await _insert(connection, _STANDING, [row.standing for row in rows])
+    await _insert(connection, _DOCUMENT, [row.document for row in rows if row.document])
     await connection.execute(
         _SETTLE, [row.account_id for row in rows], [row.marked for row in rows], [row.next_at for row in rows]
     )
@@ -111,6 +126,12 @@ async def write(connection: Connection, rows: Sequence[Rows]) -> int:
         await publish_lock(connection, FEED)
         await connection.executemany(_CHANGE, changes)
     return len(changes)
+
+
+async def _insert(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write all rows by one statement that takes them column by column."""
+    if rows:
+        await connection.execute(statement, *zip(*rows, strict=True))
 
 
 async def mark_outdated(connection: Connection, lineup: int, page: str) -> int:

@@ -446,16 +446,22 @@ TABLES = (
     """,
 )
 
-# What a sender writes as a day or an instant may be anything: what cannot be read is no instant, not an error.
+# What a sender writes as a day or an instant may be anything: what cannot be read is no instant, not an error. Neither is
+# what lies so far away that nobody can count days from it.
 INSTANT_OF = """
     create function scoring.instant_of(written text) returns timestamptz
     language plpgsql stable parallel safe strict set timezone = 'UTC' as $$
+    declare
+        found timestamptz := case when written ~ '^\\d{4}-\\d{2}-\\d{2}' then written::timestamptz end;
     begin
-        return case when written ~ '^\\d{4}-\\d{2}-\\d{2}' then written::timestamptz end;
+        return case when found >= '1970-01-01+00' and found < '2200-01-01+00' then found end;
     exception when data_exception or invalid_datetime_format or datetime_field_overflow then
         return null;
     end $$
     """
+
+# A document is written and read far more often than it is worth its compression.
+UNCOMPRESSED = "alter table scoring.health_document alter column body set storage external"
 
 # Whoever changes what an account is answered with, or which account a name leads to, says so in the same transaction,
 # however it was done: memories of answers are dropped by these rows, and the bell only makes it quicker.
@@ -499,6 +505,7 @@ def upgrade() -> None:
     for statement in TABLES:
         op.execute(statement)
     op.execute(INSTANT_OF)
+    op.execute(UNCOMPRESSED)
     for statement in STALE_ANSWERS:
         op.execute(statement)
     op.execute("insert into scoring.cursor (feed, position, next_at) values ('ingest.event', 0, '-infinity')")
