@@ -27,8 +27,6 @@ with windows as (
     max(r.occurred_at) filter (where r.type = 'meeting.attended' and r.w60) as attended_at,
     count(*) filter (where r.type in ('meeting.attended', 'meeting.missed') and r.w60) as held,
     max(r.occurred_at) filter (where r.type in ('meeting.attended', 'meeting.missed') and r.w60) as held_at,
-    (array_agg(r.value order by r.occurred_at desc) filter (where r.type = 'pulse.given'))[1] as pulse,
-    max(r.occurred_at) filter (where r.type = 'pulse.given') as pulse_at,
     count(*) filter (where r.type = 'invoice.failed' and r.w30) as failures,
     max(r.occurred_at) filter (where r.type = 'invoice.failed' and r.w30) as failures_at,
     count(*) filter (where r.type = 'cancellation.noticed') as notices
@@ -38,7 +36,7 @@ with windows as (
       occurred_at > {now} - interval '14 days' as w14
     from scoring.record where occurred_at <= {now} and recorded_at <= {now} and occurred_at > {now} - interval '90 days'
       and type in ('session.started', 'feature.used', 'ticket.resolved', 'ticket.opened', 'meeting.attended',
-        'meeting.missed', 'pulse.given', 'invoice.failed', 'cancellation.noticed')) r
+        'meeting.missed', 'invoice.failed', 'cancellation.noticed')) r
   group by r.account_id
 ), ever as (
   select account_id,
@@ -47,11 +45,13 @@ with windows as (
     max(occurred_at) filter (where role = 'sponsor' and type <> 'milestone.completed') as sponsor_at,
     (array_agg(value order by occurred_at desc, recorded_at desc) filter (where type = 'survey.answered'))[1] as survey,
     max(occurred_at) filter (where type = 'survey.answered') as survey_at,
+    (array_agg(value order by occurred_at desc, recorded_at desc) filter (where type = 'pulse.given'))[1] as pulse,
+    max(occurred_at) filter (where type = 'pulse.given') as pulse_at,
     (array_agg(value_text order by occurred_at desc) filter (where type like 'stakeholder.%' and role = 'sponsor'))[1]
       as sponsor
   from scoring.record where occurred_at <= {now} and recorded_at <= {now}
-    and type in ('feature.used', 'meeting.attended', 'message.replied', 'milestone.completed', 'session.started',
-      'stakeholder.joined', 'stakeholder.left', 'stakeholder.role_changed', 'survey.answered')
+    and type in ('feature.used', 'meeting.attended', 'message.replied', 'milestone.completed', 'pulse.given',
+      'session.started', 'stakeholder.joined', 'stakeholder.left', 'stakeholder.role_changed', 'survey.answered')
   group by account_id
 ), items as (
   select account_id, count(*) filter (where kind = 'task' and due_at < {now}) as overdue,
@@ -87,8 +87,8 @@ with windows as (
 )
 select a.account_id, extract(epoch from {now} - a.start_at)::float8 / 86400 as age, w.seats_used, w.seats_used_at,
   w.active_days, w.active_days_at, w.bucket0, w.bucket1, w.bucket2, w.bucket3, w.feature_at, w.features, w.resolution,
-  w.resolutions, w.resolution_at, w.tickets, w.tickets_at, w.attended, w.attended_at, w.held, w.held_at, w.pulse,
-  w.pulse_at, w.failures, w.failures_at, w.notices, e.first_value, e.sponsor_at, e.survey, e.survey_at, e.sponsor,
+  w.resolutions, w.resolution_at, w.tickets, w.tickets_at, w.attended, w.attended_at, w.held, w.held_at, e.pulse,
+  e.pulse_at, w.failures, w.failures_at, w.notices, e.first_value, e.sponsor_at, e.survey, e.survey_at, e.sponsor,
   i.overdue, i.critical, i.oldest_invoice, d.gained::float8, s.seats
 from scoring.account a left join windows w using (account_id) left join ever e using (account_id)
 left join items i using (account_id) left join done d using (account_id) left join seats s using (account_id)

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from milepost_contracts.events import BOOK_KEEPING, COLUMNS, AccountReference, EventRow, PlainEvent
+from milepost_contracts.events import COLUMNS, OWN_TYPES, AccountReference, EventRow, PlainEvent
 
 STORED = {
     "id": 1,
@@ -53,7 +53,7 @@ def test_the_columns_are_the_fields_in_their_order() -> None:
 @pytest.mark.parametrize(
     "broken",
     [
-        *({"type": kind} for kind in BOOK_KEEPING),
+        *({"type": kind} for kind in OWN_TYPES),
         *({name: "n" * 256} for name in ("id", "actor", "role", "item")),
         {"account": f"external:{'n' * 247}"},
         *(
@@ -62,7 +62,9 @@ def test_the_columns_are_the_fields_in_their_order() -> None:
         ),
     ],
 )
-def test_book_keeping_long_names_and_moments_that_are_no_rfc_3339_text_are_refused(broken: dict[str, object]) -> None:
+def test_words_of_our_own_long_names_and_moments_that_are_no_rfc_3339_text_are_refused(
+    broken: dict[str, object],
+) -> None:
     event = {"id": "1", "type": "a.b", "account": "external:a", "occurred_at": "2026-01-01T00:00:00Z"}
     with pytest.raises(ValidationError) as raised:
         PlainEvent.model_validate(event | broken)

@@ -61,3 +61,22 @@ def test_a_gate_with_a_step_of_its_own_comes_first() -> None:
     found = advised(score_of(model, a=90, b=90, c=90, d=90, sponsor="departed"))
 
     assert (found[0].about, found[0].step) == ("gate", "find another sponsor")
+
+
+def test_what_meets_its_target_asks_for_nothing() -> None:
+    trend = last_signal("a", "d", next_step="ask what changed", target="not falling", target_points=60)
+    one = score_of(document(trend, last_signal("b", "d", next_step="do b")), a=63, b=50)
+
+    assert [step.step for step in advised(one)] == ["do b"]
+    assert [step.step for step in advised(score_of(document(trend), a=59))] == ["ask what changed"]
+
+
+def test_what_is_only_old_asks_to_be_heard_again() -> None:
+    stale = {"half_life_days": 9, "neutral": 50}
+    more = {"stale": stale, "target_points": 90, "ask_again": "ask again", "next_step": "call them"}
+    model = document(last_signal("a", "d", **more))
+
+    assert [step.step for step in advised(score_of(model, a=95))] == ["ask again"]
+    assert [step.step for step in advised(score_of(model, a=80))] == ["call them"]
+    del model["signals"][0]["ask_again"]
+    assert advised(score_of(model, a=95)) == ()

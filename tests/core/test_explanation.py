@@ -267,3 +267,24 @@ def test_the_sentence_about_an_account_is_the_models_own_if_it_has_one() -> None
     one = score_of(model, usage=90, onboarding=90, support=90, engagement=90, commercial=90)
 
     assert summary(explained(one), one.model, Band.GREEN) == "90.0 and green: all well, bar usage and onboarding."
+
+
+def test_a_value_that_meets_its_target_is_told_as_good_even_if_more_could_be_won() -> None:
+    words = {"good": "usage moves by {value} % a week", "bad": "usage moves by {value} % a week (target {target})"}
+    rising = {"kind": "piecewise", "points": [[-50, 0], [0, 60], [30, 100]]}
+    model = one_signal(TASKS, rising, target="not falling", target_points=60, sentence=words)
+
+    assert sentence_of(model, 17.1) == "usage moves by 17.1 % a week"
+    assert sentence_of(model, 0) == "usage moves by 0 % a week"
+    assert sentence_of(model, -0.1) == "usage moves by -0.1 % a week (target not falling)"
+
+
+def test_a_good_answer_that_faded_is_told_as_old_and_not_as_bad() -> None:
+    words = {"good": "the latest answer was {value} of 10", "bad": "only {value} of 10 (target {target})"}
+    answers = {"kind": "piecewise", "points": [[0, 0], [5, 50], [8, 90], [10, 100]]}
+    more = {"target": "at least 8", "target_points": 90, "stale": {"half_life_days": 4, "neutral": 50}}
+    model = one_signal(TASKS, answers, sentence=words, **more)
+
+    assert sentence_of(model, 9) == "the latest answer was 9 of 10; that is 9 days old and counts less by now"
+    assert sentence_of(model, 8).endswith("that is 9 days old and counts less by now")
+    assert sentence_of(model, 7.9) == "only 7.9 of 10 (target at least 8)"

@@ -14,7 +14,7 @@ CAME = [1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 0, 1, 1, 1, 1, 0, 1, 0, 1, 1, 1, 0, 0, 0]
 
 
 def of(days: list[float], came: list[int]) -> Reached:
-    return Reached.of([(a, bool(b), True, True, bool(b)) for a, b in zip(days, came, strict=True)])
+    return Reached.of([(a, bool(b), True, True, bool(b), True) for a, b in zip(days, came, strict=True)])
 
 
 def test_the_median_is_the_published_one_over_all_and_by_group() -> None:
@@ -33,20 +33,30 @@ def test_accounts_that_are_not_there_yet_make_it_longer_and_may_leave_it_unknown
 
 
 def test_on_time_is_a_share_of_those_whose_day_has_come() -> None:
-    rows = [(5.0, True, True, True, True), (9.0, True, True, True, False), (9.0, False, True, True, False),
-            (2.0, False, False, False, False), (3.0, True, True, False, False)]  # fmt: skip
+    rows = [(5.0, True, True, True, True, True), (9.0, True, True, True, False, True),
+            (9.0, False, True, True, False, True), (2.0, False, False, False, False, True),
+            (3.0, True, True, False, False, True)]  # fmt: skip
     assert times_of(Reached.of(rows)).on_time == pytest.approx(1 / 3)
     assert times_of(Reached.of(rows[3:])).on_time is None
 
 
-def test_the_funnel_counts_those_who_could_and_what_is_lost_at_each_step() -> None:
-    yes, no, not_yet = (1.0, True, True, True, True), (9.0, False, True, True, False), (9.0, False, False, False, False)
+def test_the_funnel_counts_those_who_could_and_those_who_were_ready_and_did_not() -> None:
+    yes, no = (1.0, True, True, True, True, True), (9.0, False, True, True, False, True)
+    not_yet, held_up = (9.0, False, False, False, False, True), (9.0, False, True, True, False, False)
     steps = funnel(
-        {"a": Reached.of([yes] * 4), "b": Reached.of([yes, no, no, not_yet]), "c": Reached.of([not_yet] * 4)}
+        {"a": Reached.of([yes] * 4), "b": Reached.of([yes, no, held_up, not_yet]), "c": Reached.of([not_yet] * 4)}
     )
     assert [(one.id, one.could, one.reached) for one in steps] == [("a", 4, 4), ("b", 3, 1), ("c", 0, 0)]
     assert [one.share for one in steps] == [1.0, pytest.approx(1 / 3), None]
-    assert [one.dropped for one in steps] == [None, pytest.approx(2 / 3), None]
+    assert [one.dropped for one in steps] == [0.0, 0.5, None]
+
+
+def test_a_branch_that_many_took_gains_nobody_after_one_that_few_took() -> None:
+    kickoff = [(1.0, True, True, True, True, True)] * 5
+    sso = [(2.0, place < 1, True, True, False, True) for place in range(5)]
+    report = [(3.0, place < 3, True, True, False, True) for place in range(5)]
+    steps = funnel({"kickoff": Reached.of(kickoff), "sso": Reached.of(sso), "report": Reached.of(report)})
+    assert [one.dropped for one in steps] == [0.0, pytest.approx(0.8), pytest.approx(0.4)]
 
 
 @given(

@@ -37,7 +37,7 @@ MODEL = parse_model({
             "op": ">=", "value": 3,
         }},
         {"id": "signed", "target_day": 20, "done_when": {
-            "source": {"agg": "last", "where": {"type": "contract.state"}}, "op": "in", "value": ["signed", "renewed"],
+            "source": {"agg": "last", "where": {"type": "contract.state"}}, "op": "in", "value": ["signed", "countersigned"],
         }},
     ],
 })  # fmt: skip
@@ -121,7 +121,7 @@ async def test_a_word_meets_a_condition_too_and_conditions_change_no_score_by_th
     await account.told(Told(account.id, "contract.state", now + timedelta(microseconds=1), value_text="signed"))
     assert (await account.done())["signed"] == "done"
     assert (await account.completions())[-1][2]["evidence"] == {
-        "value": "signed", "op": "in", "threshold": ["signed", "renewed"]
+        "value": "signed", "op": "in", "threshold": ["signed", "countersigned"]
     }  # fmt: skip
     body = await account.owner.fetchval("select body from scoring.health_document where account_id = $1", account.id)
     assert (json.loads(body)["score"], json.loads(body)["gates"]) == (100.0, [])

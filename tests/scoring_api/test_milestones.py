@@ -18,6 +18,12 @@ from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
 from scoring_api.lineup import KeptLineUps
 from scoring_api.service import Scoring, build
+from scoring_api.surveying import Asked, SurveyBusy, Surveying
+
+EDGES = (
+    "0001-01-01T00:00:00Z", "4713-01-01 BC", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00",
+    "294276-12-31T00:00:00Z", "1969-12-31T23:59:59Z", "2200-01-01T00:00:00Z",
+)  # fmt: skip
 
 
 @dataclass
@@ -189,9 +195,14 @@ async def test_days_late_are_charged_to_whom_we_waited_for(office: Office) -> No
         ("milestones/ssso/complete", {"evidence": "x"}, 404, "milestone_unknown"),
         ("milestones/kickoff/complete", {"evidence": "x"}, 409, "milestone_done"),
         ("milestones/sso/reopen", {"reason": "x"}, 409, "milestone_open"),
-        ("milestones/sso/complete", {"evidence": "x", "done_at": "2999-01-01T00:00:00Z"}, 422, "in_future"),
+        ("milestones/sso/complete", {"evidence": "x", "done_at": "2199-01-01T00:00:00Z"}, 422, "in_future"),
         ("milestones", {"id": "sso"}, 409, "milestone_planned"),
         ("milestones", {"id": "x", "side": "nobody"}, 422, "not_valid"),
+        ("milestones/sso/complete", {"evidence": "x", "done_at": "0001-01-01T00:00:00Z"}, 422, "/done_at"),
+        ("milestones", {"id": "x", "due_at": "9999-12-31T23:59:59Z"}, 422, "/due_at"),
+        ("milestones", {"id": "x", "after": ["x"]}, 422, "waits_for_itself"),
+        ("milestones", {"id": "x", "after": ["kickoff", "ssso"]}, 422, "did you mean 'sso'"),
+        ("delays", {"side": "us", "because": "x", "started_at": "0001-01-01T00:00:00Z"}, 422, "/started_at"),
         ("delays", {"side": "us", "because": "x", "milestone": "nope"}, 404, "milestone_unknown"),
         ("delays/nope/end", {}, 404, "delay_unknown"),
     ],
@@ -206,6 +217,46 @@ async def test_what_cannot_be_said_is_refused_and_changes_nothing(
     assert answer.headers["content-type"] == "application/problem+json"
     assert word in answer.text
     assert await office.web.owner.fetchval(count, office.account) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "word"),
+    [
+        ("rollout", {"due_at": "0001-01-01T00:00:00Z"}, "/due_at"),
+        ("rollout", {"due_at": "9999-12-31T23:59:59-14:00"}, "bad_time"),
+        ("kickoff", {"after": ["rollout"]}, "waits_in_a_circle"),
+    ],
+)
+async def test_a_plan_that_nobody_can_follow_is_refused(
+    office: Office, name: str, body: dict[str, Any], word: str
+) -> None:
+    answer = await office.client.patch(f"/accounts/{office.account}/milestones/{name}", json=body)
+    assert answer.status_code == 422, answer.text
+    assert word in answer.text
+
+
+async def test_a_day_at_the_edge_of_the_calendar_is_no_day_and_stops_nobody(office: Office) -> None:
+    for place, due in enumerate(EDGES):
+        said = {"due_at": due}
+        await office.told(
+            Told(
+                office.account, "milestone.planned", office.start + timedelta(hours=place), item="sso", properties=said
+            )
+        )
+        assert (await office.step("sso"))["due_at"] is not None
+        assert (await office.document())["score"] is not None
+    assert (await office.client.get("/milestones/statistics")).status_code == 200
+    for edge in ("0001-01-01T00:00:00Z", "9999-12-31T00:00:00Z"):
+        assert (await office.client.get("/milestones/statistics", params={"to": edge})).status_code in (200, 422)
+
+
+async def test_surveys_are_made_one_at_a_time(office: Office) -> None:
+    surveying = Surveying(office.scoring.rescoring.pool, office.scoring.rescoring.lineups, patience_s=0.05)
+    asked = Asked(None, None, "month", None, None)
+    async with surveying.turn:
+        with pytest.raises(SurveyBusy):
+            await surveying.statistics(asked)
+    assert (await surveying.statistics(asked)).all.accounts >= 1
 
 
 async def test_a_named_request_is_carried_out_once(office: Office) -> None:

@@ -1,6 +1,7 @@
 """A plain reading of JSON Schema (2020-12), as far as our schemas use it; a word it does not know is an error."""
 
 import math
+import re
 from typing import Any
 
 TYPES: dict[str, Any] = {
@@ -34,11 +35,13 @@ def _holds(word: str, wanted: Any, value: Any, schema: dict[str, Any], root: dic
             return all(agrees(value, one, root) for one in wanted)
         case "not":
             return not agrees(value, wanted, root)
+        case "pattern":
+            return not isinstance(value, str) or re.search(wanted, value) is not None
         case "minimum" | "maximum" | "exclusiveMinimum" | "multipleOf":
             return not _is(value, "number") or _within(word, wanted, value)
         case "minLength":
             return not isinstance(value, str) or len(value) >= wanted
-        case "required" | "properties" | "additionalProperties" | "minProperties":
+        case "required" | "properties" | "additionalProperties" | "minProperties" | "maxProperties":
             return not isinstance(value, dict) or _members(word, wanted, value, schema, root)
         case "items" | "prefixItems" | "minItems" | "maxItems":
             return not isinstance(value, list) or _entries(word, wanted, value, schema, root)
@@ -74,6 +77,8 @@ def _members(word: str, wanted: Any, value: dict[str, Any], schema: dict[str, An
             return all(key in value for key in wanted)
         case "minProperties":
             return bool(len(value) >= wanted)
+        case "maxProperties":
+            return bool(len(value) <= wanted)
         case "properties":
             return all(agrees(value[key], one, root) for key, one in wanted.items() if key in value)
     others = [one for key, one in value.items() if key not in schema.get("properties", {})]

@@ -1,8 +1,8 @@
 """The score models that this deployment keeps: listing, reading, adding, comparing them; it puts none in charge."""
 
+import asyncio
 import difflib
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -35,9 +35,6 @@ from scoring_api.models import Mistake, ModelDocumentInvalid, ReadModel, read_by
 from scoring_api.queries import catalogue as queries
 from scoring_api.queries import lineups
 
-# An id stands in addresses; these words stand there already.
-_ID = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,98}[a-z0-9])?")
-_TAKEN_WORDS = frozenset({"activations"})
 BODY = "the document"
 
 
@@ -110,28 +107,29 @@ class Catalogue:
     async def read(self, model_id: str, version: int) -> ReadModel:
         """Return one version as its author wrote it, with places. Raises ModelUnknown."""
         kept = await self.document(model_id, version)
-        return read_model(kept.text, f"{model_id} version {version}", version=version)
+        return await asyncio.to_thread(read_model, kept.text, f"{model_id} version {version}", version=version)
 
     async def add(self, body: bytes, author: str, note: str) -> KeptAnswer:
         """Keep a document as a new version; one without a number gets the next one.
 
         Raises ModelDocumentInvalid, and VersionTaken when its number is kept with another content.
         """
-        read = read_bytes(body, BODY, version=1)
-        refuse_names(read)
+        read = await asyncio.to_thread(read_bytes, body, BODY, version=1)
         async with self.pool.acquire() as connection, connection.transaction():
             await lineups.lock(connection)
             if not read.numbered:
                 read = await self._numbered(connection, body, read.parsed.id)
             new = await keep(connection, read, author=author, note=note)
-        parsed, warnings = read.parsed, _findings(read.warnings())
+        parsed, warnings = read.parsed, _findings(await asyncio.to_thread(read.warnings))
         return KeptAnswer(id=parsed.id, version=parsed.version, title=parsed.title, new=new, warnings=warnings)
 
     async def _numbered(self, connection: asyncpg.Connection, body: bytes, model_id: str) -> ReadModel:
         """Return a document with the next number, or with the newest one if that says the same."""
         newest, kept = await queries.newest(connection, model_id)
-        same = read_bytes(body, BODY, version=max(newest, 1))
-        return same if digest(same.document) == kept else read_bytes(body, BODY, version=newest + 1)
+        same = await asyncio.to_thread(read_bytes, body, BODY, version=max(newest, 1))
+        if digest(same.document) == kept:
+            return same
+        return await asyncio.to_thread(read_bytes, body, BODY, version=newest + 1)
 
     async def compare(self, model_id: str, before: int, after: int) -> DiffAnswer:
         """Return what a later version says otherwise. Raises ModelUnknown."""
@@ -180,21 +178,9 @@ def checked(body: bytes) -> LintAnswer:
     """Return what is wrong with a document, or what it may not mean as it says it."""
     try:
         read = read_bytes(body, BODY, version=1)
-        refuse_names(read)
     except ModelDocumentInvalid as error:
         return LintAnswer(valid=False, mistakes=_findings(error.mistakes), warnings=())
     return LintAnswer(valid=True, mistakes=(), warnings=_findings(read.warnings()))
-
-
-def refuse_names(read: ReadModel) -> None:
-    """Raise ModelDocumentInvalid for an id that cannot stand in an address."""
-    name = read.document.get("id")
-    if isinstance(name, str) and _ID.fullmatch(name) and name not in _TAKEN_WORDS:
-        return
-    line, column = read.place("/id")
-    message = "'id' is missing" if name is None else f"{name!r} cannot stand in an address"
-    expected = "an id of its own, of small letters, digits, - and _"
-    raise ModelDocumentInvalid(BODY, (Mistake(line, column, "/id", message, expected),))
 
 
 def _findings(mistakes: Iterable[Mistake]) -> tuple[Finding, ...]:

@@ -13,7 +13,7 @@ Cause = Literal["late", "model", "peers", "stage", "inputs", "values", "people"]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
 
 class Side(_Frozen):
@@ -63,8 +63,8 @@ class ChangeAnswer(_Frozen):
     """
 
     account_id: UUID
-    start: Side = Field(serialization_alias="from")
-    end: Side = Field(serialization_alias="to")
+    start: Side = Field(alias="from")
+    end: Side = Field(alias="to")
     difference: float | None
     exact: float | None
     parts: tuple[ChangePart, ...]

@@ -12,11 +12,13 @@ from milepost_core.readings import Readings
 from milepost_core.what_if import Situation
 from milepost_runtime.database import Connection
 from scoring_api.attributing import parts_of
-from scoring_api.change_views import ChangeAnswer, Side
+from scoring_api.change_views import ChangeAnswer, ChangePart, Side
 from scoring_api.documenting import account_url
 from scoring_api.judging import Judged, judge_batch
+from scoring_api.phrasing import band_moved
 from scoring_api.queries import past
 from scoring_api.queries.signals.measuring import Batch, Compiler, measure
+from scoring_api.queries.signals.statement import Compiled
 from scoring_api.queries.signals.unaided import without_people
 from scoring_api.reading import SpanRefused
 from scoring_api.recalling import Recalling, Told
@@ -38,8 +40,8 @@ class Comparing:
         """
         if start is not None and end is not None and start > end:
             raise SpanRefused("from must not lie after to")
-        after = await self.recalling.known(asked, end)
-        before = await self.recalling.known(asked, start or await self._usual_start(after))
+        after = await self.recalling.known(asked, end, "query:to")
+        before = await self.recalling.known(asked, start or await self._usual_start(after), "query:from")
         if before.as_of > after.as_of:
             raise SpanRefused("from must not lie after to")
         sides = await self._sides(before, after)
@@ -53,8 +55,8 @@ class Comparing:
             end=_side(after),
             difference=shown,
             exact=exact,
-            parts=() if found is None else parts_of(found, base),
-            text=_text(before, after, shown),
+            parts=() if found is None else _parts(before, after, parts_of(found, base)),
+            text=" ".join(filter(None, (_text(before, after, shown), band_moved(before.verdict, after.verdict)))),
         )
 
     async def _usual_start(self, after: Told) -> datetime:
@@ -63,10 +65,12 @@ class Comparing:
 
     async def _sides(self, before: Told, after: Told) -> Sides:
         async with self.recalling.pool.acquire() as connection:
-            compiler = self.recalling.compiler
-            late = await _known_later(connection, compiler, before.judged, before, after.as_of)
-            anew = await _known_later(connection, compiler, after.judged, before, after.as_of)
-            unaided = await _unaided(connection, compiler, before, after)
+            span = (before.as_of, after.as_of)
+            heard = await past.heard_of_people(connection, after.account_id, *span)
+            unheard = _Unheard(connection, self.recalling.compiler, before.as_of if heard else None)
+            late = await unheard.known_later(before.judged, before, after.as_of)
+            anew = await unheard.known_later(after.judged, before, after.as_of)
+            unaided = await unheard.readings(after)
         return Sides(
             before=situation_of(before.judged),
             late=situation_of(late),
@@ -76,22 +80,34 @@ class Comparing:
         )
 
 
-async def _known_later(
-    connection: Connection, compiler: Compiler, judge: Judged, at: Told, known_at: datetime
-) -> Judged:
-    """The earlier moment as it was known at the later one, by the model and among the peers of `judge`."""
-    batch = Batch([at.account_id], [at.as_of])
-    readings, ages = await measure(connection, compiler.of(judge.model), batch, known_at=known_at)
-    return judge_batch(judge.model, readings, ages, judge.among, judge.segment)
+@dataclass(frozen=True)
+class _Unheard:
+    """Measures without what people said, took back or let run out since a moment; None: they did nothing of it.
 
+    What a person says of earlier days came late, too, and still it is a word of a person and nothing else.
+    """
 
-async def _unaided(connection: Connection, compiler: Compiler, before: Told, after: Told) -> Readings:
-    """The later readings without what people said through us between the moments."""
-    if not await past.said_by_people(connection, after.account_id, before.as_of, after.as_of):
-        return after.judged.readings
-    compiled = without_people(compiler.of(after.judged.model), before.as_of)
-    readings, _ = await measure(connection, compiled, Batch([after.account_id], [after.as_of]))
-    return readings
+    connection: Connection
+    compiler: Compiler
+    since: datetime | None
+
+    async def known_later(self, judge: Judged, at: Told, known_at: datetime) -> Judged:
+        """The earlier moment as it was known at the later one, by the model and among the peers of `judge`."""
+        batch = Batch([at.account_id], [at.as_of])
+        readings, ages = await measure(self.connection, self._compiled(judge.model), batch, known_at=known_at)
+        return judge_batch(judge.model, readings, ages, judge.among, judge.segment)
+
+    async def readings(self, told: Told) -> Readings:
+        """The readings of a moment."""
+        if self.since is None:
+            return told.judged.readings
+        batch = Batch([told.account_id], [told.as_of])
+        readings, _ = await measure(self.connection, self._compiled(told.judged.model), batch)
+        return readings
+
+    def _compiled(self, model: ScoreModel) -> Compiled:
+        compiled = self.compiler.of(model)
+        return compiled if self.since is None else without_people(compiled, self.since)
 
 
 def _without_pulses(model: ScoreModel, later: Readings, earlier: Readings) -> Readings:
@@ -135,6 +151,17 @@ def _side(told: Told) -> Side:
         band=document.band,
         effective_band=document.effective_band,
         model=document.model,
+    )
+
+
+def _parts(before: Told, after: Told, parts: tuple[ChangePart, ...]) -> tuple[ChangePart, ...]:
+    """The parts; where a person's word came or went, that of people says so: it moves the band, and no point."""
+    if before.verdict.word == after.verdict.word:
+        return parts
+    word = band_moved(before.verdict, after.verdict)
+    return tuple(
+        one.model_copy(update={"sentence": f"{one.sentence}. No points, but: {word}"}) if one.kind == "human" else one
+        for one in parts
     )
 
 

@@ -3,14 +3,14 @@
 It never writes: news and words go to the store in the transaction that settles the account.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from milepost_core.conditions import conditions_met
+from milepost_core.conditions import Met, conditions_met
 from milepost_core.milestones import Plan
-from milepost_core.model import ScoreModel
+from milepost_core.model import Condition, ScoreModel
 from scoring_api.judging import Verdict
 from scoring_api.planning import course_of
 from scoring_api.queries.records import OwnWord
@@ -45,6 +45,8 @@ class Crossing:
     milestones: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     news: tuple[Moved, ...] = ()
     completed: tuple[OwnWord, ...] = ()
+    unripe: bool = False
+    """A condition holds by what has arrived so far of the account's past."""
 
     @property
     def remembered(self) -> tuple[str | None, dict[str, Any]]:
@@ -55,23 +57,43 @@ class Crossing:
 def crossing_of(verdict: Verdict, plan: Plan | None, fact: Mapping[str, Any]) -> Crossing:
     """Compare an account's plan with what was told of it last.
 
-    Nothing is news at the first look, nor while the account's past is still arriving. A milestone that was not in the
+    Nothing is news at the first look, nor while the account's past is still arriving; and nothing is found by then, for
+    half of a past may hold what the whole does not. A milestone that was not in the
     plan before begins where it stands. One that was done and no longer is was taken back: that is news, whatever it is
     now.
     """
     if plan is None or not plan.milestones:
         return Crossing()
     model, course = verdict.judged.model, course_of(plan, verdict.as_of)
-    met = conditions_met(model, verdict.judged.readings, verdict.row)
-    states = {
-        name: {"state": state.value} | ({"holds": True} if name in met else {}) for name, state in course.states.items()
-    }
+    arriving = is_arriving(fact, verdict.as_of)
     journey, told = course.progress.state.value, fact["told_milestones"] or {}
+    held = {name for name, one in told.items() if one.get("holds")}
+    met = conditions_met(model, verdict.judged.readings, verdict.row)
+    seen = {name for name in met if name in held or not arriving}
+    states = {
+        name: {"state": state.value} | ({"holds": True} if name in seen else {})
+        for name, state in course.states.items()
+    }
     news: tuple[Moved, ...] = ()
-    if fact["told_journey"] is not None and not is_arriving(fact, verdict.as_of):
+    if fact["told_journey"] is not None and not arriving:
         news = _news((fact["told_journey"], journey), told, states)
-    fresh = {name: value for name, value in met.items() if not (told.get(name) or {}).get("holds")}
+    fresh = _fresh(plan, met, held, verdict.as_of)
+    if arriving:
+        return Crossing(journey, states, news, unripe=bool(fresh))
     return Crossing(journey, states, news, _completed(model, plan, fresh))
+
+
+def _fresh(plan: Plan, met: Mapping[str, Met], held: Set[str], as_of: datetime) -> dict[str, Met]:
+    """Return what holds of the open milestones and did not at the last look, or has something new that speaks for it.
+
+    Taking such a milestone back holds until then.
+    """
+    waiting = {one.id: one.reopened_at for one in plan.milestones if one.done_at is None}
+    return {
+        name: one
+        for name, one in met.items()
+        if name in waiting and (name not in held or one.anew(as_of, waiting[name]))
+    }
 
 
 def is_arriving(fact: Mapping[str, Any], as_of: datetime) -> bool:
@@ -93,22 +115,17 @@ def _news(
     return tuple(moved)
 
 
-def _completed(model: ScoreModel, plan: Plan, met: Mapping[str, Any]) -> tuple[OwnWord, ...]:
-    """Return the words that complete open milestones whose condition was not found to hold at the last look.
-
-    Taking such a milestone back holds until its condition has been found not to hold in between.
-    """
-    waiting = {one.id: one.reopened for one in plan.milestones if one.done_at is None}
+def _completed(model: ScoreModel, plan: Plan, fresh: Mapping[str, Met]) -> tuple[OwnWord, ...]:
+    """Return the words that complete milestones by their conditions; they happen as they are said, until dated."""
+    reopened = {one.id: one.reopened for one in plan.milestones}
     return tuple(
-        OwnWord(
-            type=DONE,
-            item=step.id,
-            event_id=f"{FOUND}{step.id}:{waiting[step.id]}",
-            properties={
-                "by": "condition",
-                "evidence": {"value": met[step.id], "op": step.done_when.op, "threshold": step.done_when.value},
-            },
-        )
+        completion(step.id, step.done_when, fresh[step.id].value, f"{FOUND}{step.id}:{reopened[step.id]}")
         for step in model.milestones
-        if step.done_when is not None and step.id in met and step.id in waiting
+        if step.done_when is not None and step.id in fresh
     )
+
+
+def completion(item: str, condition: Condition, value: Any, event_id: str, at: datetime | None = None) -> OwnWord:
+    """Return the word that a condition completed a milestone, with what was found."""
+    evidence = {"value": value, "op": condition.op, "threshold": condition.value}
+    return OwnWord(DONE, at, item=item, event_id=event_id, properties={"by": "condition", "evidence": evidence})

@@ -17,6 +17,7 @@ from scoring_api.planning import milestones_of, path_of
 
 # A hint that wins back less than this is not worth somebody's day.
 WORTH_DOING = 0.5
+ANOTHER_JUDGE = "Scores by another model or version are not compared with this one; restated by this one they would be."
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Subject:
     start_at: datetime
     references: tuple[str, ...]
     plan: Plan | None
-    course: Mapping[int, float]
+    course: Mapping[int, float | None]
 
 
 def build_document(verdict: Verdict, subject: Subject, fresh_until: datetime, base_url: str) -> health.HealthDocument:
@@ -103,17 +104,21 @@ def _confidence(verdict: Verdict) -> health.Confidence:
     )
 
 
-def trend_of(display: float | None, course: Mapping[int, float]) -> health.Trend:
-    """Return the trend word and the changes; `course` holds the scores of so many whole weeks ago."""
+def trend_of(display: float | None, course: Mapping[int, float | None]) -> health.Trend:
+    """Return the trend word and the changes; `course` holds the scores of so many whole weeks ago.
+
+    A score of another model or version (None) is left out: a switch is no fall and no rise.
+    """
     if display is None:
         return health.Trend(word="unknown")
-    days = [-7.0 * weeks for weeks in sorted(course, reverse=True)] + [0.0]
-    values = [course[weeks] for weeks in sorted(course, reverse=True)] + [display]
+    known = [(-7.0 * weeks, score) for weeks in sorted(course, reverse=True) if (score := course[weeks]) is not None]
+    days, values = [day for day, _ in known] + [0.0], [score for _, score in known] + [display]
     week, month = change_over(days, values, 7.0), change_over(days, values, 28.0)
     return health.Trend(
         word=trend(days, values).value,
         change_7d=None if week is None else round(week, 1),
         change_28d=None if month is None else round(month, 1),
+        note=ANOTHER_JUDGE if None in course.values() else None,
     )
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import StringConstraints
+from pydantic import ConfigDict, StringConstraints
 
 from milepost_contracts.health import Band, ModelRef
 from scoring_api.people_views import AccountName, Asked, Author, BandWord, Text, Wire
@@ -25,6 +25,10 @@ class ScoreThen(Wire):
 class NoteRequest(Asked):
     """What is worth knowing about an account, and who may read it; plain text."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"text": "Asked for a second training in March.", "visibility": "internal"}]}
+    )
+
     text: Text
     visibility: Visibility = "internal"
     author: Author = None
@@ -32,6 +36,10 @@ class NoteRequest(Asked):
 
 class FeedbackRequest(Asked):
     """This score looks wrong, because …; the signal that misleads and the band expected instead, if known."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"because": "their seats are counted twice", "signal": "active_seats", "expected_band": "green"}]}
+    )
 
     because: Text
     signal: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
@@ -41,6 +49,10 @@ class FeedbackRequest(Asked):
 
 class AnswerRequest(Asked):
     """What came of it: agreed (and not mended yet), explained (the score is right), data_fixed, model_changed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"verdict": "data_fixed", "answer": "The seats are counted once since yesterday."}]}
+    )
 
     verdict: FeedbackVerdict
     answer: Text

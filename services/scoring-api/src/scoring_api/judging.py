@@ -102,9 +102,22 @@ class Verdict:
         return number(self.judged.scores.display[self.row])
 
     @property
+    def word(self) -> Override | None:
+        """The person's word that sets the band; None while none does."""
+        return self.before.override if self.effective.because == "override" else None
+
+    @property
+    def ahead(self) -> Band | None:
+        """The band above the one that acts. No step ends a person's word: under one, the band above the score's own."""
+        if self.word is None:
+            return next_band(self.effective.band)
+        unknown = self.display is None or self.judged.scores.band_word(self.row) is Band.UNKNOWN
+        return None if unknown else next_band(self.state.band)
+
+    @property
     def path(self) -> Path | None:
-        """The way to the band above the effective one; None from green, from unknown, and without a score."""
-        to = next_band(self.effective.band)
+        """The way to the band ahead; None from green, from unknown, and without a score."""
+        to = self.ahead
         if to is None:
             return None
         if (self.row, to) not in self.judged.paths:
@@ -116,7 +129,7 @@ def find_paths(verdicts: Iterable[Verdict]) -> None:
     """Look for the ways of many accounts at once, which costs little more than for one."""
     asked: list[tuple[Verdict, Band]] = []
     for one in verdicts:
-        to = next_band(one.effective.band)
+        to = one.ahead
         if to is not None:
             asked.append((one, to))
     for (one, to), path in zip(asked, paths_to([(_situation(one), to) for one, to in asked]), strict=True):

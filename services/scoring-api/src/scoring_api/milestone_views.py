@@ -1,11 +1,12 @@
 """What is asked and answered about milestones, delays and journeys on the wire; it decides nothing."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from milepost_contracts.events import Moment, Name
 from milepost_contracts.health import JourneyForecast, JourneyState, MilestoneView, ModelRef
@@ -13,13 +14,26 @@ from scoring_api.people_views import Asked, Author, Reason, Text, Wire
 
 Side = Literal["customer", "us", "third_party"]
 Cohort = Literal["quarter", "month"]
+# The days from and before which a plan may speak: what the store reads as an instant when an event tells a day.
+FIRST, BEYOND = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _plannable(moment: datetime) -> datetime:
+    """Nobody plans before there were clocks in computers, and no day is counted from the calendar's edges."""
+    if not FIRST <= moment < BEYOND:
+        raise PydanticCustomError("out_of_range", "expected a moment from the year 1970 to the year 2199")
+    return moment
+
+
 # JSON has neither moments nor tuples: these two are read from texts and lists.
-When = Annotated[Moment, Field(strict=False)]
+When = Annotated[Moment, Field(strict=False), AfterValidator(_plannable)]
 Names = Annotated[tuple[Name, ...], Field(strict=False, max_length=50)]
 
 
 class MilestoneTerms(Asked):
     """What a plan says of a milestone; what is left out is as the model says it, or as it was said before."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"due_at": "2026-04-15T09:00:00Z"}]})
 
     label: Reason | None = None
     due_at: When | None = Field(None, description="RFC 3339; null: it has no day")
@@ -39,11 +53,17 @@ class MilestoneTerms(Asked):
 class NewMilestone(MilestoneTerms):
     """A milestone for this account alone."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"id": "security_review", "label": "Security review passed", "due_at": "2026-04-01T09:00:00Z"}]}
+    )
+
     id: Name
 
 
 class Completion(Asked):
     """That a milestone is reached, and what shows it: a link or a few words."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"evidence": "signed protocol of the review"}]})
 
     evidence: Text
     done_at: When | None = Field(None, description="When it was reached; now, if left out")
@@ -53,12 +73,18 @@ class Completion(Asked):
 class Because(Asked):
     """Why something is taken back or taken out."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the protocol was of another customer"}]})
+
     reason: Reason
     author: Author = None
 
 
 class NewDelay(Asked):
     """Whom we wait for from now on (or since `started_at`), for which milestone; without one, for all of them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"side": "customer", "because": "their network team is away", "milestone": "sso"}]}
+    )
 
     side: Side
     because: Reason
@@ -177,7 +203,7 @@ class MilestoneTimes(TimesView):
 class FunnelStep(Wire):
     """Of the accounts that could have got to a milestone by now (its day has come, or they are there), who did.
 
-    `dropped` is by how much the share falls from the step before.
+    `dropped` is the share that did not, of those among them who had reached all that it waits for (`after`).
     """
 
     id: str

@@ -1,8 +1,10 @@
 """Reads score models from YAML or JSON and tells every mistake with its line and column; it stores none."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -19,10 +21,11 @@ from ruamel.yaml.events import (
 
 from milepost_core.model import ModelInvalid, ModelProblem, ScoreModel, lint, parse_model
 from milepost_core.model.normalisers import category_text
-from milepost_core.model.problems import step_into
+from milepost_core.model.problems import MOST_TOLD, step_into
 
 LARGEST_DOCUMENT = 256 * 1024
 DEEPEST = 30
+MOST_DIGITS = 1000
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,15 @@ class Mistake:
 
 
 class ModelDocumentInvalid(Exception):
-    """A document that is no score model; `mistakes` names all of them, in the order of the document."""
+    """A document that is no score model; `mistakes` names all of them, in the order of the document.
 
-    def __init__(self, name: str, mistakes: tuple[Mistake, ...]) -> None:
+    Of more than `MOST_TOLD` it names the first that were found; the last entry says how many more there are.
+    """
+
+    def __init__(self, name: str, mistakes: tuple[Mistake, ...], more: int = 0) -> None:
+        if more:
+            last = mistakes[-1]
+            mistakes = (*mistakes, Mistake(last.line, last.column, "", f"and {more} more mistakes"))
         super().__init__(f"{name} is no score model:\n" + "\n".join(f"  {mistake}" for mistake in mistakes))
         self.mistakes = mistakes
 
@@ -91,24 +100,30 @@ def read_model(text: str, name: str, *, version: int | None = None) -> ReadModel
     document = _plain(placed, "", problems)
     if version is not None and document.get("version") is None:
         document["version"] = version
+    more = 0
     try:
         parsed = parse_model(document)
     except ModelInvalid as error:
-        problems += error.problems
+        problems, more = [*problems, *error.problems], error.more
     if problems:
-        raise ModelDocumentInvalid(name, _in_order(_mistake(placed, one) for one in dict.fromkeys(problems)))
+        told = list(dict.fromkeys(problems))
+        shown = _in_order(_mistake(placed, one) for one in told[:MOST_TOLD])
+        raise ModelDocumentInvalid(name, shown, more + len(told[MOST_TOLD:]))
     return ReadModel(text, document, parsed, placed)
 
 
 def read_bytes(body: bytes, name: str, *, version: int | None = None) -> ReadModel:
-    """Return the model of a file or body in UTF-8. Raises as `read_model`."""
+    """Return the model of a file or body in UTF-8, which has to name its model. Raises as `read_model`."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = body.count(b"\n", 0, error.start) + 1
         column = error.start - (body.rfind(b"\n", 0, error.start) + 1) + 1
         raise ModelDocumentInvalid(name, (Mistake(line, column, "", "is not UTF-8"),)) from None
-    return read_model(text, name, version=version)
+    read = read_model(text, name, version=version)
+    if read.document.get("id") is None:
+        raise ModelDocumentInvalid(name, (Mistake(*read.place("/id"), "/id", "'id' is missing", "id: what it is called"),))
+    return read
 
 
 def _load(text: str, name: str) -> Any:
@@ -118,9 +133,10 @@ def _load(text: str, name: str) -> Any:
         # JSON may be indented by tabs, YAML may not; inside of JSON's strings there are none.
         text = text.replace("\t", " ")
     try:
-        refused = tuple(_refused(YAML(typ="rt").parse(text)))
+        refusing = _refused(YAML(typ="rt").parse(text))
+        refused = tuple(islice(refusing, MOST_TOLD))
         if refused:
-            raise ModelDocumentInvalid(name, refused)
+            raise ModelDocumentInvalid(name, refused, sum(1 for _ in refusing))
         return YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -144,12 +160,19 @@ def _refused(events: Iterator[Event]) -> Iterator[Mistake]:
             yield Mistake(*here, f"sets an anchor (&{event.anchor})", "everything written where it counts")
         elif isinstance(event, ScalarEvent) and event.value == "<<" and event.style is None:
             yield Mistake(*here, "merges one mapping into another (<<)", "everything written where it counts")
+        elif isinstance(event, ScalarEvent) and event.style is None and _is_endless(event.value):
+            yield Mistake(*here, f"is a number of {len(event.value)} digits", f"a number of at most {MOST_DIGITS}")
         elif isinstance(event, ScalarEvent | CollectionStartEvent) and _is_tagged(event):
             yield Mistake(*here, "carries a YAML tag", "plain texts, numbers, true, false, lists and mappings")
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
         if depth > DEEPEST:
             yield Mistake(*here, f"is nested deeper than {DEEPEST}", "a flatter document")
             return
+
+
+def _is_endless(text: str) -> bool:
+    # Python reads no number of so many digits, and no model needs one
+    return len(text) > MOST_DIGITS and re.fullmatch(r"[-+]?[0-9_]+", text) is not None
 
 
 def _is_tagged(event: Any) -> bool:
@@ -179,7 +202,7 @@ def _text(text: str, pointer: str, problems: list[ModelProblem]) -> str:
     return ""
 
 
-def _in_order(mistakes: Iterator[Mistake]) -> tuple[Mistake, ...]:
+def _in_order(mistakes: Iterable[Mistake]) -> tuple[Mistake, ...]:
     return tuple(sorted(mistakes, key=lambda one: (one.line, one.column)))
 
 

@@ -1,12 +1,13 @@
 """Overriding a score by a person's word: signed, with a reason and an end; the computed score stays as it is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import asyncpg
 
 from milepost_core.model import Band
-from milepost_core.overrides import Override, OverrideRefused, refuse_override
+from milepost_core.overrides import MAX_OVERRIDE_LIFE, Override, OverrideRefused, refuse_override
 from milepost_runtime.ids import new_id
 from scoring_api.people_views import (
     AccountName,
@@ -42,8 +43,8 @@ class Overriding:
         """Keep an override from now on; one that is in force ends, replaced. Raises AccountUnknown, WordRefused."""
         async with self.speaking.moving(asked, speaker) as held:
             override = _read(wanted, speaker, held.now)
-            last = await queries.last(held.connection, held.account_id)
-            _check(override, None if last is None else _as_ended(last, held.now))
+            before = await queries.since(held.connection, held.account_id, held.now - MAX_OVERRIDE_LIFE)
+            _check(override, [_as_ended(one, held.now) for one in before])
             await queries.end(held.connection, held.account_id, held.now, speaker.author, queries.REPLACED)
             await queries.insert(held.connection, _row(held, override, speaker))
             kept = await queries.of_account(held.connection, held.account_id, 1)
@@ -95,13 +96,13 @@ def _read(wanted: OverrideRequest, speaker: Speaker, now: datetime) -> Override:
 
 
 def _as_ended(last: asyncpg.Record, now: datetime) -> Override:
-    """The last override with its real end; one that is in force ends as the next one begins."""
+    """An earlier override with its real end; one that is in force ends as the next one begins."""
     band = None if last["band"] is None else Band(last["band"])
     ends = min(last["ends_at"], now)
     return Override(band, last["score"], last["reason"], last["author"], last["created_at"], ends)
 
 
-def _check(override: Override, before: Override | None) -> None:
+def _check(override: Override, before: Sequence[Override]) -> None:
     try:
         refuse_override(override, before)
     except OverrideRefused as error:

@@ -109,6 +109,10 @@ class Asked(Wire):
 class OverrideRequest(Asked):
     """A band or a score to act on instead of the computed one, why, and until when: 30 days at most."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"band": "yellow", "reason": "their migration was agreed with us; it ends next week", "days": 10}]}
+    )
+
     band: BandWord | None = None
     score: float | None = Field(None, description="0 to 100; the model's thresholds make it a band")
     reason: Reason
@@ -120,6 +124,8 @@ class OverrideRequest(Asked):
 class EndRequest(Asked):
     """Why something ends before its time."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the migration is over"}]})
+
     reason: Reason | None = None
     author: Author = None
 
@@ -129,6 +135,10 @@ class PulseRequest(Asked):
 
     It counts until `expires_at`, or for so many days (90 when nothing is said); then it stops counting by itself.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"value": "fair", "reason": "their lead was short in the last call", "days": 30}]}
+    )
 
     value: Feeling
     reason: Reason
@@ -218,8 +228,10 @@ class Outcomes(Wire):
 class OverrideStatistics(Wire):
     """How often people overrule the model, and what became of those accounts: for the quarterly review."""
 
-    start: datetime = Field(serialization_alias="from")
-    end: datetime = Field(serialization_alias="to")
+    model_config = ConfigDict(populate_by_name=True)
+
+    start: datetime = Field(alias="from")
+    end: datetime = Field(alias="to")
     months: tuple[OverrideMonth, ...]
     outcomes: Outcomes
 

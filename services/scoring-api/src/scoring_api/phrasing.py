@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 from milepost_core.explanation import Advice, Driver, GateLine, in_sentence, sentence, show_number, show_value
 from milepost_core.model import Band, ScoreModel, Signal
+from milepost_core.overrides import EffectiveBand
 from milepost_core.what_if import Path, PathStep
-from scoring_api.judging import Verdict
+from scoring_api.judging import Verdict, is_gated
 
 
 def driver_sentence(verdict: Verdict, driver: Driver) -> str:
@@ -38,12 +39,17 @@ def because_sentence(verdict: Verdict, advice: Advice, drivers: Mapping[str, Dri
 
 def effective_sentence(verdict: Verdict) -> str:
     """Why this band acts."""
-    band, plain = verdict.effective.band, verdict.judged.scores.band_word(verdict.row)
     if verdict.effective.because == "override":
         return _override_sentence(verdict)
+    return _own_sentence(verdict, verdict.effective)
+
+
+def _own_sentence(verdict: Verdict, effective: EffectiveBand) -> str:
+    """Why the model comes to a band, with its margins, its dwell and its gates."""
+    band, plain = effective.band, verdict.judged.scores.band_word(verdict.row)
     if band is Band.UNKNOWN:
         return "Too little has been observed for a band."
-    if verdict.effective.because == "gate":
+    if effective.because == "gate":
         return f"{band.value.capitalize()}: a gate holds the score down."
     if band is plain:
         return f"{band.value.capitalize()} by the score."
@@ -54,13 +60,21 @@ def effective_sentence(verdict: Verdict) -> str:
 
 
 def _override_sentence(verdict: Verdict) -> str:
-    """Whose word sets the band, until when, and why; what the score says of its own is not hidden by it."""
+    """Whose word sets the band, until when, and why; which band would act without it is not hidden by it."""
     said, band = verdict.override, verdict.effective.band.value.capitalize()
     assert said is not None
-    plain, reason = verdict.judged.scores.band_word(verdict.row), said.reason.strip().rstrip(".")
+    reason = said.reason.strip().rstrip(".")
     until = said.expires_at.astimezone(ZoneInfo(verdict.judged.model.timezone))
-    own = "too little is known for a band" if plain is Band.UNKNOWN else f"{plain.value} by the score"
-    return f"{band} by {said.author} until {until:%Y-%m-%d %H:%M}: {reason}. Without that word: {own}."
+    own = _own_sentence(verdict, _unsaid(verdict)).replace(": ", ", ")
+    own = f"Without that word: {own[:1].lower()}{own[1:]}"
+    return f"{band} by {said.author} until {until:%Y-%m-%d %H:%M}: {reason}. {own}"
+
+
+def _unsaid(verdict: Verdict) -> EffectiveBand:
+    """The band that would act if nobody had said another; a word in force has no hard gate above it."""
+    unknown = verdict.display is None or verdict.judged.scores.band_word(verdict.row) is Band.UNKNOWN
+    band = Band.UNKNOWN if unknown else verdict.state.band
+    return EffectiveBand(band, "gate" if is_gated(verdict.judged, verdict.row) else "model")
 
 
 def _days_left(verdict: Verdict) -> float | None:
@@ -106,7 +120,32 @@ def step_sentence(model: ScoreModel, step: PathStep) -> str:
 
 
 def path_sentence(verdict: Verdict, path: Path) -> str:
-    """The path in one sentence, with what it does not promise."""
+    """The path in one sentence, with what it does not promise; whose word sets the band meanwhile, if one does."""
+    plain = _path_sentence(verdict, path)
+    return plain if verdict.word is None else f"{plain} {word_holds(verdict)}"
+
+
+def word_holds(verdict: Verdict) -> str:
+    """That a person's word sets the band, and until when."""
+    said, band = verdict.word, verdict.effective.band.value
+    assert said is not None
+    until = said.expires_at.astimezone(ZoneInfo(verdict.judged.model.timezone))
+    return f"Meanwhile the word of {said.author} makes the band {band}; that ends on {until:%Y-%m-%d %H:%M}."
+
+
+def band_moved(before: Verdict, after: Verdict) -> str:
+    """Why another band acts than before, or by another word; empty if it acts as it did."""
+    was, now = before.effective, after.effective
+    said, says = before.word, after.word
+    ended = said is not None and (says is None or says.id != said.id)
+    if was == now and not ended:
+        return ""
+    moved = f"went from {was.band.value} to {now.band.value}" if was.band is not now.band else f"stays {now.band.value}"
+    over = f" The word of {said.author} holds no longer." if said is not None and ended else ""
+    return f"The band in effect {moved}.{over} {effective_sentence(after)}"
+
+
+def _path_sentence(verdict: Verdict, path: Path) -> str:
     held = f" and hold it for {_days(path.holds_for_days)}" if path.holds_for_days else ""
     if not path.reachable:
         most = f"{max(0.0, path.most_gain):.1f} of {max(0.0, path.gap):.1f} points"

@@ -163,8 +163,9 @@ def next_turn(plan: Plan, as_of: datetime) -> datetime | None:
         return None
     limits, turns = plan.journey, [one.due_at for one in plan.milestones if one.due_at is not None]
     ahead = [one.due_at for one in plan.milestones if one.done_at is None and one.due_at is not None]
-    for due_at in ahead:
-        turns += [due_at - SOON, due_at + _TICK, due_at + timedelta(days=limits.behind_after_days) + _TICK]
+    for span in (-SOON, _TICK, timedelta(days=limits.behind_after_days) + _TICK):
+        # Only what is still to come is counted out: a day at the calendar's edge has no week before it.
+        turns += [due_at + span for due_at in ahead if due_at > as_of - span]
     if ahead:
         turns.append(plan.reached_at + timedelta(days=limits.stuck_after_days))
     turns += _moving_midnight(plan, as_of)

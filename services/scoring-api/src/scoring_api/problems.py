@@ -20,7 +20,7 @@ from scoring_api.restating import SpanRefused as DaysRefused
 from scoring_api.speaking import WordRefused, WordUnknown
 from scoring_api.steering import MilestoneUnknown, PlanAgainst
 from scoring_api.supposing import BandNotAhead, BandUnreachable, SuppositionRefused
-from scoring_api.surveying import NotInCharge
+from scoring_api.surveying import NotInCharge, SurveyBusy
 
 
 def account_unknown(error: Any) -> Problem:
@@ -47,7 +47,7 @@ def not_scored_yet(error: Any) -> Problem:
 
 def model_unknown(error: Any) -> Problem:
     """404 that lists the models there are."""
-    return Problem(404, "model_unknown", f"{str(error)[:1].upper()}{str(error)[1:]}.")
+    return Problem(404, "model_unknown", _ended(f"{str(error)[:1].upper()}{str(error)[1:]}"))
 
 
 def model_invalid(error: Any) -> Problem:
@@ -82,7 +82,7 @@ def line_up_unfit(error: Any) -> Problem:
 
 def signal_unknown(error: Any) -> Problem:
     """404 that lists the signals there are."""
-    return Problem(404, "signal_unknown", f"{error}.")
+    return Problem(404, "signal_unknown", _ended(str(error)))
 
 
 def cursor_broken(error: Any) -> Problem:
@@ -142,6 +142,12 @@ def not_in_charge(error: Any) -> Problem:
     return Problem(404, "model_unknown", f"{str(error)[:1].upper()}{str(error)[1:]}. {hint}")
 
 
+def survey_busy(error: Any) -> Problem:
+    """503 that passes: one survey at a time."""
+    detail = f"{str(error)[:1].upper()}{str(error)[1:]}. Ask again in a moment."
+    return Problem(503, "survey_busy", detail, headers={"Retry-After": "10"})
+
+
 def feedback_answered(error: Any) -> Problem:
     """409: there is one answer to a doubt."""
     return Problem(409, "feedback_answered", f"{error}.")
@@ -157,12 +163,14 @@ def not_scored_then(error: Any) -> Problem:
 
 def future_moment(error: Any) -> Problem:
     """422: nobody knows yet."""
-    return Problem(422, "future_moment", f"{str(error)[:1].upper()}{str(error)[1:]}.")
+    detail = f"{str(error)[:1].upper()}{str(error)[1:]}."
+    fault = {"pointer": error.pointer, "code": "future_moment", "detail": detail}
+    return Problem(422, "future_moment", detail, errors=[fault])
 
 
 def version_unknown(error: Any) -> Problem:
     """404 that names the versions there are."""
-    errors = [{"pointer": "query:restate", "code": "known", "detail": one} for one in error.known]
+    errors = [{"pointer": error.pointer, "code": "known", "detail": one} for one in error.known]
     hint = f" Did you mean {error.near}?" if error.near else ""
     return Problem(404, "model_unknown", f"T{str(error)[1:]}.{hint}", errors=errors)
 
@@ -192,6 +200,11 @@ def band_unreachable(error: Any) -> Problem:
     return Problem(422, "band_unreachable", f"{error}.", errors=errors)
 
 
+def _ended(text: str) -> str:
+    """A sentence with its mark at the end: a question has one of its own."""
+    return text if text.endswith(("?", ".")) else f"{text}."
+
+
 TABLE: Mapping[type[Exception], Callable[[Any], Problem]] = {
     AccountUnknown: account_unknown,
     NotScoredYet: not_scored_yet,
@@ -209,6 +222,7 @@ TABLE: Mapping[type[Exception], Callable[[Any], Problem]] = {
     MilestoneUnknown: milestone_unknown,
     PlanAgainst: plan_against,
     NotInCharge: not_in_charge,
+    SurveyBusy: survey_busy,
     FeedbackAnswered: feedback_answered,
     SpanRefused: span_refused,
     NotScoredThen: not_scored_then,

@@ -3,9 +3,9 @@
 It never writes: the rows go to the store in the transaction that also settles the account.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from milepost_contracts.health import HealthDocument
@@ -20,6 +20,8 @@ from scoring_api.replaying import inputs_hash, inputs_of, state_of
 
 # The moments move with every look; a document that differs in nothing else says nothing new.
 MOMENTS = {"as_of", "computed_at", "fresh_until"}
+# Of a past that arrives nothing is heard for so long: it is there.
+QUIET = timedelta(seconds=60)
 RANKS = ("red", "yellow", "unknown", "green")
 
 
@@ -41,14 +43,18 @@ def rows_of(verdict: Verdict, fact: Mapping[str, Any], subject: Subject, turns_a
     return Rows(
         account_id=subject.account_id,
         marked=fact["marked"],
-        # A document that stays must be looked at again before it grows old.
-        next_at=min(turns_at, fresh_until) if told else turns_at,
+        next_at=_next(verdict.as_of, crossing, (turns_at, fresh_until) if told else (turns_at,)),
         standing=(*_standing(verdict, fact, content, wrote=not told), frame.lineup, *crossing.remembered, fading.stale),
         snapshot=None if told else (*_snapshot(verdict, fact, subject), frame.lineup),
         document=None if told else _document(document, verdict),
         changes=(*changes_of(verdict, fact), *crossings(verdict, fact, crossing), *fadings(verdict, fact, fading)),
         words=crossing.completed,
     )
+
+
+def _next(as_of: datetime, crossing: Crossing, turns: Iterable[datetime]) -> datetime:
+    """When to look again: a document that stays, before it grows old; a past that still arrives, when it is quiet."""
+    return min((*turns, as_of + QUIET) if crossing.unripe else turns)
 
 
 def _standing(verdict: Verdict, fact: Mapping[str, Any], content: str, *, wrote: bool) -> tuple[Any, ...]:

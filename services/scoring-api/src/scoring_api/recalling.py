@@ -29,6 +29,7 @@ from scoring_api.reading import Reading, as_reference, as_uuid
 from scoring_api.replaying import subject_again, verdict_again
 
 IN_CHARGE = "now"
+AS_OF = "query:as_of"
 NO_PEERS = "No peers of that moment are kept for this model: percentiles are read from their fallback curves."
 
 
@@ -43,17 +44,19 @@ class NotScoredThen(Exception):
 
 
 class FutureMoment(Exception):
-    """A moment that has not come yet."""
+    """A moment that has not come yet; `pointer` is where it was asked for."""
 
-    def __init__(self, at: datetime, now: datetime) -> None:
+    def __init__(self, at: datetime, now: datetime, pointer: str = AS_OF) -> None:
         super().__init__(f"{at.isoformat()} has not come yet: it is {now.isoformat()}")
+        self.pointer = pointer
 
 
 class VersionUnknown(Exception):
-    """No such version of a model is kept; `known` names those that are."""
+    """No such version of a model is kept; `known` names those that are, `pointer` is where it was asked for."""
 
-    def __init__(self, asked: str, known: Sequence[str]) -> None:
+    def __init__(self, asked: str, known: Sequence[str], pointer: str = "query:restate") -> None:
         super().__init__(f"there is no score model '{asked[:100]}'")
+        self.pointer = pointer
         self.known = tuple(known)
         self.near = next(iter(difflib.get_close_matches(asked, known, n=1)), None)
 
@@ -102,13 +105,13 @@ class Recalling:
     base_url: str
     compiler: Compiler = field(default_factory=Compiler, repr=False)
 
-    async def known(self, asked: str, at: datetime | None) -> Told:
-        """Return an account as it was known at a moment (None: now).
+    async def known(self, asked: str, at: datetime | None, pointer: str = AS_OF) -> Told:
+        """Return an account as it was known at a moment (None: now); `pointer` is where the moment was asked for.
 
         Raises AccountUnknown, NotScoredYet, FutureMoment, NotScoredThen.
         """
         async with self.pool.acquire() as connection:
-            account, moment, ago = await self._place(connection, asked, at)
+            account, moment, ago = await self._place(connection, asked, at, pointer)
             row = await past.snapshot(connection, account["account_id"], moment)
             if row is None:
                 raise await self._not_then(connection, account, moment)
@@ -138,7 +141,7 @@ class Recalling:
             return await self._restated(connection, account, moment, model)
 
     async def _place(
-        self, connection: Connection, asked: str, at: datetime | None
+        self, connection: Connection, asked: str, at: datetime | None, pointer: str = AS_OF
     ) -> tuple[asyncpg.Record, datetime, timedelta]:
         """Return the account, the moment asked for, which must not lie ahead, and how long ago that was."""
         account = await reads.account(connection, as_uuid(asked), as_reference(asked))
@@ -146,7 +149,7 @@ class Recalling:
             raise await self.reading.absent(asked)
         now = await reads.now(connection)
         if at is not None and at > now:
-            raise FutureMoment(at, now)
+            raise FutureMoment(at, now, pointer)
         return account, at or now, now - (at or now)
 
     async def _restated(

@@ -20,6 +20,7 @@ from milepost_runtime.lanes import Claim, Lane, finish, hold
 from milepost_runtime.logging import info_each
 from milepost_runtime.queue import Hints
 from scoring_api.crossing import is_arriving
+from scoring_api.dating import Dating, Look
 from scoring_api.documenting import Subject, page_prefix
 from scoring_api.judging import Before, Floats, Reference, Verdict, find_paths, judge_batch, verdict
 from scoring_api.lineup import LineUp, LineUps
@@ -43,7 +44,7 @@ class Looked:
     lineup: LineUp
     facts: Mapping[UUID, asyncpg.Record]
     plans: Mapping[UUID, KnownPlan]
-    course: Mapping[UUID, Mapping[int, float]]
+    course: Mapping[UUID, Mapping[int, float | None]]
     edges: Mapping[UUID, datetime]
     verdicts: Mapping[UUID, Verdict]
 
@@ -58,6 +59,7 @@ class Rescoring:
     base_url: str
     look_again: timedelta
     compiler: Compiler = field(default_factory=Compiler, repr=False)
+    dating: Dating = field(default_factory=Dating, repr=False)
     edges: EdgeFinder = field(default_factory=EdgeFinder, repr=False)
     gathered: dict[tuple[str, int], KeptPeers] = field(default_factory=dict, repr=False)
 
@@ -72,7 +74,7 @@ class Rescoring:
         """Rescore a batch: read, judge, then write everything and settle in one transaction under our fence."""
         async with self.pool.acquire() as connection:
             looked = await self._look(connection, [one.key for one in claims])
-            rows = await asyncio.to_thread(self._rows, looked)
+            rows = await self._dated(connection, looked, await asyncio.to_thread(self._rows, looked))
             await afp("scoring.rescore.before_write")
             async with connection.transaction():
                 held = await hold(connection, self.lane, claims)
@@ -101,7 +103,7 @@ class Rescoring:
         known = sorted(facts)
         as_of = facts[known[0]]["as_of"]
         found: dict[UUID, Verdict] = {}
-        course: dict[UUID, Mapping[int, float]] = {}
+        course: dict[UUID, Mapping[int, float | None]] = {}
         plans: dict[UUID, KnownPlan] = {}
         edges: dict[UUID, datetime] = {}
         for segment, model, group in _by_model(lineup, facts):
@@ -110,6 +112,25 @@ class Rescoring:
             plans |= await read_plans(connection, model, group, as_of)
             edges |= await self.edges.next_edges(connection, model, Batch(group, [as_of] * len(group)))
         return Looked(lineup, facts, plans, course, edges, found)
+
+    async def _dated(
+        self, connection: Connection, looked: Looked, rows: Sequence[verdicts.Rows]
+    ) -> list[verdicts.Rows]:
+        """Say when conditions came true that were found to hold, and doubt what was found before history arrived."""
+        found = []
+        for row in rows:
+            known, one, fact = (
+                looked.plans.get(row.account_id),
+                looked.verdicts[row.account_id],
+                looked.facts[row.account_id],
+            )
+            if known is None:
+                found.append(row)
+                continue
+            arrived = fact["cause"] == "backfill" or fact["late"]
+            look = Look(row.account_id, one.judged.model, known, one.as_of, arrived)
+            found.append(await self.dating.dated(connection, row, look))
+        return found
 
     async def _judge(
         self,

@@ -24,7 +24,7 @@ from milepost_runtime.queue import Hints
 from milepost_runtime.secrets import Vault
 from scoring_api import rescoring
 from scoring_api.lineup import LineUps
-from scoring_api.queries import restated, restatements
+from scoring_api.queries import reading, restated, restatements
 from scoring_api.queries.restated import Points
 from scoring_api.queries.signals.measuring import Compiler
 from scoring_api.retelling import Course, Judges, Retelling
@@ -36,6 +36,10 @@ PAIRS = 4000
 PIECES = 6
 AT_ONCE = 2
 LONGEST_DAYS = 1100
+# No account is older than this.
+FIRST_DAY = date(1970, 1, 1)
+# Somewhere on earth it is later by so much: nowhere has a day begun that lies further ahead.
+EARLIEST_ZONE = timedelta(hours=14)
 
 
 class SpanRefused(Exception):
@@ -99,8 +103,8 @@ class Restating:
 
     async def order(self, wanted: Wanted, author: str) -> asyncpg.Record:
         """Keep an order; the lane works it off. Raises SpanRefused and ModelNotKept."""
-        _refuse(wanted)
         async with self.pool.acquire() as connection:
+            _refuse(wanted, await reading.now(connection))
             if wanted.model_id is not None:
                 await self.lineups.model(connection, wanted.model_id, wanted.model_version or 0)
             row = await restatements.add(connection, new_id(), wanted._asdict(), author)
@@ -232,8 +236,9 @@ def _moments(timezone: str, row: asyncpg.Record) -> Iterator[tuple[date, datetim
     at the moment of the order: all batches look at the same moments.
     """
     zone, now = ZoneInfo(timezone), row["requested_at"]
-    for offset in range(0, (row["to_day"] - row["from_day"]).days + 1, row["every_days"]):
-        day = row["from_day"] + timedelta(days=offset)
+    first, last = max(row["from_day"], FIRST_DAY), min(row["to_day"], (now + EARLIEST_ZONE).date())
+    for offset in range(0, (last - first).days + 1, row["every_days"]):
+        day = first + timedelta(days=offset)
         begins, ends = (datetime.combine(one, time(0), zone).astimezone(UTC) for one in (day, day + timedelta(days=1)))
         if begins < now:
             yield day, min(ends, now)
@@ -253,7 +258,11 @@ def _pieces(courses: Sequence[Course], most: int) -> Iterator[list[Course]]:
         yield piece
 
 
-def _refuse(wanted: Wanted) -> None:
+def _refuse(wanted: Wanted, now: datetime) -> None:
+    if wanted.from_day < FIRST_DAY:
+        raise SpanRefused(f"nothing is known of days before {FIRST_DAY}")
+    if wanted.to_day > (now + EARLIEST_ZONE).date():
+        raise SpanRefused(f"{wanted.to_day} has not begun anywhere yet")
     if wanted.to_day < wanted.from_day:
         raise SpanRefused("the last day lies before the first")
     if wanted.every_days < 1:

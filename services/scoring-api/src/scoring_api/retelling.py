@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from math import isnan
 from typing import Any
 from uuid import UUID
 
@@ -209,9 +210,10 @@ class Retelling:
 
 @dataclass(frozen=True)
 class _Judged:
-    """What the law said of each row: displayed score, code of the band, whether a gate holds it, by which model."""
+    """What the law said of each row: displayed score, raw score, code of the band, whether a gate holds it, by whom."""
 
     display: Floats
+    raw: Floats
     band: np.ndarray[Any, np.dtype[np.uint8]]
     gated: np.ndarray[Any, np.dtype[np.bool_]]
     models: list[ScoreModel | None]
@@ -219,15 +221,13 @@ class _Judged:
     @classmethod
     def nothing(cls, rows: int) -> "_Judged":
         """Nobody has judged anything yet."""
-        return cls(
-            np.full(rows, np.nan), np.full(rows, BAND_WORDS.index(_UNKNOWN), np.uint8), np.zeros(rows, np.bool_),
-            [None] * rows,
-        )  # fmt: skip
+        unknown = np.full(rows, BAND_WORDS.index(_UNKNOWN), np.uint8)
+        return cls(np.full(rows, np.nan), np.full(rows, np.nan), unknown, np.zeros(rows, np.bool_), [None] * rows)
 
     def put(self, places: Sequence[int], model: ScoreModel, scores: Scores) -> None:
         """Note the verdicts of some rows."""
         at = np.array(places)
-        self.display[at], self.band[at] = scores.display, scores.band
+        self.display[at], self.raw[at], self.band[at] = scores.display, scores.raw_score, scores.band
         raw = half_up(scores.raw_score)
         bands = model.bands
         plain = [band_codes(column, bands.green, bands.yellow) for column in (scores.display, raw)]
@@ -240,17 +240,22 @@ def _points(rows: _Rows, judged: _Judged) -> Points:
     """Put what was found into columns; bands follow one another day by day, as they would have live."""
     bands = list(_bands(rows, judged))
     kept = [(at, model) for at, model in enumerate(judged.models) if model is not None]
-    display = judged.display.tolist()
-    silent = np.isnan(judged.display).tolist()
+    display, raw = _known(judged.display), _known(judged.raw)
     return Points(
         accounts=[rows.accounts[at] for at, _ in kept],
         models=[model.id for _, model in kept],
         versions=[model.version for _, model in kept],
         days=[rows.days[at] for at, _ in kept],
         moments=[rows.moments[at] for at, _ in kept],
-        scores=[None if silent[at] else display[at] for at, _ in kept],
+        scores=[display[at] for at, _ in kept],
         bands=[bands[at] for at, _ in kept],
+        raws=[raw[at] for at, _ in kept],
     )
+
+
+def _known(values: Floats) -> list[float | None]:
+    """The numbers, None where there is none."""
+    return [None if isnan(one) else one for one in values.tolist()]
 
 
 def _bands(rows: _Rows, judged: _Judged) -> Iterator[str]:

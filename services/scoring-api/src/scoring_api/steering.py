@@ -79,11 +79,12 @@ class Steering:
             return await self._say(held, OwnWord(REOPENED, item=name, properties={"reason": wanted.reason}), speaker)
 
     async def plan(self, asked: str, wanted: NewMilestone, speaker: Speaker) -> AccountMilestones:
-        """Plan a milestone for this account alone. Raises AccountUnknown, PlanAgainst."""
+        """Plan a milestone for this account alone. Raises AccountUnknown, PlanAgainst, WordRefused."""
         async with self.speaking.moving(asked, speaker) as held:
             chart = await self.charting.chart(held.connection, held.account_id, held.now)
             if chart.step(wanted.id) is not None:
                 raise PlanAgainst("milestone_planned", f"'{wanted.id}' is in the plan already; change it instead")
+            _refuse_unknown(chart, wanted.id, wanted.after or ())
             return await self._say(held, _planned(wanted.id, wanted.said()), speaker)
 
     async def change(self, asked: str, name: str, wanted: MilestoneTerms, speaker: Speaker) -> AccountMilestones:
@@ -96,6 +97,7 @@ class Steering:
         async with self.speaking.moving(asked, speaker) as held:
             chart = await self.charting.chart(held.connection, held.account_id, held.now)
             _step(chart, name)
+            _refuse_unknown(chart, name, wanted.after or ())
             before = chart.known.said.get(name, {}) if chart.known is not None else {}
             kept = {key: value for key, value in before.items() if key in MilestoneTerms.model_fields}
             return await self._say(held, _planned(name, kept | wanted.said()), speaker)
@@ -161,6 +163,32 @@ def _step(chart: Chart, name: str) -> PlannedMilestone:
     found = chart.step(name)
     if found is None:
         raise MilestoneUnknown(name, [one.id for one in chart.plan.milestones] if chart.plan else [])
+    return found
+
+
+def _refuse_unknown(chart: Chart, name: str, after: Iterable[str]) -> None:
+    """A milestone waits for others of the plan that do not wait for it in turn. Raises WordRefused."""
+    plan = {one.id: one.after for one in chart.plan.milestones} if chart.plan else {}
+    for place, other in enumerate(after):
+        part = f"after/{place}"
+        if other == name:
+            raise WordRefused(part, "waits_for_itself", "a milestone cannot wait for itself")
+        if other not in plan:
+            near = difflib.get_close_matches(other, [one for one in plan if one != name], n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(plan) or 'none'}"
+            raise WordRefused(part, "milestone_unknown", f"the plan has no milestone '{other[:100]}'; {hint}")
+        if name in _all_before(plan, other):
+            raise WordRefused(part, "waits_in_a_circle", f"'{other}' waits for '{name}' already")
+
+
+def _all_before(plan: Mapping[str, tuple[str, ...]], name: str) -> set[str]:
+    """All that a milestone waits for, and all that those wait for in turn."""
+    found: set[str] = set()
+    ahead = [name]
+    while ahead:
+        fresh = set(plan.get(ahead.pop(), ())) - found
+        found |= fresh
+        ahead += fresh
     return found
 
 

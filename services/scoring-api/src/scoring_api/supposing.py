@@ -14,7 +14,7 @@ from scoring_api.attributing import value_of
 from scoring_api.comparing import situation_of
 from scoring_api.documenting import dimensions_of, effective_band_of, gates_of
 from scoring_api.judging import Verdict, judge_batch, number, verdict
-from scoring_api.phrasing import move_sentence
+from scoring_api.phrasing import move_sentence, word_holds
 from scoring_api.planning import path_view
 from scoring_api.recalling import Recalling, Told
 from scoring_api.supposition_views import BandMove, MovedDriver, PathAnswer, Supposed, WhatIfAnswer, WhatIfRequest
@@ -66,7 +66,7 @@ class Supposing:
 
         Raises AccountUnknown, NotScoredYet, FutureMoment, NotScoredThen, SuppositionRefused.
         """
-        told = await self.recalling.known(asked, wanted.as_of)
+        told = await self.recalling.known(asked, wanted.as_of, "/as_of")
         faults = [*_value_faults(told, wanted.changes), *_gate_faults(told, wanted.gates)]
         if faults:
             raise SuppositionRefused(faults)
@@ -115,7 +115,8 @@ def _ahead(told: Told, band: str) -> Band:
     if told.verdict.display is None or present is Band.UNKNOWN or told.verdict.effective.band is Band.UNKNOWN:
         raise BandNotAhead("too little is known of the account for a band, so none is ahead: more data comes first")
     if _RANK[Band(band)] <= _RANK[present]:
-        raise BandNotAhead(f"the account is {present.value} already: there is no way up to {band}")
+        own = f"the account is {present.value} already: there is no way up to {band}"
+        raise BandNotAhead(own if told.verdict.word is None else f"by the score {own}. {word_holds(told.verdict)}")
     return Band(band)
 
 
@@ -142,7 +143,7 @@ def _value_faults(told: Told, changes: Mapping[str, float | str | None]) -> list
         if name not in model.signal_index:
             known = list(model.signal_index)
             near = next(iter(difflib.get_close_matches(name, known, n=1)), None)
-            hint = f"did you mean {near}?" if near else f"it has {', '.join(known)}"
+            hint = f"did you mean {near}?" if near else f"it has {', '.join(known)}."
             detail = f"The model {model.id} has no signal '{name[:100]}': {hint}"
             faults.append(Fault(pointer[:200], "unknown_signal", detail, near))
         elif value is not None and (wrong := impossible(model.signal(name), value)) is not None:
@@ -156,7 +157,7 @@ def _gate_faults(told: Told, gates: Mapping[str, bool]) -> list[Fault]:
     for name in gates:
         if name not in known:
             near = next(iter(difflib.get_close_matches(name, known, n=1)), None)
-            hint = f"did you mean {near}?" if near else f"it has {', '.join(known) or 'none'}"
+            hint = f"did you mean {near}?" if near else f"it has {', '.join(known) or 'none'}."
             pointer = f"/gates/{name.replace('~', '~0').replace('/', '~1')}"
             detail = f"The model {told.judged.model.id} has no gate '{name[:100]}': {hint}"
             faults.append(Fault(pointer[:200], "unknown_gate", detail, near))

@@ -1,7 +1,7 @@
 """What-ifs and paths as outsiders ask for them and read them: arithmetic, never a promise; it computes none."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,7 +32,7 @@ class WhatIfRequest(_Frozen):
         default_factory=dict, max_length=100, examples=[{"sponsor_left": False}],
         description="By gate id, whether what it asks for holds",
     )  # fmt: skip
-    as_of: Moment | None = Field(None, description="The moment to start from as it was known then; now")
+    as_of: Annotated[Moment, Field(strict=False)] | None = Field(None, description="The moment to start from as it was known then; now")
 
 
 class Supposed(_Frozen):

@@ -9,15 +9,15 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import asyncpg
 
 from milepost_contracts.health import ModelRef
-from milepost_core.delays import Delay, charge, delays_of, total
+from milepost_core.delays import Delay, DelayWord, charge, delays_of, total
+from milepost_core.forecasting import local_day
 from milepost_core.journeys import Reached, funnel, times_of
 from milepost_core.milestones import Plan, PlannedMilestone
 from milepost_core.model import ScoreModel, Signal, sources
@@ -37,8 +37,8 @@ from scoring_api.queries import reading as reads
 from scoring_api.queries.signals.measuring import Batch, Compiler, measure
 from scoring_api.reading import SpanRefused
 
-_Row = tuple[float, bool, bool, bool, bool]
-AT_ONCE = 500
+_Row = tuple[float, bool, bool, bool, bool, bool]
+AT_ONCE = 200
 LONGEST = timedelta(days=1100)
 USUAL = timedelta(days=365)
 
@@ -51,6 +51,10 @@ class NotInCharge(Exception):
         self.known = tuple(known)
         near = difflib.get_close_matches(asked, known, n=1)
         self.near = near[0] if near else None
+
+
+class SurveyBusy(Exception):
+    """Another survey is under way, and this one has waited long enough."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +81,28 @@ class Journey:
 
 @dataclass(frozen=True)
 class Surveying:
-    """The use case of statistics over journeys."""
+    """The use case of statistics over journeys; a process makes one at a time, for it reads a great deal."""
 
     pool: Pool = field(repr=False)
     lineups: LineUps = field(repr=False)
     compiler: Compiler = field(default_factory=Compiler, repr=False)
+    patience_s: float = 10.0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    alone: dict[int, tuple[ScoreModel, ScoreModel]] = field(default_factory=dict, repr=False)
 
     async def statistics(self, asked: Asked) -> MilestoneStatistics:
-        """Return the journeys of the accounts that started in the span. Raises NotInCharge, SpanRefused."""
+        """Return the journeys of the accounts that started in the span. Raises NotInCharge, SpanRefused, SurveyBusy."""
+        try:
+            async with asyncio.timeout(self.patience_s):
+                await self.turn.acquire()
+        except TimeoutError:
+            raise SurveyBusy("another survey of journeys is under way") from None
+        try:
+            return await self._surveyed(asked)
+        finally:
+            self.turn.release()
+
+    async def _surveyed(self, asked: Asked) -> MilestoneStatistics:
         # Who is merged away meanwhile is still there for us.
         async with (
             self.pool.acquire() as connection,
@@ -111,11 +129,9 @@ class Surveying:
             known = await plans.read_plans(connection, model, accounts, at[0])
             words = await plans.delay_words(connection, accounts, at[0])
             values = await self._first_values(connection, model, accounts, at[0])
-            for row in part:
-                account = row["account_id"]
-                if account in known:
-                    delays = delays_of(words.get(account, ()))
-                    found.append(_journey(row, known[account].plan, (model, delays, values.get(account)), at))
+            told = _Told(model, known, words, values)
+            # Counting days is work, and others are answered by this loop.
+            found += await asyncio.to_thread(_journeys_of, part, told, at)
         return found
 
     async def _first_values(
@@ -125,11 +141,18 @@ class Surveying:
         signal = first_value_of(model)
         if signal is None:
             return {}
-        alone = replace(model, signals=(signal,), gates=(), milestones=())
+        alone = self._alone(model, signal)
         batch = Batch(accounts, [at] * len(accounts))
         readings, _ = await measure(connection, self.compiler.of(alone), batch)
         columns = zip(accounts, readings.raw[:, 0], readings.censored[:, 0], strict=True)
         return {account: (float(days), not waits) for account, days, waits in columns if not math.isnan(days)}
+
+    def _alone(self, model: ScoreModel, signal: Signal) -> ScoreModel:
+        """The model with this one signal, the same object for the same model: its statement is compiled once."""
+        known = self.alone.get(id(model))
+        if known is None or known[0] is not model:
+            known = self.alone[id(model)] = (model, replace(model, signals=(signal,), gates=(), milestones=()))
+        return known[1]
 
 
 def first_value_of(model: ScoreModel) -> Signal | None:
@@ -139,7 +162,10 @@ def first_value_of(model: ScoreModel) -> Signal | None:
 
 def _span(asked: Asked, now: datetime) -> tuple[datetime, datetime]:
     until = asked.until or now
-    since = asked.since or until - USUAL
+    try:
+        since = asked.since or until - USUAL
+    except OverflowError:
+        raise SpanRefused("to must lie a year after the calendar begins") from None
     if since >= until or until - since > LONGEST:
         raise SpanRefused(f"from must be before to, and at most {LONGEST.days} days before it")
     return since, until
@@ -167,6 +193,25 @@ def _judged_by(
     return list(groups.values())
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What the store said of some accounts of one view of the model."""
+
+    model: ScoreModel
+    plans: Mapping[UUID, plans.KnownPlan]
+    words: Mapping[UUID, Sequence[DelayWord]]
+    values: Mapping[UUID, tuple[float, bool]]
+
+
+def _journeys_of(rows: Sequence[asyncpg.Record], told: _Told, at: tuple[datetime, Cohort]) -> list[Journey]:
+    return [
+        _journey(row, told.plans[account].plan, (told.model, delays_of(told.words.get(account, ())), first), at)
+        for row in rows
+        if (account := row["account_id"]) in told.plans
+        for first in (told.values.get(account),)
+    ]
+
+
 def _journey(
     row: asyncpg.Record,
     plan: Plan,
@@ -175,7 +220,7 @@ def _journey(
 ) -> Journey:
     model, delays, first = about
     lost = total(charge(plan, delays, model.calendar, at[0]).values())
-    began = plan.start_at.astimezone(ZoneInfo(model.timezone))
+    began = date.fromordinal(local_day(plan.start_at, plan.zone))
     quarter = f"{began.year}-Q{(began.month + 2) // 3}"
     name = quarter if at[1] == "quarter" else f"{began.year}-{began.month:02}"
     return Journey(name, row["segment"] or "", plan, first, lost)
@@ -211,10 +256,10 @@ def _group(name: str, journeys: Sequence[Journey], labels: Mapping[str, str], at
     named = dict(labels)
     for journey in journeys:
         for step in journey.plan.milestones:
-            rows.setdefault(step.id, []).append(_row(step, journey.plan.start_at, at))
+            rows.setdefault(step.id, []).append(_row(step, journey.plan, at))
             named.setdefault(step.id, step.label)
     reached = {one: Reached.of(found) for one, found in rows.items() if found}
-    firsts = [(*one.first_value, True, False, False) for one in journeys if one.first_value is not None]
+    firsts = [(*one.first_value, True, False, False, True) for one in journeys if one.first_value is not None]
     return Group(
         name=name,
         accounts=len(journeys),
@@ -225,13 +270,14 @@ def _group(name: str, journeys: Sequence[Journey], labels: Mapping[str, str], at
     )
 
 
-def _row(step: PlannedMilestone, start_at: datetime, at: datetime) -> _Row:
+def _row(step: PlannedMilestone, plan: Plan, at: datetime) -> _Row:
     """Whoever has no day for a milestone could reach it at any time, and is never late."""
     done = step.done_at is not None
     come = done or (step.due_at is not None and step.due_at <= at)
     in_time = step.done_at is not None and step.due_at is not None and step.done_at <= step.due_at
-    days = ((step.done_at or at) - start_at) / timedelta(days=1)
-    return days, done, come or step.due_at is None, come and step.due_at is not None, in_time
+    days = ((step.done_at or at) - plan.start_at) / timedelta(days=1)
+    dated = come and step.due_at is not None
+    return days, done, come or step.due_at is None, dated, in_time, not plan.open_before(step)
 
 
 def _figures(found: Reached) -> dict[str, Any]:

@@ -35,6 +35,10 @@ EVENT_RETRACTED = "event.retracted"
 PERSON_ERASED = "person.erased"
 BOOK_KEEPING = (ACCOUNT_LINKED, ACCOUNT_UNLINKED, ACCOUNT_MERGED, EVENT_RETRACTED, PERSON_ERASED)
 OWN_SOURCE = "milepost"
+# A word of a person counts with its author, its reason and its end: who has a key to give it says it where it is asked
+# for all three, and nobody else does.
+PULSE_GIVEN = "pulse.given"
+OWN_TYPES = (*BOOK_KEEPING, PULSE_GIVEN)
 
 # What names a thing is short, so that every index downstream can hold it.
 NAME_LENGTH = 255
@@ -46,6 +50,8 @@ _RFC_3339 = re.compile(
 def _tellable(kind: str) -> str:
     if kind in BOOK_KEEPING:
         raise ValueError("told by Milepost alone")
+    if kind == PULSE_GIVEN:
+        raise ValueError("told by Milepost alone; a person gives a pulse with POST /accounts/{account}/pulses")
     return kind
 
 
@@ -176,7 +182,7 @@ COLUMNS = (
 
 
 class PlainEvent(BaseModel):
-    """What happened to whom and when, in our words; unknown types are kept, those of our book-keeping are refused.
+    """What happened to whom and when, in our words; unknown types are kept, those that only Milepost tells are refused.
 
     `id` is the sender's own and makes repetition harmless. `account` is our id or a reference such as
     `hubspot:<portal>:<company>`, `domain:acme.com` (in any case, with or without `www.`) or `external:<any>`.

@@ -67,11 +67,15 @@ class ModelRef(_Frozen):
 
 
 class Trend(_Frozen):
-    """Points moved since 7 and 28 days before; null where nothing is known of that day."""
+    """Points moved since 7 and 28 days before; null where nothing is known of that day.
+
+    Only scores by one version of one model are compared: `note` says if others were left out.
+    """
 
     word: TrendWord
     change_7d: float | None = None
     change_28d: float | None = None
+    note: str | None = None
 
 
 class DimensionView(_Frozen):

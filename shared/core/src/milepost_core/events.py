@@ -13,7 +13,6 @@ __all__ = [
     "ITEM_KINDS",
     "OPEN_PROPERTY",
     "OUTCOME_TYPES",
-    "OUTCOME_WORDS",
     "PERSON_TYPES",
     "EventType",
     "ItemKind",
@@ -129,13 +128,6 @@ ITEM_KINDS: Final[Mapping[str, ItemKind]] = MappingProxyType(
 
 OUTCOME_TYPES: Final[frozenset[str]] = frozenset({"churned", "renewed"})
 """What the score is meant to foresee; no signal may look at it."""
-
-OUTCOME_WORDS: Final[frozenset[str]] = OUTCOME_TYPES | {
-    f"{prefix}{word}"
-    for prefix in ("", "account.", "subscription.")
-    for word in ("churn", "churned", "renewal", "renewed")
-}
-"""Other spellings of an outcome that a model document may not ask for either."""
 
 PERSON_TYPES: Final[frozenset[str]] = frozenset({"pulse.given"})
 """What our own people say by hand about an account; it may move a score only a little."""

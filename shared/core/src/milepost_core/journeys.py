@@ -24,7 +24,7 @@ class Reached:
 
     ``days`` from the start to the milestone or, while it is open, to the moment that is spoken of; ``reached`` tells
     which of both; ``could``: it could be reached by now; ``dated``: it has a day, and that has come or it is done;
-    ``in_time``: it was done on or before its day.
+    ``in_time``: it was done on or before its day; ``ready``: all that it waits for was reached.
     """
 
     days: Floats
@@ -32,13 +32,14 @@ class Reached:
     could: Flags
     dated: Flags
     in_time: Flags
+    ready: Flags
 
     @classmethod
-    def of(cls, rows: Sequence[tuple[float, bool, bool, bool, bool]]) -> "Reached":
-        """The same from rows of days, reached, could, dated, in_time; what was done before the start took no time."""
-        table = np.array(rows, dtype=np.float64).reshape(-1, 5)
+    def of(cls, rows: Sequence[tuple[float, bool, bool, bool, bool, bool]]) -> "Reached":
+        """The same from rows of the fields in their order; what was done before the start took no time."""
+        table = np.array(rows, dtype=np.float64).reshape(-1, 6)
         flags = table[:, 1:].astype(np.bool_)
-        return cls(np.maximum(table[:, 0], 0.0), flags[:, 0], flags[:, 1], flags[:, 2], flags[:, 3])
+        return cls(np.maximum(table[:, 0], 0.0), *flags.T)
 
     def __len__(self) -> int:
         return int(self.days.shape[0])
@@ -63,7 +64,8 @@ class Times:
 class Step:
     """One step of the funnel: of the accounts that ``could`` get there by now ``reached`` did.
 
-    ``dropped`` is by how much the share falls from the step before; None at the first and where nobody could.
+    ``dropped`` is the share that did not, of those who could and had reached all that this milestone waits for: a plan
+    branches, and who waits for another branch is not lost here. None where nobody was as far.
     """
 
     id: str
@@ -109,13 +111,14 @@ def times_of(one: Reached) -> Times:
 
 def funnel(milestones: Mapping[str, Reached]) -> tuple[Step, ...]:
     """Return how many got to each milestone of those that could have, in the order given."""
-    steps: list[Step] = []
-    before: float | None = None
-    for name, one in milestones.items():
-        could = int(np.count_nonzero(one.could))
-        got = int(np.count_nonzero(one.reached & one.could))
-        share = got / could if could else None
-        dropped = None if share is None or before is None else before - share
-        steps.append(Step(name, could, got, share, dropped))
-        before = share if share is not None else before
-    return tuple(steps)
+    return tuple(_step(name, one) for name, one in milestones.items())
+
+
+def _step(name: str, one: Reached) -> Step:
+    could, got = _count(one.could), _count(one.reached & one.could)
+    near, lost = _count(one.could & one.ready), _count(one.could & one.ready & ~one.reached)
+    return Step(name, could, got, got / could if could else None, lost / near if near else None)
+
+
+def _count(flags: Flags) -> int:
+    return int(np.count_nonzero(flags))

@@ -56,6 +56,8 @@ class PlannedMilestone:
     work_days: float | None = None
     reopened: int = 0
     """How often it was taken back."""
+    reopened_at: datetime | None = None
+    """When it was taken back last."""
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,11 @@
 It never changes the computed score, band or drivers; it only says which band is in effect and why.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
+from unicodedata import category, normalize
 
 from milepost_core.explanation.rounding import tenths
 from milepost_core.model import Band, Bands
@@ -51,11 +53,12 @@ class EffectiveBand:
     because: Literal["model", "override", "gate"]
 
 
-def refuse_override(override: Override, before: Override | None = None) -> None:
+def refuse_override(override: Override, before: Collection[Override] = ()) -> None:
     """Check an override before it is kept.
 
     Args:
-        before: the last one of the same account, with the moment at which it really ended as its `expires_at`.
+        before: earlier ones of the same account, each with the moment at which it really ended as its `expires_at`;
+            those that ended longer ago than an override may live are looked past.
 
     Raises:
         OverrideRefused: with the sentence that says what is wrong.
@@ -74,19 +77,21 @@ def refuse_override(override: Override, before: Override | None = None) -> None:
     if life > MAX_OVERRIDE_LIFE:
         message = f"an override lives at most {MAX_OVERRIDE_LIFE.days} days; renewing needs a new reason"
         raise OverrideRefused(message, "expires_at")
-    if before is not None and _renews(override, before):
-        message = "renewing an override needs a new reason: this one was given for the last override already"
+    if any(_renews(override, one) for one in before):
+        message = "renewing an override needs a new reason: this one was given already, not long ago"
         raise OverrideRefused(message, "reason")
 
 
 def _renews(override: Override, before: Override) -> bool:
-    """An override that follows within its own longest life and says nothing new only makes the last one longer."""
+    """An override that follows within the longest life of one and says nothing new only makes that one longer."""
     same = _words(override.reason) == _words(before.reason)
     return same and override.created_at - before.expires_at < MAX_OVERRIDE_LIFE
 
 
-def _words(text: str) -> list[str]:
-    return text.casefold().split()
+def _words(text: str) -> str:
+    """What a reason says, whatever its case, its blanks, its punctuation and letters that nobody sees."""
+    plain = normalize("NFKC", normalize("NFKC", text).casefold())
+    return "".join(letter for letter in plain if category(letter)[0] not in "CPZ")
 
 
 def effective_band(

@@ -22,8 +22,9 @@ from milepost_runtime.health import PATHS, Readiness, answer
 from milepost_runtime.hot import Application, Receive, Scope, Send, header_text
 from milepost_runtime.ids import clean_correlation_id
 from milepost_runtime.metrics import HTTP_SECONDS
-from milepost_runtime.problems import MEDIA_TYPE, Translate, install
+from milepost_runtime.problems import Translate, install
 from milepost_runtime.reference import add_reference
+from milepost_runtime.refusals import document_refusals
 from milepost_runtime.settings import RuntimeSettings
 from milepost_runtime.wire import Manners, guarded
 
@@ -282,17 +283,12 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         tags=app.openapi_tags,
         license_info=app.license_info,
         separate_input_output_schemas=app.separate_input_output_schemas,
+        servers=[{"url": "/", "description": "This service, wherever it is."}],
     )
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = PROBLEM_SCHEMA
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    answers = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for path in document["paths"].values():
-        for operation in path.values():
-            responses = operation.setdefault("responses", {})
-            responses.pop("422", None)
-            responses["4XX"] = {"description": "The request cannot be answered as asked.", "content": answers}
-            responses["5XX"] = {"description": "Our fault or a passing one.", "content": answers}
+    document_refusals(document)
     app.openapi_schema = document
     return document

@@ -26,6 +26,7 @@ NO_PATH = {
     "green": "It is in the best band already.",
     "unknown": "With more data there will be a band, and then a way to the next one.",
 }
+BY_WORD = "A person's word sets the band, and ends by itself; by the score there is no better band to reach."
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def account_page(
     """Return the page of one account at this moment; `markers` are drawn into its course."""
     limits = charts.Thresholds(model.bands.yellow, model.bands.green)
     points = [charts.Point(day.at, day.score, day.band, day.restated) for day in days]
-    window = trend_window(points, now)
+    window, effective = trend_window(points, now), document.effective_band
     return AccountPage(
         document=document,
         facts=facts(document),
@@ -112,7 +113,7 @@ def account_page(
         waterfall=charts.waterfall(document),
         trend=replace(charts.trend(points, window, limits), marks=marks_of(markers, window)),
         baseline=BASELINES[model.baseline.kind],
-        no_path=NO_PATH.get(document.effective_band.band, NO_WAY),
+        no_path=BY_WORD if effective.because == "override" else NO_PATH.get(effective.band, NO_WAY),
         milestones=milestone_summary(document.milestones),
         plan=tuple(plan_row(item, now) for item in document.milestones.items),
     )

@@ -30,13 +30,14 @@ async def insert(connection: Connection, row: tuple[Any, ...]) -> None:
     )
 
 
-async def last(connection: Connection, account: UUID) -> asyncpg.Record | None:
-    """Return the override that ended last, or that is in force, with its real end as `ends_at`."""
-    return await connection.fetchrow(
-        f"select {_COLUMNS}, {ENDS} as ends_at from scoring.override o where o.account_id = $1"  # noqa: S608 - names of ours
-        f" order by {ENDS} desc, o.created_at desc limit 1",
+async def since(connection: Connection, account: UUID, moment: datetime) -> list[asyncpg.Record]:
+    """Return the overrides that ended after a moment, or that are in force, each with its real end as `ends_at`."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        f"select {_COLUMNS}, {ENDS} as ends_at from scoring.override o where o.account_id = $1 and {ENDS} > $2",  # noqa: S608 - names of ours
         account,
+        moment,
     )
+    return rows
 
 
 async def end(connection: Connection, account: UUID, at: datetime, by: str, because: str) -> int:

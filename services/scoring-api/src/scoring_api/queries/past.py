@@ -6,9 +6,9 @@ from uuid import UUID
 
 import asyncpg
 
-from milepost_contracts.events import OWN_SOURCE
 from scoring_api.queries.ordering import newest_first
 from scoring_api.queries.reading import Rows, Source
+from scoring_api.queries.signals.unaided import BY_PEOPLE
 
 _SNAPSHOT = """
 select account_id, as_of, computed_at, model_id, model_version, score, display, band, effective_band, inputs_hash,
@@ -97,13 +97,13 @@ async def override(source: Source, account: UUID, at: datetime) -> asyncpg.Recor
     return await source.fetchrow(_OVERRIDE, account, at)
 
 
-async def said_by_people(source: Source, account: UUID, after: datetime, until: datetime) -> bool:
-    """Tell whether people said anything about an account through us between two moments (the later one in)."""
+async def heard_of_people(source: Source, account: UUID, after: datetime, until: datetime) -> bool:
+    """Tell whether words of people came, were taken back or ran out between two moments (the later one in)."""
     found: bool = await source.fetchval(
-        "select exists (select from record where account_id = $1 and source = $2 and type not like 'account.%'"
-        " and recorded_at > $3 and recorded_at <= $4)",
+        f"select exists (select from record r where account_id = $1 and {BY_PEOPLE} and recorded_at <= $3"  # noqa: S608 - words of ours
+        " and (recorded_at > $2 or superseded_at > $2 and superseded_at <= $3"
+        " or expires_at > $2 and expires_at <= $3))",
         account,
-        OWN_SOURCE,
         after,
         until,
     )

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
+from milepost_contracts.events import OWN_SOURCE
 from milepost_core.delays import SIDES, DelayWord
 from milepost_core.milestones import Plan, PlannedMilestone
 from milepost_core.model import Milestone, ScoreModel
@@ -36,6 +37,16 @@ _DELAYS = f"""
 select r.account_id, r.event_id, r.type, r.item, r.occurred_at, r.properties, {sequence("r")} as place
 from {ASKED} b join scoring.record r on {VISIBLE} and r.type in ('{DELAY_STARTED}', '{DELAY_ENDED}')
 """  # noqa: S608 - names of ours
+
+_FOUND = """
+select event_id, occurred_at, properties from scoring.record
+where account_id = $1 and type = $2 and source = $3 and starts_with(event_id, $4)
+"""
+_MOMENTS = """
+select distinct occurred_at from scoring.record
+where account_id = $1 and occurred_at > $2 and occurred_at <= $3 and superseded_at is null
+order by occurred_at limit $4
+"""
 
 
 @dataclass(frozen=True)
@@ -110,6 +121,7 @@ def _milestone(row: asyncpg.Record, one: Milestone | None) -> PlannedMilestone:
         after=_names(said.get("after"), one.after if one else ()),
         work_days=_days(said.get("work_days"), one.work_days if one else None),
         reopened=row["reopened"],
+        reopened_at=row["reopened_at"],
     )
 
 
@@ -193,3 +205,17 @@ async def started(
         segment,
     )
     return rows
+
+
+async def found_words(connection: Connection, account: UUID) -> list[asyncpg.Record]:
+    """Return all that was ever found of an account's conditions, also what was withdrawn: event_id, occurred_at,
+    properties."""
+    rows: list[asyncpg.Record] = await connection.fetch(_FOUND, account, states.DONE, OWN_SOURCE, states.FOUND)
+    return rows
+
+
+async def moments_between(
+    connection: Connection, account: UUID, span: tuple[datetime, datetime], most: int
+) -> list[datetime]:
+    """Return when anything happened at an account after the first and until the second moment, by today's records."""
+    return [row["occurred_at"] for row in await connection.fetch(_MOMENTS, account, *span, most)]

@@ -23,7 +23,7 @@ _RESOLVE = f"select a.account_id, a.name, a.start_at, a.attributes from account 
 # The last known score of each day, by one index probe a day and account, however often it was rescored.
 _KNOWN = """
 select a.account_id, d.day::date as day, s.as_of, s.display as score, s.band, s.effective_band,
-  s.model_id, s.model_version
+  s.model_id, s.model_version, (s.detail ->> 'raw_score')::float8 as raw_score
 from unnest($1::uuid[]) as a(account_id)
 cross join generate_series($2::date::timestamp, $3::date::timestamp, interval '1 day') as d(day)
 cross join lateral (
@@ -33,11 +33,25 @@ cross join lateral (
 order by a.account_id, d.day
 """
 
+# A line is told by one model: the version that is asked for, else that which judges the account, else its newest one.
 _RESTATED = """
-select distinct on (account_id, day) account_id, day, as_of, score, band, band as effective_band,
-  model_id, model_version
-from restated_point where account_id = any($1::uuid[]) and day between $2::date and $3::date
-order by account_id, day, model_version desc, model_id
+select p.account_id, p.day, p.as_of, p.score, p.band, p.band as effective_band, p.model_id, p.model_version, p.raw_score
+from health_document d
+cross join lateral (select coalesce($4::text, d.model_id) as id, coalesce($5::int, (select s.model_version
+  from snapshot s where s.account_id = d.account_id order by s.as_of desc limit 1)) as version) j
+cross join lateral (select max(r.model_version) filter (where r.model_version = j.version) as own,
+    max(r.model_version) as newest from restated_point r
+  where r.account_id = d.account_id and r.model_id = j.id and r.day between $2::date and $3::date) v
+join restated_point p on p.account_id = d.account_id and p.model_id = j.id
+  and p.model_version = case when $5::int is null then coalesce(v.own, v.newest) else $5::int end
+  and p.day between $2::date and $3::date
+where d.account_id = any($1::uuid[])
+order by p.account_id, p.day
+"""
+
+_RESTATED_BY = """
+select model_id, model_version, count(score) as points, min(day) as first_day, max(day) as last_day
+from restated_point where account_id = $1 and day between $2::date and $3::date group by 1, 2 order by 1, 2 desc
 """
 
 
@@ -81,9 +95,22 @@ async def known_days(source: Source, accounts: Sequence[UUID], start: datetime, 
     return rows
 
 
-async def restated_days(source: Source, accounts: Sequence[UUID], start: datetime, end: datetime) -> Rows:
-    """Return the recomputed score of each day, by the newest version of the model that recomputed it."""
-    rows: Rows = await source.fetch(_RESTATED, accounts, start.date(), end.date())
+async def restated_days(
+    source: Source, accounts: Sequence[UUID], start: datetime, end: datetime, model: tuple[str, int] | None = None
+) -> Rows:
+    """Return the recomputed score of each day, all of an account by one version of one model.
+
+    Without `model` that is the version that judges the account, or the newest one of that model if the days were not
+    restated by it. Of an account that has no document there is nothing.
+    """
+    chosen = (None, None) if model is None else model
+    rows: Rows = await source.fetch(_RESTATED, accounts, start.date(), end.date(), *chosen)
+    return rows
+
+
+async def restated_by(source: Source, account: UUID, start: datetime, end: datetime) -> Rows:
+    """Return by which versions of which models days of an account were restated, and how many, which first and last."""
+    rows: Rows = await source.fetch(_RESTATED_BY, account, start.date(), end.date())
     return rows
 
 

@@ -12,11 +12,11 @@ from milepost_runtime.database import Connection
 from scoring_api.queries.ordering import newest_first
 
 _UPSERT = """
-insert into scoring.restated_point (account_id, model_id, model_version, day, as_of, score, band)
-select p.* from unnest($1::uuid[], $2::text[], $3::int[], $4::date[], $5::timestamptz[], $6::float8[], $7::text[])
-  as p(account_id, model_id, model_version, day, as_of, score, band)
+insert into scoring.restated_point (account_id, model_id, model_version, day, as_of, score, band, raw_score)
+select p.* from unnest($1::uuid[], $2::text[], $3::int[], $4::date[], $5::timestamptz[], $6::float8[], $7::text[],
+  $8::float8[]) as p(account_id, model_id, model_version, day, as_of, score, band, raw_score)
 on conflict (account_id, model_id, model_version, day)
-do update set as_of = excluded.as_of, score = excluded.score, band = excluded.band
+do update set as_of = excluded.as_of, score = excluded.score, band = excluded.band, raw_score = excluded.raw_score
 """
 
 # Restated: what had happened by then, as it is known by now.
@@ -33,7 +33,7 @@ group by p.place order by p.place
 
 @dataclass(frozen=True)
 class Points:
-    """Restated points by column: the score at the end of each day, None where there was none."""
+    """Restated points by column: the score at the end of each day, None where there was none; `raws` before gates."""
 
     accounts: Sequence[UUID]
     models: Sequence[str]
@@ -42,6 +42,7 @@ class Points:
     moments: Sequence[datetime]
     scores: Sequence[float | None]
     bands: Sequence[str]
+    raws: Sequence[float | None]
 
 
 async def count(connection: Connection, until: datetime) -> int:
@@ -81,6 +82,7 @@ async def upsert(connection: Connection, points: Points) -> None:
         points.moments,
         points.scores,
         points.bands,
+        points.raws,
     )
 
 

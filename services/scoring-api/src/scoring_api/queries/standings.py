@@ -15,7 +15,7 @@ WEEKS = 8
 # The clock is read once, before anything else is: whatever is marked later moves `marked`.
 _FACTS = """
 with clock as materialized (select clock_timestamp() as as_of)
-select c.as_of, r.account_id, r.marked, r.cause, r.correlation_id,
+select c.as_of, r.account_id, r.marked, r.cause, r.late, r.correlation_id,
   a.name, a.segment, a.owner, a.start_at, a.attributes,
   array(select reference from scoring.account_reference f where f.account_id = a.account_id order by 1 limit 20)
     as reference_names,
@@ -39,15 +39,17 @@ left join lateral (
 where r.account_id = any($1::uuid[])
 """
 
-# Week by week: the score as it was known on that day; of days before anything was known, as it is restated.
+# Week by week: the score as it was known on that day; of days before anything was known, or on which another model
+# or version judged, as it is restated by this one.
 _COURSE = """
-select u.account_id, w.weeks, coalesce(
-  (select s.display from scoring.snapshot s where s.account_id = u.account_id
-   and s.as_of <= $2::timestamptz - make_interval(days => 7 * w.weeks) order by s.as_of desc limit 1),
+select u.account_id, w.weeks, s.by_another, coalesce(case when not s.by_another then s.display end,
   (select p.score from scoring.restated_point p where p.account_id = u.account_id and p.model_id = $3
    and p.model_version = $4 and p.as_of <= $2::timestamptz - make_interval(days => 7 * w.weeks)
    order by p.day desc limit 1)) as score
 from unnest($1::uuid[]) as u(account_id) cross join generate_series(1, $5::int) as w(weeks)
+left join lateral (select s.display, s.display is not null and (s.model_id, s.model_version) <> ($3, $4) as by_another
+  from scoring.snapshot s where s.account_id = u.account_id
+  and s.as_of <= $2::timestamptz - make_interval(days => 7 * w.weeks) order by s.as_of desc limit 1) s on true
 """
 
 _PREVIOUS = """
@@ -67,11 +69,14 @@ async def facts(connection: Connection, accounts: Sequence[UUID]) -> list[asyncp
 
 async def course(
     connection: Connection, accounts: Sequence[UUID], as_of: datetime, model: tuple[str, int]
-) -> dict[UUID, dict[int, float]]:
-    """Return each account's score so many whole weeks ago, as far as there was one."""
-    found: dict[UUID, dict[int, float]] = defaultdict(dict)
+) -> dict[UUID, dict[int, float | None]]:
+    """Return each account's score so many whole weeks ago by this version of a model, as far as there was one.
+
+    None: another model or version judged then, and the day is not restated by this one.
+    """
+    found: dict[UUID, dict[int, float | None]] = defaultdict(dict)
     for row in await connection.fetch(_COURSE, list(accounts), as_of, *model, WEEKS):
-        if row["score"] is not None:
+        if row["score"] is not None or row["by_another"]:
             found[row["account_id"]][row["weeks"]] = row["score"]
     return found
 

@@ -65,6 +65,11 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp(), $10, $11, $1
 # What we find ourselves changes the score that it was found with: the account is looked at again, for the same reason.
 _AGAIN = "update scoring.rescoring set marked = marked + 1 where account_id = $1"
 
+_WITHDRAW = """
+update scoring.record set superseded_at = clock_timestamp()
+where account_id = $1 and event_id = any($2::text[]) and superseded_at is null
+"""
+
 # Marked meanwhile: due at once, and the reason that waits is kept. Else asleep until something turns.
 _SETTLE = """
 update scoring.rescoring r set lease_until = null, crashes = 0,
@@ -104,6 +109,8 @@ class Rows:
     document: tuple[Any, ...] | None
     changes: tuple[ChangeTuple, ...]
     words: tuple[OwnWord, ...] = ()
+    withdrawn: tuple[str, ...] = ()
+    """The event ids of words of ours that today's records do not bear out any more."""
 
 
 async def write(connection: Connection, rows: Sequence[Rows]) -> int:
@@ -112,7 +119,9 @@ async def write(connection: Connection, rows: Sequence[Rows]) -> int:
     Publishing comes last: the feed's lock is held from here to the commit.
     """
     for row in rows:
-        if row.words:
+        if row.withdrawn:
+            await connection.execute(_WITHDRAW, row.account_id, list(row.withdrawn))
+        if row.words or row.withdrawn:
             await insert_own(connection, row.account_id, row.words)
             await connection.execute(_AGAIN, row.account_id)
     await _insert(connection, _SNAPSHOT, [row.snapshot for row in rows if row.snapshot])

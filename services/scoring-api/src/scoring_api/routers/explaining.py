@@ -25,6 +25,7 @@ _NO_WAY: dict[int | str, dict[str, Any]] = {
         "content": _PROBLEM,
     }
 }
+RESTATED_BY = "Whose restated scores: `<model>@<number>`; without: those of the model in charge of the account"
 Since = Annotated[Moment | None, Query(alias="from", description="RFC 3339 with its offset")]
 Until = Annotated[Moment | None, Query(alias="to", description="RFC 3339 with its offset; now")]
 
@@ -51,13 +52,22 @@ async def explain_account(
     summary="Scores by day, as known and as restated",
     responses=answering(explaining_examples.HISTORY),
 )
-async def read_history(account_id: Asked, use: Use, since: Since = None, until: Until = None) -> History:
-    """`known`: as it was told on the day. `restated`: what later records and the newest model make of that day.
+async def read_history(
+    account_id: Asked,
+    use: Use,
+    since: Since = None,
+    until: Until = None,
+    model: Annotated[str | None, Query(max_length=300, description=RESTATED_BY)] = None,
+) -> History:
+    """`known`: as it was told on the day. `restated`: what later records and one model make of that day.
+
+    All of `restated` is by one version of one model: the one in charge of the account or, if none of these days was
+    restated by it, the newest version of that model. `restated_models` names all that restated days of this stretch.
 
     `markers` say where another model or version began to judge, where a person's word began and ended, what was
     reached, and where the score went over to another level. Without `from`: the 90 days before `to`; at most 400.
     """
-    return await use.recounting.history(account_id, since, until)
+    return await use.recounting.history(account_id, since, until, model)
 
 
 @router.get(

@@ -30,9 +30,10 @@ CHANGE = ChangeAnswer.model_validate({
     ],
     "text": "The score fell by 12.5 points: from 70.4 to 57.9.",
 })  # fmt: skip
-_POINT = {"as_of": MOMENT, "score": 57.9, "band": "yellow", "plain_band": "yellow", "model": MODEL}
+_POINT = {"as_of": MOMENT, "score": 57.9, "raw_score": 57.93, "band": "yellow", "plain_band": "yellow", "model": MODEL}
 HISTORY = History.model_validate({
     "account_id": ACCOUNT, "start": BEFORE, "end": MOMENT, "known": [_POINT], "restated": [],
+    "restated_models": [],
     "markers": [{"at": BEFORE, "kind": "milestone", "label": "Reached: data_import", "subject": "data_import"}],
     "course": {"word": "falling", "noise": 3.0, "change": -9.8, "slope_per_week": -3.1},
     "smoothed": [{"as_of": MOMENT, "score": 60.2}],

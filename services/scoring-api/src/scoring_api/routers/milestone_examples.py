@@ -38,7 +38,7 @@ _GROUP = {
     "name": "all", "accounts": 240, "first_value": {**_TIMES, "median": 29.0, "on_time": None},
     "milestones": [{"id": "sso", "label": "Single sign-on live", **_TIMES}],
     "funnel": [{"id": "sso", "label": "Single sign-on live", "could": 221, "reached": 198, "share": 0.8959,
-                "dropped": None}],
+                "dropped": 0.1041}],
     "delay_days": {"customer": 910, "us": 240, "third_party": 75, "total": 1225},
 }  # fmt: skip
 STATISTICS = views.MilestoneStatistics.model_validate({

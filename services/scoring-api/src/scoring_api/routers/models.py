@@ -1,5 +1,6 @@
 """Routes about score models as documents: reading, checking, keeping, trying them, and putting them in charge."""
 
+import asyncio
 import json
 from typing import Annotated, Any, Literal
 
@@ -166,7 +167,7 @@ async def add_model(
 )
 async def lint_document(request: Request) -> LintAnswer:
     """Mistakes, for which it could not be kept, and warnings, with their places. Nothing is kept."""
-    return checked(await _document(request))
+    return await asyncio.to_thread(checked, await _document(request))
 
 
 @router.post(
@@ -175,7 +176,7 @@ async def lint_document(request: Request) -> LintAnswer:
 async def lint_version(model_id: ModelId, version: Version, use: Use) -> LintAnswer:
     """What a kept version may not mean as it says it."""
     kept = await use.catalogue.document(model_id, version)
-    return checked(kept.text.encode())
+    return await asyncio.to_thread(checked, kept.text.encode())
 
 
 @router.post(

@@ -48,7 +48,7 @@ async def begin_override(
 ) -> OverrideView:
     """A band or a score, why, and until when: at most 30 days. The computed score stays as it is, beside it.
 
-    An override in force is replaced. To go on after one, give a new reason.
+    An override in force is replaced. To go on after one, give a reason that was not given in the last 30 days.
     """
     return await use.people.overriding.begin(account_id, body, speaker(request, key, body.author))
 

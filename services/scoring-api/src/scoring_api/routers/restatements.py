@@ -42,7 +42,7 @@ async def order_restatement(body: RestatementRequest, response: Response, key: M
     version before is told anew.
     """
     last = body.to_day or (await use.listing.now()).date()
-    first = body.from_day or last - timedelta(days=body.days - 1)
+    first = body.from_day or last - timedelta(days=min(body.days, last.toordinal()) - 1)
     chosen = (None, None) if body.model is None else (body.model.id, body.model.version)
     row = await use.restating.order(Wanted(first, last, body.every_days, *chosen), key.name or key.id)
     response.headers["Location"] = f"/restatements/{row['id']}"

@@ -174,7 +174,10 @@ class Change(SQLModel, table=True):
 
 
 class RestatedPoint(SQLModel, table=True):
-    """A day's score as today's records and one model tell it; not what was known on that day."""
+    """A day's score as today's records and one model tell it; not what was known on that day.
+
+    `raw_score` is the exact score before gates.
+    """
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __tablename__ = "restated_point"
@@ -185,6 +188,7 @@ class RestatedPoint(SQLModel, table=True):
     as_of: datetime = must(STAMP)
     score: float | None = may(sa.Double)
     band: str = must(sa.Text)
+    raw_score: float | None = may(sa.Double)
 
 
 class Restatement(LaneColumns, table=True):

@@ -88,9 +88,13 @@ def _losing(model: ScoreModel, explanation: Explanation, dimension: str) -> tupl
 
 def _of_signal(model: ScoreModel, driver: Driver) -> Advice | None:
     texts = model.signal(driver.signal).texts
+    points, signals = driver.points_lost, (driver.signal,)
+    if driver.meets_target:
+        # What is as it should be asks for nothing, unless it is only old.
+        again = texts.ask_again if driver.faded(model.signal(driver.signal).stale) else None
+        return None if again is None else Advice("signal", driver.signal, again, points, signals)
     if texts.next_step is None:
         return None
-    points, signals = driver.points_lost, (driver.signal,)
     return Advice("signal", driver.signal, texts.next_step, points, signals, texts.guide, texts.playbook)
 
 

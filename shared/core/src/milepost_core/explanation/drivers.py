@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from milepost_core.explanation.rounding import Displayed, apportion
-from milepost_core.model import ScoreModel
+from milepost_core.model import ScoreModel, Signal, Stale
 from milepost_core.readings import Readings, Status
 from milepost_core.scoring import Scores, SignalState
 
@@ -23,6 +23,8 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
+_SAME: Final = 1e-6
+_NOTHING_LEFT: Final = 1e-9
 GATES: Final = "gates"
 """The id of the gates' common line among the displayed numbers."""
 
@@ -44,11 +46,19 @@ class Driver:
     """Points of the baseline; the signal's own where there is none."""
     raw: float | str | None
     imputed: bool
+    meets_target: bool
+    """Its value, were it of today, is worth the points at which the model calls the target met."""
+    age_days: float
+    """How old the value is; NaN where that has no meaning."""
 
     @property
     def direction(self) -> Literal["up", "down", "flat"]:
         """Which way it moves the score against the baseline."""
         return "up" if self.points > 1e-9 else "down" if self.points < -1e-9 else "flat"
+
+    def faded(self, stale: Stale | None) -> bool:
+        """Points are lost to nothing but the age of a value that meets the target."""
+        return self.meets_target and stale is not None and self.age_days > 0 and self.points_lost > 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +144,7 @@ def _driver(model: ScoreModel, scores: Scores, readings: Readings, place: tuple[
     weight, y = float(scores.effective_weight[place]), float(scores.y[place])
     y0 = y if np.isnan(reference) else reference
     imputed = scores.state[place] == SignalState.IMPUTED
+    age = float(readings.age_days[place])
     return Driver(
         signal=signal.id,
         dimension=signal.dimension,
@@ -144,7 +155,21 @@ def _driver(model: ScoreModel, scores: Scores, readings: Readings, place: tuple[
         y0=y0,
         raw=_raw_value(readings, place),
         imputed=bool(imputed),
+        meets_target=not imputed and _of_today(signal, y, age) >= signal.texts.target_points - _SAME,
+        age_days=age,
     )
+
+
+def _of_today(signal: Signal, y: float, age_days: float) -> float:
+    """The points that a value would have if it were of today: the fading towards neutral undone.
+
+    Of a value so old that nothing is left of it, the neutral points.
+    """
+    stale = signal.stale
+    if stale is None or not age_days > 0:
+        return y
+    kept = 2.0 ** (-age_days / stale.half_life_days)
+    return stale.neutral + (y - stale.neutral) / kept if kept > _NOTHING_LEFT else stale.neutral
 
 
 def _raw_value(readings: Readings, place: tuple[int, int]) -> float | str | None:

@@ -45,10 +45,16 @@ def show_number(signal: Signal, raw: float | str | None) -> str:
 
 
 def sentence(model: ScoreModel, driver: Driver) -> str:
-    """What a driver means: the model's template, or "x of y points lost: label value (target t)"."""
+    """What a driver means: the model's template, or "x of y points lost: label value (target t)".
+
+    The template for what is bad is for a value that misses its target. One that meets it and loses points all the same
+    is told as what is good; where only its age costs them, that is said beside it.
+    """
     signal = model.signal(driver.signal)
     losing = driver.points_lost >= _WORTH_SAYING
-    template = signal.texts.bad if losing else signal.texts.good
+    faded = losing and driver.faded(signal.stale)
+    template = signal.texts.bad if losing and not driver.meets_target else signal.texts.good
+    old = f"; that is {_days_old(driver.age_days)} and counts less by now" if faded else ""
     value = "assumed" if driver.imputed else show_number(signal, driver.raw)
     words = {
         "label": signal.label,
@@ -59,11 +65,16 @@ def sentence(model: ScoreModel, driver: Driver) -> str:
         "points_lost": f"{tenths(driver.points_lost) / 10}",
     }
     if template is not None:
-        return _fill(template.beside(value), words)
+        return f"{_fill(template.beside(value), words)}{old}"
     shown = "assumed" if driver.imputed else show_value(signal, driver.raw)
     aim = f" (target {signal.texts.target})" if signal.texts.target else ""
     share = "{points_lost} of {points} points lost" if losing else "all {points} points kept"
-    return f"{_fill(share, words)}: {in_sentence(signal.label)} {shown}{aim}"
+    return f"{_fill(share, words)}: {in_sentence(signal.label)} {shown}{aim}{old}"
+
+
+def _days_old(age: float) -> str:
+    whole = max(1, round(age))
+    return "1 day old" if whole == 1 else f"{whole} days old"
 
 
 def _fill(template: str, words: Mapping[str, str]) -> str:

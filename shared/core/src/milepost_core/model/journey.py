@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from milepost_core.model.section import NOT_NEGATIVE, POSITIVE, Section
+from milepost_core.model.section import DAYS, SPAN, Section
 
 __all__ = ["WEEKDAYS", "Calendar", "Journey", "parse_calendar", "parse_journey"]
 
@@ -43,9 +43,9 @@ def parse_journey(section: Section) -> Journey:
     """The journey's limits; what is left out has the defaults above."""
     plain = Journey()
     journey = Journey(
-        behind_after_days=section.number("behind_after_days", plain.behind_after_days, NOT_NEGATIVE),
-        stuck_after_days=section.number("stuck_after_days", plain.stuck_after_days, POSITIVE),
-        slip_days=section.number("slip_days", plain.slip_days, NOT_NEGATIVE),
+        behind_after_days=section.number("behind_after_days", plain.behind_after_days, DAYS),
+        stuck_after_days=section.number("stuck_after_days", plain.stuck_after_days, SPAN),
+        slip_days=section.number("slip_days", plain.slip_days, DAYS),
     )
     section.finish()
     return journey

@@ -5,7 +5,7 @@ It never refuses: each finding is a warning, for the author to weigh.
 
 from collections.abc import Iterator
 
-from milepost_core.events import EVENT_TYPES, PERSON_TYPES
+from milepost_core.events import EVENT_TYPES, ITEM_KINDS, PERSON_TYPES
 from milepost_core.model.document import ScoreModel
 from milepost_core.model.problems import ModelProblem, nearest_word
 from milepost_core.model.sources import (
@@ -35,6 +35,7 @@ PERSON_SHARE = 0.2
 """What people enter by hand may weigh at most so much of the whole, or the score can be talked up."""
 
 _ITEMS = (OpenItems, OverdueItems, OldestOpenAge)
+_OF_RECORDS = ("actor", "role", "source", "value")
 _WORDLESS = (Attribute, Constant, MilestoneProgress, Ratio)
 
 
@@ -54,7 +55,9 @@ def _findings(model: ScoreModel) -> Iterator[ModelProblem]:
     for pointer, source in _sources(model):
         yield from _unknown_types(source, pointer)
         yield from _any_type(source, pointer)
+        yield from _strange_items(source, pointer)
     yield from _long_windows(model)
+    yield from _long_transitions(model)
     yield from _twins(model)
     yield from _shadows(model)
     yield from _plan(model)
@@ -94,6 +97,38 @@ def _any_type(source: Source, pointer: str) -> Iterator[ModelProblem]:
         if isinstance(part, (*_WORDLESS, *_ITEMS)) or part.where.types:
             continue
         yield ModelProblem(pointer, "names no event type: records of every kind count", "a type")
+
+
+def _strange_items(source: Source, pointer: str) -> Iterator[ModelProblem]:
+    """What an item question asks and no item can answer: it finds none open, which reads as perfect."""
+    for part in parts(source):
+        if not isinstance(part, _ITEMS):
+            continue
+        for key, _ in part.where.clauses:
+            if key in _OF_RECORDS:
+                message = f"items have no {key!r}: unless a record says it as a property, nothing matches"
+                yield ModelProblem(f"{pointer}/where/{key}", message, "kind, state, item or a property of the item")
+        known = sorted(_states(part.where))
+        for state in part.where.get("state") or ():
+            if state not in known:
+                message = f"no such item is ever {state!r}: nothing matches, which reads as perfect"
+                expected = f"one of {', '.join(known)}"
+                yield ModelProblem(f"{pointer}/where/state", message, expected, nearest_word(state, known))
+
+
+def _states(where: Where) -> set[str]:
+    """The states in which an open item can be: the verbs that open one of its kind."""
+    kinds = where.get("kind") or tuple(ITEM_KINDS)
+    return {EVENT_TYPES[name].verb for kind in kinds if kind in ITEM_KINDS for name in ITEM_KINDS[str(kind)].opens}
+
+
+def _long_transitions(model: ScoreModel) -> Iterator[ModelProblem]:
+    for index, stage in enumerate(model.stages):
+        lasts = None if stage.to_day is None else stage.to_day - stage.from_day
+        if lasts is not None and stage.transition_days > lasts:
+            message = f"the transition of {stage.transition_days:g} days outlasts the stage ({lasts:g}):"
+            message += " its own weights never count in full"
+            yield ModelProblem(f"/stages/{index}/transition_days", message, f"at most {lasts:g}")
 
 
 def _long_windows(model: ScoreModel) -> Iterator[ModelProblem]:

@@ -6,6 +6,7 @@ It never evaluates a curve.
 from itertools import pairwise
 from typing import Final
 
+from milepost_core.model.leaks import leaks_outcome
 from milepost_core.model.normalisers import (
     BandCurve,
     CategoryMap,
@@ -15,7 +16,7 @@ from milepost_core.model.normalisers import (
     Saturating,
     Stale,
 )
-from milepost_core.model.section import ANY, POINTS, POSITIVE, Section, is_number
+from milepost_core.model.section import ANY, POINTS, POSITIVE, SPAN, Section, is_number
 
 __all__ = ["parse_curve", "parse_stale"]
 
@@ -46,7 +47,7 @@ def parse_curve(section: Section) -> Curve:
 def parse_stale(section: Section) -> Stale:
     """How an old value fades: half-life in days and the points it fades to."""
     key = "half_life" if section.has("half_life") else "half_life_days"
-    stale = Stale(section.number(key, limits=POSITIVE), section.number("neutral", 50.0, POINTS))
+    stale = Stale(section.number(key, limits=SPAN), section.number("neutral", 50.0, POINTS))
     section.finish()
     return stale
 
@@ -97,6 +98,9 @@ def _map(section: Section) -> CategoryMap:
 def _percentile(section: Section) -> Percentile:
     cohort = section.texts("cohort") if section.has("cohort") else ()
     section.take("cohort")
+    for name in cohort:
+        if leaks_outcome(name):
+            section.note("cohort", f"label leak: {name[:60]!r} is the outcome the score must foresee", "other peers")
     fallback = parse_curve(section.section("fallback")) if section.has("fallback") else None
     section.take("fallback")
     if isinstance(fallback, Percentile | CategoryMap):

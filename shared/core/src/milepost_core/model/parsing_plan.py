@@ -6,10 +6,11 @@ It never checks how they fit together (`refusals` does) and never looks at an ac
 from typing import Final
 
 from milepost_core.model.document import Condition, Gate, Milestone
+from milepost_core.model.leaks import leaks_state
 from milepost_core.model.parsing_signals import words_of
-from milepost_core.model.parsing_sources import parse_source, parse_where
-from milepost_core.model.section import NOT_NEGATIVE, POINTS, Section, is_number, scalars
-from milepost_core.model.sources import MilestoneProgress, Scalar, Where, parts
+from milepost_core.model.parsing_sources import parse_source, parse_where, refuse_leak
+from milepost_core.model.section import DAYS, NOT_NEGATIVE, POINTS, WEIGHT, Section, is_number, scalars
+from milepost_core.model.sources import Last, MilestoneProgress, Scalar, Where, parts
 
 __all__ = ["OPERATORS", "SIDES", "parse_gate", "parse_milestone"]
 
@@ -19,7 +20,7 @@ SIDES: Final = ("customer", "us", "third_party")
 
 def parse_gate(section: Section) -> Gate:
     """One gate: when it fires and what it does to the score."""
-    name = section.text("id")
+    name = section.id()
     when = _condition(section.section("when"))
     cap, subtract = section.optional_number("cap_score", POINTS), section.optional_number("subtract", NOT_NEGATIVE)
     if (cap is None) == (subtract is None):
@@ -43,8 +44,17 @@ def _condition(when: Section) -> Condition:
     source = parse_source(when.section("source"))
     op = when.choice("op", OPERATORS, "==")
     condition = Condition(source, op, _compared(when, op))
+    _refuse_outcome(when, condition)
     when.finish()
     return condition
+
+
+def _refuse_outcome(when: Section, condition: Condition) -> None:
+    values = condition.value if isinstance(condition.value, tuple) else (condition.value,)
+    types = [name for part in parts(condition.source) if isinstance(part, Last) for name in part.where.types]
+    leaks = [one for one in values if leaks_state(one, types)]
+    if leaks:
+        refuse_leak(when, "value", leaks[0], "another state")
 
 
 def _compared(when: Section, op: str) -> Scalar | tuple[Scalar, ...]:
@@ -61,17 +71,17 @@ def _compared(when: Section, op: str) -> Scalar | tuple[Scalar, ...]:
 
 def parse_milestone(section: Section) -> Milestone:
     """One planned step of the onboarding, with what it waits for and what completes it."""
-    name = section.text("id")
+    name = section.id()
     milestone = Milestone(
         id=name,
         label=section.text("label", words_of(name)),
-        target_day=section.optional_number("target_day", NOT_NEGATIVE),
-        weight=section.number("weight", 1.0, NOT_NEGATIVE),
+        target_day=section.optional_number("target_day", DAYS),
+        weight=section.number("weight", 1.0, WEIGHT),
         required=section.flag("required", True),
         side=section.choice("side", SIDES, SIDES[0]) or SIDES[0],
         owner=section.text("owner", ""),
         after=_after(section),
-        work_days=section.optional_number("work_days", NOT_NEGATIVE),
+        work_days=section.optional_number("work_days", DAYS),
         done_by=_done_by(section),
         done_when=_done_when(section),
     )

@@ -8,15 +8,18 @@ from dataclasses import replace
 from typing import Any, Final
 
 from milepost_core.model.document import ScoreModel, Segment
-from milepost_core.model.parsing_sources import leaks_outcome
+from milepost_core.model.leaks import leaks_outcome
+from milepost_core.model.parsing_sources import refuse_leak
 from milepost_core.model.problems import ModelProblem, nearest_word, step_into
 from milepost_core.model.section import Section, scalars
 from milepost_core.model.sources import Scalar
 
-__all__ = ["parse_segments", "parse_when"]
+__all__ = ["MOST_SEGMENTS", "parse_segments", "parse_when"]
+
+MOST_SEGMENTS: Final = 50
 
 _LISTS: Final = ("dimensions", "stages", "signals", "gates", "milestones")
-_PLAIN: Final = ("bands", "baseline", "min_coverage")
+_PLAIN: Final = ("bands", "baseline", "calendar", "journey", "min_coverage")
 _KIND_KEYS: Final = ("kind", "agg")
 
 ParseDocument = Callable[[object, list[ModelProblem]], ScoreModel]
@@ -29,7 +32,7 @@ def parse_segments(doc: object, problems: list[ModelProblem], parse: ParseDocume
     inherited = {(problem.pointer, problem.message) for problem in problems}
     section = Section({"segments": doc.get("segments")}, "", problems)
     found = []
-    for one in section.sections("segments"):
+    for one in section.sections("segments", MOST_SEGMENTS):
         when = parse_when(one, "when")
         whole = _merged(doc, one)
         fresh: list[ModelProblem] = []
@@ -39,7 +42,7 @@ def parse_segments(doc: object, problems: list[ModelProblem], parse: ParseDocume
             for problem in fresh
             if (problem.pointer, problem.message) not in inherited
         )
-        found.append(Segment(one.text("id"), when, model))
+        found.append(Segment(one.id(), when, model))
         one.finish()
     return tuple(found)
 
@@ -59,7 +62,7 @@ def _values(when: Section, name: str) -> tuple[Scalar, ...]:
         when.note(name, "no account attribute can be that", "a text, a number, true/false or a list of them")
     leaks = [one for one in (name, *values) if leaks_outcome(one)]
     if leaks:
-        when.note(name, f"label leak: {leaks[0]!r} is the outcome the score must foresee", "another attribute")
+        refuse_leak(when, name, leaks[0], "another attribute")
     return values
 
 
@@ -83,8 +86,10 @@ def _merged_list(things: object, segment: Section, key: str) -> object:
     known = [name for name in ids if isinstance(name, str)]
     for name in overrides.keys():  # noqa: SIM118 - a Section is no mapping
         if name not in known:
-            message = f"the model has no {key[:-1]} {name!r}"
-            overrides.note(name, message, "an id of the model", nearest_word(name, known))
+            message = f"the model has no {key[:-1]} {name[:100]!r}"
+            overrides.note(name, message, "an id of the model", nearest_word(name, known, overrides.problems))
+        elif overrides.section(name, {}).has("id"):
+            overrides.section(name, {}).note("id", "a segment cannot rename what it changes", "no id")
     return [
         _deep(thing, overrides.take(name)) if isinstance(name, str) and overrides.has(name) else thing
         for thing, name in zip(things, ids, strict=True)

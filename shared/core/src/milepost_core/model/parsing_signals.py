@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from milepost_core.model.document import Action, MissingPolicy, Signal
-from milepost_core.model.normalisers import Stale
+from milepost_core.model.leaks import leaks_state
+from milepost_core.model.normalisers import CategoryMap, Curve, Stale
 from milepost_core.model.parsing_curves import parse_curve, parse_stale
-from milepost_core.model.parsing_sources import parse_source
+from milepost_core.model.parsing_sources import parse_source, refuse_leak
 from milepost_core.model.problems import nearest_word
-from milepost_core.model.section import NOT_NEGATIVE, POINTS, POSITIVE, Section, is_number
+from milepost_core.model.section import NOT_NEGATIVE, POINTS, POSITIVE, SPAN, WEIGHT, Section, is_number
+from milepost_core.model.sources import Last, Source
 from milepost_core.model.texts import Counted, Texts
 
 __all__ = ["DEFAULT_HALF_LIFE_DAYS", "FORMATS", "MISSING", "PLACEHOLDERS", "parse_signal", "refuse_unknown_names",
@@ -26,25 +28,35 @@ MISSING: Final = {"exclude": None, "worst": 0.0, "neutral": 50.0}
 
 def parse_signal(section: Section) -> Signal:
     """One signal; problems are noted in the section."""
-    name = section.text("id")
+    name = section.id()
     stale = parse_stale(section.section("stale")) if section.has("stale") else None
     section.take("stale")
     action = _action(section.section("action"), name) if section.has("action") else None
     section.take("action")
+    source, curve = parse_source(section.section("source")), parse_curve(section.section("normalise"))
+    _refuse_outcomes(section, source, curve)
     signal = Signal(
         id=name,
         dimension=section.text("dimension"),
-        weight=section.number("weight", 1.0, NOT_NEGATIVE),
-        source=parse_source(section.section("source")),
-        normalise=parse_curve(section.section("normalise")),
+        weight=section.number("weight", 1.0, WEIGHT),
+        source=source,
+        normalise=curve,
         missing=_missing(section),
         stale=stale,
-        half_life_days=section.number("half_life_days", _default_half_life(stale), POSITIVE),
+        half_life_days=section.number("half_life_days", _default_half_life(stale), SPAN),
         action=action,
         texts=_texts(section, name),
     )
     section.finish()
     return signal
+
+
+def _refuse_outcomes(section: Section, source: Source, curve: Curve) -> None:
+    words = [word for word, _ in curve.points] if isinstance(curve, CategoryMap) else []
+    types = source.where.types if isinstance(source, Last) else ()
+    leaks = [word for word in words if leaks_state(word, types)]
+    if leaks:
+        refuse_leak(section, "normalise", leaks[0], "points for other words")
 
 
 def _default_half_life(stale: Stale | None) -> float:
@@ -90,6 +102,8 @@ def _texts(section: Section, signal_id: str) -> Texts:
         format=section.choice("format", FORMATS, "number"),
         guide=section.optional_text("guide"),
         playbook=section.optional_text("playbook"),
+        target_points=section.number("target_points", 100.0, POINTS),
+        ask_again=section.optional_text("ask_again"),
     )
 
 

@@ -3,12 +3,13 @@
 It never looks at an account and never computes a value.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from milepost_core.events import OUTCOME_WORDS
-from milepost_core.model.problems import step_into
-from milepost_core.model.section import NOT_NEGATIVE, POSITIVE, SHARE, Section, is_number, scalars
+from milepost_core.events import ITEM_KINDS
+from milepost_core.model.leaks import leaks_outcome, leaks_state, tells_state
+from milepost_core.model.problems import nearest_word, step_into
+from milepost_core.model.section import DAYS, MOST_DAYS, NOT_NEGATIVE, SHARE, SPAN, Section, is_number, scalars
 from milepost_core.model.sources import (
     ActiveDays,
     Attribute,
@@ -36,7 +37,9 @@ from milepost_core.model.sources import (
     Where,
 )
 
-__all__ = ["AGGREGATIONS", "leaks_outcome", "parse_source", "parse_where"]
+__all__ = ["AGGREGATIONS", "MOST_BUCKETS", "parse_source", "parse_where", "refuse_leak"]
+
+MOST_BUCKETS: Final = 100
 
 
 def parse_source(section: Section) -> Source:
@@ -52,45 +55,66 @@ def parse_source(section: Section) -> Source:
 def parse_where(section: Section, key: str) -> Where:
     """Which records match, as the mapping under a key says; a clause on the outcome is noted as a label leak."""
     raw = section.section(key, {})
-    clauses = tuple((name, _values(raw, name)) for name in raw.keys())  # noqa: SIM118 - a Section is no mapping
+    types = [one for one in scalars(raw.take("type")) if isinstance(one, str)] if raw.has("type") else []
+    clauses = tuple((name, _values(raw, name, types)) for name in raw.keys())  # noqa: SIM118 - a Section is no mapping
     raw.finish()
     return Where(clauses)
 
 
-def leaks_outcome(name: object) -> bool:
-    """A word by which records or accounts tell the outcome, however it is written."""
-    return isinstance(name, str) and name.strip().lower() in OUTCOME_WORDS
+def refuse_leak(section: Section, key: str, name: object, expected: str) -> None:
+    """Note a word at a key that tells the outcome."""
+    section.note(key, f"label leak: {str(name)[:60]!r} is the outcome the score must foresee", expected)
 
 
 def _where(section: Section) -> Where:
     return parse_where(section, "where")
 
 
-def _values(where: Section, key: str) -> tuple[Scalar, ...]:
+def _items(section: Section) -> Where:
+    """Which items match; of a kind that nobody knows there are none, and none open would read as perfect."""
+    where, place = _where(section), section.section("where", {})
+    if where.get("type"):
+        place.note("type", "an item has no type, it has a kind", f"kind: one of {', '.join(ITEM_KINDS)}", "kind")
+    for kind in where.get("kind") or ():
+        if kind not in ITEM_KINDS:
+            message = f"there are no items of kind {str(kind)[:60]!r}; a company cannot have kinds of its own yet"
+            near = nearest_word(kind, ITEM_KINDS, section.problems)
+            place.note("kind", message, f"one of {', '.join(ITEM_KINDS)}", near)
+    return where
+
+
+def _values(where: Section, key: str, types: Sequence[str]) -> tuple[Scalar, ...]:
     values = scalars(where.take(key))
     if not values:
         where.note(key, "matches nothing that a record can hold", "a text, a number or a list of them")
-    leaks = [one for one in (key, *(values if key in _TELLING else ())) if leaks_outcome(one)]
+    leaks = [key] if leaks_outcome(key) else []
+    if key == "type":
+        leaks += [one for one in types if leaks_outcome(one)]
+    elif tells_state(key):
+        leaks += [str(one) for one in values if leaks_state(one, types)]
     if leaks:
-        where.note(key, f"label leak: {leaks[0]!r} is the outcome the score must foresee", "no outcome event")
+        refuse_leak(where, key, leaks[0], "no outcome event")
     return values
 
 
-# The clauses whose values say what happened; elsewhere "renewal" may be the topic of a survey.
-_TELLING: Final = ("type", "kind", "state", "status")
-
-
 def _window(section: Section) -> float | None:
-    return section.optional_number("window_days", POSITIVE)
+    return section.optional_number("window_days", SPAN)
 
 
 def _min_age(section: Section) -> float | None:
-    return section.optional_number("min_age_days", NOT_NEGATIVE)
+    return section.optional_number("min_age_days", DAYS)
 
 
 def _field(section: Section) -> str:
     # "field" says what to count, "value" says what to add up; both name a property of the event
-    return section.text("value", section.text("field", "value"))
+    return _named(section, "value", _named(section, "field", "value"))
+
+
+def _named(section: Section, key: str, default: str | None = None) -> str:
+    name = section.text(key) if default is None else section.text(key, default)
+    if section.has(key) and leaks_outcome(name):
+        refuse_leak(section, key, name, "another property")
+    return name
 
 
 def _count(section: Section) -> Count:
@@ -98,7 +122,7 @@ def _count(section: Section) -> Count:
 
 
 def _distinct(section: Section) -> Distinct:
-    return Distinct(section.text("field"), _where(section), _window(section), _min_age(section))
+    return Distinct(_named(section, "field"), _where(section), _window(section), _min_age(section))
 
 
 def _active_days(section: Section) -> ActiveDays:
@@ -116,7 +140,7 @@ def _mean(section: Section) -> Mean:
 
 def _decayed_sum(section: Section) -> DecayedSum:
     key = "half_life" if section.has("half_life") else "half_life_days"
-    half_life = section.number(key, limits=POSITIVE)
+    half_life = section.number(key, limits=SPAN)
     return DecayedSum(_where(section), half_life, _window(section), _min_age(section), _field(section))
 
 
@@ -130,15 +154,22 @@ def _days_since_last(section: Section) -> DaysSinceLast:
 
 
 def _slope(section: Section) -> Slope:
-    days = section.number("bucket_days", limits=POSITIVE)
-    return Slope(_where(section), days, section.whole("buckets", least=2))
+    return Slope(_where(section), *_buckets(section))
 
 
 def _momentum(section: Section) -> Momentum:
-    days, buckets = section.number("bucket_days", limits=POSITIVE), section.whole("buckets", least=2)
+    days, buckets = _buckets(section)
     if buckets % 2:
         section.note("buckets", f"{buckets} buckets have no halves", "an even number of buckets")
     return Momentum(_where(section), days, buckets)
+
+
+def _buckets(section: Section) -> tuple[float, int]:
+    days, buckets = section.number("bucket_days", limits=SPAN), section.whole("buckets", least=2, most=MOST_BUCKETS)
+    if days * buckets > MOST_DAYS and buckets <= MOST_BUCKETS:
+        section.note("bucket_days", f"{buckets} buckets of {days:g} days are {days * buckets:g} days",
+                     f"at most {MOST_DAYS} days in all")  # fmt: skip
+    return days, buckets
 
 
 def _milestone_progress(section: Section) -> MilestoneProgress:
@@ -169,7 +200,7 @@ def _denominator(section: Section) -> Denominator:
         return parse_source(Section(raw, step_into(section.pointer, "den"), section.problems))
     if isinstance(raw, str) and raw:
         if leaks_outcome(raw):
-            section.note("den", f"label leak: {raw!r} is the outcome the score must foresee", "another attribute")
+            refuse_leak(section, "den", raw, "another attribute")
         return Attribute(raw)
     if is_number(raw):
         return Constant(section.checked_number("den", raw))
@@ -190,9 +221,9 @@ _PARSERS: Final[dict[str, Callable[[Section], Source]]] = {
     "ratio": _ratio,
     "slope": _slope,
     "momentum": _momentum,
-    "open_items": lambda section: OpenItems(_where(section)),
-    "overdue_items": lambda section: OverdueItems(_where(section)),
-    "oldest_open_age": lambda section: OldestOpenAge(_where(section)),
+    "open_items": lambda section: OpenItems(_items(section)),
+    "overdue_items": lambda section: OverdueItems(_items(section)),
+    "oldest_open_age": lambda section: OldestOpenAge(_items(section)),
     "milestone_progress": _milestone_progress,
     "breadth": _breadth,
     "rate": _rate,

@@ -3,11 +3,17 @@
 It never stops at the first problem and never repairs anything.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sized
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
+from typing import Final
 
-__all__ = ["ModelInvalid", "ModelProblem", "nearest_word", "step_into"]
+__all__ = ["MOST_TOLD", "ModelInvalid", "ModelProblem", "listed", "nearest_word", "step_into"]
+
+MOST_TOLD: Final = 200
+"""So many problems of one document are told; of the rest, how many there are."""
+_LISTED: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +32,33 @@ class ModelProblem:
 
 
 class ModelInvalid(ValueError):
-    """The document is not a score model; ``problems`` names every reason at once."""
+    """The document is not a score model; ``problems`` names every reason at once, up to `MOST_TOLD`.
+
+    ``more`` counts those that are not named.
+    """
 
     def __init__(self, problems: tuple[ModelProblem, ...]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems[:MOST_TOLD]
+        self.more = len(problems) - len(self.problems)
+        rest = [f"and {self.more} more"] if self.more else []
+        super().__init__("\n".join([*(str(problem) for problem in self.problems), *rest]))
 
 
-def nearest_word(word: object, known: Iterable[str]) -> str | None:
-    """The known word most like a misspelt one, or None if none is near."""
-    found = get_close_matches(str(word), list(known), n=1, cutoff=0.6)
+def nearest_word(word: object, known: Iterable[str], told: Sized = ()) -> str | None:
+    """The known word most like a misspelt one, or None if none is near.
+
+    Nobody reads a hint behind `MOST_TOLD` problems: with so many of them ``told``, none is searched for.
+    """
+    if len(told) >= MOST_TOLD:
+        return None
+    found = get_close_matches(str(word)[:100], list(known), n=1, cutoff=0.6)
     return found[0] if found else None
+
+
+def listed(words: Collection[str]) -> str:
+    """The words in a sentence; of many, the first few and how many more."""
+    shown = ", ".join(islice(words, _LISTED))
+    return shown if len(words) <= _LISTED else f"{shown} and {len(words) - _LISTED} more"
 
 
 def step_into(pointer: str, key: object) -> str:

@@ -3,17 +3,25 @@
 It never looks at the form of a single value; `parsing` has done that.
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import Final
 
-from milepost_core.model.document import Dimension, Milestone, Signal, Stage
-from milepost_core.model.problems import ModelProblem, nearest_word
+from milepost_core.model.document import Dimension, Milestone, ScoreModel, Signal, Stage
+from milepost_core.model.problems import ModelProblem, listed, nearest_word
+from milepost_core.model.sources import Breadth, Denominator, Momentum, Slope, parts
 
 __all__ = [
-    "refuse_circles", "refuse_repeated_ids", "refuse_unknown_dimensions", "refuse_weightless", "refuse_wrong_stages",
+    "MOST_QUESTIONS", "refuse_circles", "refuse_repeated_ids", "refuse_unknown_dimensions", "refuse_weightless",
+    "refuse_wide", "refuse_wrong_stages",
 ]  # fmt: skip
 
 Problems = list[ModelProblem]
+MOST_QUESTIONS: Final = 500
+"""One statement asks all questions of a model; with at most three columns for each, it stays below the 1,664 columns
+that PostgreSQL lets a row have."""
+_SHOWN: Final = 8
 
 
 def refuse_repeated_ids(ids: Sequence[str], pointer: str, problems: Problems) -> None:
@@ -27,15 +35,15 @@ def refuse_repeated_ids(ids: Sequence[str], pointer: str, problems: Problems) ->
 
 def refuse_unknown_dimensions(signals: Iterable[Signal], dimensions: Sequence[Dimension], problems: Problems) -> None:
     """Every signal belongs to a dimension of the model."""
-    known = [dimension.id for dimension in dimensions]
+    known = {dimension.id: None for dimension in dimensions if dimension.id}
     for index, signal in enumerate(signals):
         if signal.dimension and signal.dimension not in known:
             problems.append(
                 ModelProblem(
                     f"/signals/{index}/dimension",
                     f"no dimension {signal.dimension!r}",
-                    f"one of {', '.join(known)}",
-                    nearest_word(signal.dimension, known),
+                    f"one of {listed(known)}",
+                    nearest_word(signal.dimension, known, problems),
                 )
             )
 
@@ -70,35 +78,72 @@ def refuse_wrong_stages(stages: Sequence[Stage], problems: Problems) -> None:
             problems.append(ModelProblem(f"/stages/{index}/weights", "all weights are zero", "one above 0"))
 
 
+def refuse_wide(model: ScoreModel, problems: Problems) -> None:
+    """Everything that a model asks can be asked at once: every bucket and every role is a question."""
+    asked = sum(_questions(part) for column in model.columns for part in parts(column.source))
+    if asked > MOST_QUESTIONS:
+        message = f"the model asks {asked} questions of every account: signals, gates, conditions, their buckets"
+        problems.append(ModelProblem("/signals", message, f"at most {MOST_QUESTIONS}"))
+
+
+def _questions(part: Denominator) -> int:
+    if isinstance(part, Slope | Momentum):
+        return part.buckets
+    return len(part.expected) if isinstance(part, Breadth) else 1
+
+
 def refuse_circles(milestones: Sequence[Milestone], problems: Problems) -> None:
     """What a milestone waits for exists, and no milestone waits for itself, however far around.
 
-    Of a circle, the milestone that comes first in the document is refused, with the whole way round.
+    One circle is told, from the milestone of it that comes first in the document.
     """
     waits = {one.id: one.after for one in milestones}
-    told: set[str] = set()
     for index, one in enumerate(milestones):
-        pointer = f"/milestones/{index}/after"
         for name in one.after:
             if name not in waits:
-                message = f"no milestone {name!r}"
-                problems.append(ModelProblem(pointer, message, "the id of a milestone", nearest_word(name, waits)))
-        way = _way_back(one.id, waits)
-        if way and one.id not in told:
-            told.update(way)
-            message = f"goes in a circle: {' waits for '.join([*way, one.id])}"
-            problems.append(ModelProblem(pointer, message, "milestones that can be done one after another"))
+                near = nearest_word(name, waits, problems)
+                message = f"no milestone {name[:100]!r}"
+                problems.append(ModelProblem(f"/milestones/{index}/after", message, "the id of a milestone", near))
+    circle = _circle(waits)
+    if circle:
+        place = next(index for index, one in enumerate(milestones) if one.id == circle[0])
+        way = circle if len(circle) <= _SHOWN else [*circle[:_SHOWN], "…"]
+        message = f"goes in a circle: {' waits for '.join([*way, circle[0]])}"
+        expected = "milestones that can be done one after another"
+        problems.append(ModelProblem(f"/milestones/{place}/after", message, expected))
 
 
-def _way_back(start: str, waits: Mapping[str, Sequence[str]]) -> list[str]:
-    """The milestones on a way from one back to itself; empty without such a way."""
-    ways, seen = [[start]], set[str]()
-    while ways:
-        way = ways.pop()
-        for name in waits.get(way[-1], ()):
-            if name == start:
-                return way
-            if name not in seen:
-                seen.add(name)
-                ways.append([*way, name])
-    return []
+def _circle(waits: Mapping[str, Sequence[str]]) -> list[str]:
+    """Milestones that wait for each other, in the order of waiting; empty if all can be done one after another."""
+    left = _blocked(waits)
+    if not left:
+        return []
+    way = [next(name for name in waits if name in left)]
+    places = {way[0]: 0}
+    while True:
+        # whoever is blocked waits for one who is blocked too: the way comes back to itself
+        step = next(name for name in waits[way[-1]] if name in left)
+        if step in places:
+            circle = way[places[step] :]
+            order = {name: place for place, name in enumerate(waits)}
+            first = circle.index(min(circle, key=order.__getitem__))
+            return [*circle[first:], *circle[:first]]
+        places[step] = len(way)
+        way.append(step)
+
+
+def _blocked(waits: Mapping[str, Sequence[str]]) -> set[str]:
+    """Those in a circle or waiting for one: what is left when everything was done that can be."""
+    open_before = {name: sum(one in waits for one in before) for name, before in waits.items()}
+    behind: dict[str, list[str]] = {name: [] for name in waits}
+    for name, before in waits.items():
+        for one in before:
+            if one in behind:
+                behind[one].append(name)
+    ready = deque(name for name, count in open_before.items() if not count)
+    while ready:
+        for name in behind[ready.popleft()]:
+            open_before[name] -= 1
+            if not open_before[name]:
+                ready.append(name)
+    return {name for name, count in open_before.items() if count}

@@ -10,12 +10,24 @@ from typing import Final
 from milepost_core.events import EVENT_TYPES, ITEM_KINDS
 from milepost_core.model.document import Band
 from milepost_core.model.journey import WEEKDAYS
-from milepost_core.model.parsing import DOCUMENT_FORMAT
+from milepost_core.model.parsing import (
+    DOCUMENT_FORMAT,
+    MOST_DIMENSIONS,
+    MOST_GATES,
+    MOST_MILESTONES,
+    MOST_SIGNALS,
+    MOST_STAGES,
+    TAKEN_IDS,
+)
 from milepost_core.model.parsing_plan import OPERATORS, SIDES
+from milepost_core.model.parsing_segments import MOST_SEGMENTS
 from milepost_core.model.parsing_signals import FORMATS, MISSING
-from milepost_core.model.parsing_sources import AGGREGATIONS
+from milepost_core.model.parsing_sources import AGGREGATIONS, MOST_BUCKETS
 from milepost_core.model.schema_forms import (
+    DAYS,
     FLAG,
+    HEAVY,
+    ID,
     NOT_NEGATIVE,
     NUMBER,
     POINTS,
@@ -23,6 +35,7 @@ from milepost_core.model.schema_forms import (
     SCALAR,
     SCALARS,
     SHARE,
+    SPAN,
     TEXT,
     TEXTS,
     Schema,
@@ -30,8 +43,9 @@ from milepost_core.model.schema_forms import (
     chosen,
     described,
     either,
+    given,
     half_life,
-    many_of,
+    list_of,
     mapping,
     one_of,
     one_or_many,
@@ -39,6 +53,8 @@ from milepost_core.model.schema_forms import (
     refer,
     whole,
 )
+from milepost_core.model.section import MOST_KEYS
+from milepost_core.model.zones import ZONE_FORM
 
 __all__ = ["SCHEMA_ID", "document_schema"]
 
@@ -66,6 +82,9 @@ _KEYS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "rate": (_WINDOWED, ()),
 }
 
+_ABOUT_ITEMS: Final = ("open_items", "overdue_items", "oldest_open_age")
+_KINDS: Final = {"anyOf": [one_of(ITEM_KINDS), {"type": "array", "items": one_of(ITEM_KINDS), "minItems": 1}]}
+
 
 def document_schema() -> Schema:
     """The schema of a whole document, made of the same words that the parser knows."""
@@ -78,7 +97,7 @@ def document_schema() -> Schema:
         "$defs": {
             "source": _sources(),
             "curve": _curves(),
-            "where": _where(),
+            "where": _where({"type": _said(sorted(EVENT_TYPES)), "kind": _said(sorted(ITEM_KINDS))}),
             "condition": mapping(
                 {"source": refer("source"), "op": one_of(OPERATORS), "value": {"anyOf": [SCALAR, SCALARS]}},
                 ("source", "value"),
@@ -97,12 +116,12 @@ def document_schema() -> Schema:
 def _document() -> Schema:
     return {
         "format": {"const": DOCUMENT_FORMAT},
-        "id": described("What the model is called, for ever", TEXT),
+        "id": described("What the model is called, for ever", ID | {"not": one_of(TAKEN_IDS)}),
         "version": described("Every change is a new version", whole(1)),
         "title": TEXT,
         "description": TEXT,
-        "timezone": described("Calendar days are counted in this zone", TEXT),
-        "horizon_days": POSITIVE,
+        "timezone": described("Calendar days are counted in this zone", {"type": "string", "pattern": f"^(?:{ZONE_FORM})$"}),
+        "horizon_days": SPAN,
         "min_coverage": described("Below this share of observed weight there is no band", SHARE),
         "applies_to": described("Which accounts it judges; left out: all that no other takes", refer("attributes")),
         "precedence": described("Of several models that take an account, the highest judges it", whole(0)),
@@ -111,14 +130,13 @@ def _document() -> Schema:
         },
         "summary": mapping(dict.fromkeys((str(band) for band in Band), TEXT)),
         "broad": mapping({"dimensions": whole(2), "below": POINTS, "next_step": TEXT}, ("next_step",)),
-        "dimensions": many_of(_dimension()),
-        "stages": {"type": "array", "items": _stage()},
-        "segments": {"type": "array", "items": _segment()},
-        "signals": many_of(_signal()),
-        "gates": {"type": "array", "items": _gate()},
-        "milestones": {"type": "array", "items": _milestone()},
-        "journey": mapping({"behind_after_days": NOT_NEGATIVE, "stuck_after_days": POSITIVE,
-                             "slip_days": NOT_NEGATIVE}),
+        "dimensions": list_of(_dimension(), MOST_DIMENSIONS, least=1),
+        "stages": list_of(_stage(), MOST_STAGES),
+        "segments": list_of(_segment(), MOST_SEGMENTS),
+        "signals": list_of(_signal(), MOST_SIGNALS, least=1),
+        "gates": list_of(_gate(), MOST_GATES),
+        "milestones": list_of(_milestone(), MOST_MILESTONES),
+        "journey": mapping({"behind_after_days": DAYS, "stuck_after_days": SPAN, "slip_days": DAYS}),
         "calendar": mapping({"weekend": one_or_many(one_of(WEEKDAYS)), "holidays": one_or_many({"type": "string"})}),
         "bands": _bands(),
         "calibration": mapping({"kind": one_of(("platt",)), "intercept": NUMBER, "slope": NUMBER, "fitted": TEXT}),
@@ -126,29 +144,29 @@ def _document() -> Schema:
 
 
 def _dimension() -> Schema:
-    keys = {"id": TEXT, "label": TEXT, "weight": NOT_NEGATIVE, "min_coverage": SHARE, "next_step": TEXT}
+    keys = {"id": ID, "label": TEXT, "weight": HEAVY, "min_coverage": SHARE, "next_step": TEXT}
     return mapping(keys, ("id", "weight"))
 
 
 def _stage() -> Schema:
     days = {
         "type": "array",
-        "prefixItems": [NOT_NEGATIVE, {"type": ["number", "null"], "minimum": 0}],
+        "prefixItems": [DAYS, DAYS | {"type": ["number", "null"]}],
         "minItems": 2,
         "maxItems": 2,
     }
     keys = {
-        "id": TEXT, "label": TEXT, "age_days": described("[from, to) in days since the start", days),
-        "weights": by_name(NOT_NEGATIVE), "transition_days": NOT_NEGATIVE,
+        "id": ID, "label": TEXT, "age_days": described("[from, to) in days since the start", days),
+        "weights": by_name(HEAVY), "transition_days": DAYS,
     }  # fmt: skip
     return mapping(keys, ("id", "age_days", "weights"))
 
 
 def _segment() -> Schema:
     # What is merged into a part has to be looked at together with that part.
-    changes = {"type": "object", "additionalProperties": or_null({"type": "object"})}
-    keys: Schema = {"id": TEXT, "when": refer("attributes"), "bands": {"type": "object"}, "baseline": {},
-                    "min_coverage": SHARE}  # fmt: skip
+    changes = by_name(or_null({"type": "object", "not": {"required": ["id"], "properties": {"id": given()}}}))
+    keys: Schema = {"id": ID, "when": refer("attributes"), "baseline": {}, "min_coverage": SHARE}
+    keys |= dict.fromkeys(("bands", "journey", "calendar"), {"type": "object"})
     keys |= dict.fromkeys(("dimensions", "stages", "signals", "gates", "milestones"), changes)
     return mapping(keys, ("id", "when"))
 
@@ -156,18 +174,20 @@ def _segment() -> Schema:
 def _signal() -> Schema:
     action = {"label": TEXT, "step": POSITIVE, "max_change": POSITIVE, "cost": NOT_NEGATIVE}
     keys = {
-        "id": TEXT,
+        "id": ID,
         "dimension": TEXT,
-        "weight": NOT_NEGATIVE,
+        "weight": HEAVY,
         "label": TEXT,
         "unit": refer("counted"),
         "format": one_of(FORMATS),
         "target": {"type": ["string", "number"]},
+        "target_points": described("From so many points on a value meets the target; 100 if left out", POINTS),
+        "ask_again": described("Next step for a value that meets the target, and is old", TEXT),
         "source": refer("source"),
         "normalise": refer("curve"),
         "missing": {"anyOf": [one_of(MISSING), POINTS]},
         "stale": half_life({"neutral": POINTS}),
-        "half_life_days": POSITIVE,
+        "half_life_days": SPAN,
         "action": mapping(action, ("step", "max_change")),
         "sentence": mapping({"good": refer("counted"), "bad": refer("counted")}),
         "next_step": TEXT,
@@ -179,25 +199,24 @@ def _signal() -> Schema:
 
 def _gate() -> Schema:
     keys = {
-        "id": TEXT, "label": TEXT, "when": refer("condition"), "cap_score": POINTS, "subtract": NOT_NEGATIVE,
+        "id": ID, "label": TEXT, "when": refer("condition"), "cap_score": POINTS, "subtract": NOT_NEGATIVE,
         "hard": FLAG, "next_step": TEXT,
     }  # fmt: skip
-    given = {"not": {"type": "null"}}
-    does = [{"required": [key], "properties": {key: given}} for key in ("cap_score", "subtract")]
+    does = [{"required": [key], "properties": {key: given()}} for key in ("cap_score", "subtract")]
     return mapping(keys, ("id", "when")) | {"oneOf": does}
 
 
 def _milestone() -> Schema:
     keys = {
-        "id": TEXT,
+        "id": ID,
         "label": TEXT,
-        "target_day": described("Due so many days after the start", NOT_NEGATIVE),
-        "weight": NOT_NEGATIVE,
+        "target_day": described("Due so many days after the start", DAYS),
+        "weight": HEAVY,
         "required": FLAG,
         "side": described("Whom a delay is charged to", one_of(SIDES)),
         "owner": TEXT,
         "after": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
-        "work_days": NOT_NEGATIVE,
+        "work_days": DAYS,
         "done_by": described("The first record that matches completes it", refer("where") | {"minProperties": 1}),
         "done_when": described("It completes itself when this first holds", refer("condition")),
     }
@@ -206,35 +225,38 @@ def _milestone() -> Schema:
 
 def _bands() -> Schema:
     points = dict.fromkeys(("green", "yellow"), POINTS)
-    days = dict.fromkeys(("margin_down", "margin_up", "dwell_down_days", "dwell_up_days"), NOT_NEGATIVE)
-    return mapping(points | days)
+    margins = dict.fromkeys(("margin_down", "margin_up"), NOT_NEGATIVE)
+    days = dict.fromkeys(("dwell_down_days", "dwell_up_days"), DAYS)
+    return mapping(points | margins | days)
 
 
 def _sources() -> Schema:
     """One form for each aggregation, chosen by `agg`."""
     keys: Schema = {
         "where": refer("where"),
-        "window_days": POSITIVE,
-        "min_age_days": NOT_NEGATIVE,
+        "window_days": SPAN,
+        "min_age_days": DAYS,
         "field": TEXT,
         "value": TEXT,
         "min_n": whole(1),
-        "half_life": POSITIVE,
-        "half_life_days": POSITIVE,
+        "half_life": SPAN,
+        "half_life_days": SPAN,
         "never": one_of(("age",)),
         "num": refer("source"),
         "den": {"anyOf": [refer("source"), TEXT, NUMBER]},
         "max": NUMBER,
         "zero_den": NUMBER,
-        "bucket_days": POSITIVE,
-        "buckets": whole(2),
+        "bucket_days": SPAN,
+        "buckets": whole(2, MOST_BUCKETS),
         "late_penalty_per_day": NOT_NEGATIVE,
         "late_floor": SHARE,
         "expected": TEXTS,
     }
     forms = {name: mapping({key: keys[key] for key in _KEYS[name][0]}, _KEYS[name][1]) for name in AGGREGATIONS}
     forms["decayed_sum"] |= {"anyOf": either("half_life", "half_life_days")}
-    forms["momentum"]["properties"]["buckets"] = whole(2) | {"multipleOf": 2}
+    forms["momentum"]["properties"]["buckets"] = whole(2, MOST_BUCKETS) | {"multipleOf": 2}
+    for name in _ABOUT_ITEMS:
+        forms[name]["properties"]["where"] = or_null(_where({"kind": _KINDS}, forbidden="type"))
     return chosen("agg", forms)
 
 
@@ -254,11 +276,17 @@ def _curves() -> Schema:
     return chosen("kind", forms)
 
 
-def _where() -> Schema:
-    known: Schema = {"type": sorted(EVENT_TYPES), "kind": sorted(ITEM_KINDS)}
-    return {
+def _said(words: list[str]) -> Schema:
+    """Any value, and those that an editor offers."""
+    return {"anyOf": [SCALAR | {"examples": words}, SCALARS]}
+
+
+def _where(known: Schema, forbidden: str = "") -> Schema:
+    form: Schema = {
         "type": "object",
-        "description": "Which records match: every clause, each by any one of its values",
-        "properties": {key: {"anyOf": [SCALAR | {"examples": words}, SCALARS]} for key, words in known.items()},
+        "description": "Which match: every clause, each by any one of its values",
+        "properties": known | ({forbidden: {"not": {}}} if forbidden else {}),
         "additionalProperties": {"anyOf": [SCALAR, SCALARS]},
+        "maxProperties": MOST_KEYS,
     }
+    return form

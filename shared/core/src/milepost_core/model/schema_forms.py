@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from milepost_core.model.section import MOST
+from milepost_core.model.section import ID_FORM, MOST, MOST_DAYS, MOST_KEYS, WEIGHT
 
 Schema = dict[str, Any]
 
@@ -13,6 +13,10 @@ NOT_NEGATIVE: Final[Schema] = {"type": "number", "minimum": 0}
 POSITIVE: Final[Schema] = {"type": "number", "exclusiveMinimum": 0}
 POINTS: Final[Schema] = {"type": "number", "minimum": 0, "maximum": 100}
 SHARE: Final[Schema] = {"type": "number", "minimum": 0, "maximum": 1}
+ID: Final[Schema] = {"type": "string", "pattern": f"^{ID_FORM}$"}
+DAYS: Final[Schema] = {"type": "number", "minimum": 0, "maximum": MOST_DAYS}
+SPAN: Final[Schema] = {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_DAYS}
+HEAVY: Final[Schema] = {"type": "number", "minimum": 0, "maximum": WEIGHT.high}
 FLAG: Final[Schema] = {"type": "boolean"}
 SCALAR: Final[Schema] = {"type": ["string", "number", "boolean"]}
 SCALARS: Final[Schema] = {"type": "array", "items": SCALAR, "minItems": 1}
@@ -33,13 +37,18 @@ def chosen(key: str, forms: Mapping[str, Schema]) -> Schema:
 
 def half_life(more: Schema) -> Schema:
     """A mapping with a half-life under either of its two names."""
-    keys = {"half_life": POSITIVE, "half_life_days": POSITIVE} | more
+    keys = {"half_life": SPAN, "half_life_days": SPAN} | more
     return mapping(keys) | {"anyOf": either("half_life", "half_life_days")}
+
+
+def given() -> Schema:
+    """Anything but null, which is as good as left out."""
+    return {"not": {"type": "null"}}
 
 
 def either(*names: str) -> list[Schema]:
     """At least one of these keys is given."""
-    return [{"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in names]
+    return [{"required": [name], "properties": {name: given()}} for name in names]
 
 
 def mapping(properties: Mapping[str, Schema], required: tuple[str, ...] = ()) -> Schema:
@@ -56,12 +65,12 @@ def or_null(value: Schema) -> Schema:
 
 def by_name(value: Schema) -> Schema:
     """A mapping of free names to one kind of value."""
-    return {"type": "object", "additionalProperties": value}
+    return {"type": "object", "additionalProperties": value, "maxProperties": MOST_KEYS}
 
 
-def many_of(value: Schema) -> Schema:
-    """A list of at least one."""
-    return {"type": "array", "items": value, "minItems": 1}
+def list_of(value: Schema, most: int, least: int = 0) -> Schema:
+    """A list of at most, and at least, so many."""
+    return {"type": "array", "items": value, "maxItems": most} | ({"minItems": least} if least else {})
 
 
 def one_or_many(value: Schema) -> Schema:
@@ -74,9 +83,9 @@ def one_of(words: Any) -> Schema:
     return {"enum": list(words)}
 
 
-def whole(least: int) -> Schema:
-    """A whole number of at least so much."""
-    return {"type": "integer", "minimum": least, "maximum": MOST}
+def whole(least: int, most: int = MOST) -> Schema:
+    """A whole number of at least, and at most, so much."""
+    return {"type": "integer", "minimum": least, "maximum": most}
 
 
 def described(words: str, value: Schema) -> Schema:

@@ -5,15 +5,20 @@ of a document are found in one pass.
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, TypeGuard
 
 from milepost_core.model.normalisers import category_text
 from milepost_core.model.problems import ModelProblem, nearest_word, step_into
 from milepost_core.model.sources import Scalar
 
-__all__ = ["ANY", "MOST", "NOT_NEGATIVE", "POINTS", "POSITIVE", "SHARE", "Limits", "Section", "is_number", "scalars"]
+__all__ = [
+    "ANY", "DAYS", "ID_FORM", "MOST", "MOST_DAYS", "MOST_KEYS", "NOT_NEGATIVE", "POINTS", "POSITIVE", "SHARE", "SPAN",
+    "WEIGHT", "Limits", "Section", "is_number", "scalars",
+]  # fmt: skip
 
 _REQUIRED: Final = object()
 
@@ -39,6 +44,15 @@ POINTS: Final = Limits(0, 100, "a number between 0 and 100")
 MOST: Final = 2**31 - 1
 """The largest whole number that a document may hold: what a column of the store holds too."""
 SHARE: Final = Limits(0, 1, "a number between 0 and 1")
+MOST_DAYS: Final = 36_500
+"""A hundred years: what no journey outlasts, and every calendar and store can count."""
+DAYS: Final = Limits(0, MOST_DAYS, f"a number of days between 0 and {MOST_DAYS}")
+SPAN: Final = Limits(0, MOST_DAYS, f"a number of days above 0, at most {MOST_DAYS}", low_is_out=True)
+WEIGHT: Final = Limits(0, 1e9, "a number of at least 0, at most 1000000000")
+MOST_KEYS: Final = 500
+"""One mapping of a document has at most so many keys."""
+ID_FORM: Final = "[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
+"""An id stands in addresses, in the rows of a store and in words of others: letters, digits, - and _ are safe there."""
 
 
 def scalars(value: object) -> tuple[Scalar, ...]:
@@ -71,6 +85,9 @@ class Section:
             self._raw = {category_text(key): value for key, value in raw.items()}
             if len(self._raw) < len(raw):
                 self.note("", "two keys read the same", "every key once")
+            if len(raw) > MOST_KEYS:
+                self.note("", f"has {len(raw)} keys", f"at most {MOST_KEYS}")
+                self._raw = dict(islice(self._raw.items(), MOST_KEYS))
         if not isinstance(raw, Mapping):
             self.note("", f"{_shown(raw)} is not a mapping", "a mapping of keys")
 
@@ -105,6 +122,13 @@ class Section:
         self.note(key, f"{_shown(value)} is not a text", "a text")
         return ""
 
+    def id(self, default: object = _REQUIRED) -> str:
+        """What the thing is called: an id of `ID_FORM`."""
+        name = self.text("id", default)
+        if name and not re.fullmatch(ID_FORM, name):
+            self.note("id", f"{_shown(name)} is no id", "letters, digits, - and _, at most 100 of them")
+        return name[:100]
+
     def optional_text(self, key: str) -> str | None:
         """A text, or None if the key is absent."""
         return self.text(key) if self.take(key) is not None else None
@@ -114,7 +138,8 @@ class Section:
         known = list(choices)
         word = self.text(key, default)
         if word and word not in known:
-            self.note(key, f"{word!r} is not known", f"one of {', '.join(known)}", nearest_word(word, known))
+            self.note(key, f"{_shown(word)} is not known", f"one of {', '.join(known)}",
+                      nearest_word(word, known, self.problems))  # fmt: skip
             return ""
         return word
 
@@ -129,10 +154,10 @@ class Section:
         """A number within limits, or None if the key is absent."""
         return self.number(key, limits=limits) if self.take(key) is not None else None
 
-    def whole(self, key: str, default: object = _REQUIRED, least: int = 0) -> int:
-        """A whole number of at least ``least`` and at most `MOST`."""
-        words = f"a whole number of at least {least}"
-        value = self.number(key, default, Limits(least, MOST, words))
+    def whole(self, key: str, default: object = _REQUIRED, least: int = 0, most: int = MOST) -> int:
+        """A whole number of at least ``least`` and at most ``most``."""
+        words = f"a whole number of at least {least}" + (f", at most {most}" if most < MOST else "")
+        value = self.number(key, default, Limits(least, most, words))
         if value != int(value):
             self.note(key, f"{_shown(value)} is not whole", words)
         return int(value)
@@ -162,15 +187,17 @@ class Section:
             return Section({}, self.at(key), [])
         return Section(default if value is None else value, self.at(key), self.problems)
 
-    def sections(self, key: str) -> Iterator["Section"]:
-        """The mappings of a list under a key; an absent list is empty."""
+    def sections(self, key: str, most: int) -> Iterator["Section"]:
+        """The mappings of a list under a key; an absent list is empty, of one that is too long the first are read."""
         value = self.take(key)
         if value is None:
             return
         if not isinstance(value, list | tuple):
             self.note(key, f"{_shown(value)} is not a list", "a list")
             return
-        for index, raw in enumerate(value):
+        if len(value) > most:
+            self.note(key, f"the list has {len(value)} entries", f"at most {most}")
+        for index, raw in enumerate(value[:most]):
             yield Section(raw, step_into(self.at(key), index), self.problems)
 
     def checked_number(self, key: str, value: object, limits: Limits = ANY) -> float:
@@ -182,10 +209,11 @@ class Section:
 
     def finish(self) -> None:
         """Note every key that nothing asked for."""
+        known = sorted(set(self._seen))
         for key in self._raw:
-            if key not in self._seen:
-                known = sorted(set(self._seen))
-                self.note(key, f"unknown key {key!r}", f"one of {', '.join(known)}", nearest_word(key, known))
+            if key not in known:
+                hint = nearest_word(key, known, self.problems)
+                self.note(key, f"unknown key {_shown(key)}", f"one of {', '.join(known)}", hint)
 
     def _absent(self, key: str, default: object, expected: str, stand_in: object) -> Any:
         if default is _REQUIRED:

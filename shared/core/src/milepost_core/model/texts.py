@@ -35,6 +35,10 @@ class Texts:
     """Where the next step is explained to whoever takes it: an address or the name of a guide."""
     playbook: str | None = None
     """The id of the playbook that takes the next step."""
+    target_points: float = 100.0
+    """From so many points of its curve on, a value meets the target."""
+    ask_again: str | None = None
+    """The next step for a value that meets the target, and loses points by its age alone."""
 
 
 @dataclass(frozen=True, slots=True)

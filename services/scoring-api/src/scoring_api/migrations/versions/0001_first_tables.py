@@ -261,6 +261,7 @@ TABLES = (
         as_of timestamptz NOT NULL,
         score DOUBLE PRECISION,
         band TEXT NOT NULL,
+        raw_score DOUBLE PRECISION,
         CONSTRAINT pk_restated_point PRIMARY KEY (account_id, model_id, model_version, day)
     )
     """,
@@ -446,14 +447,15 @@ TABLES = (
     """,
 )
 
-# What a sender writes as a day or an instant may be anything: what cannot be read is no instant, not an error. Neither is
+# What a sender writes as a day or an instant may be anything: what cannot be read is no instant, not an error. Nor is
 # what lies so far away that nobody can count days from it.
 INSTANT_OF = """
     create function scoring.instant_of(written text) returns timestamptz
     language plpgsql stable parallel safe strict set timezone = 'UTC' as $$
     declare
-        found timestamptz := case when written ~ '^\\d{4}-\\d{2}-\\d{2}' then written::timestamptz end;
+        found timestamptz;
     begin
+        found := case when written ~ '^\\d{4}-\\d{2}-\\d{2}' then written::timestamptz end;
         return case when found >= '1970-01-01+00' and found < '2200-01-01+00' then found end;
     exception when data_exception or invalid_datetime_format or datetime_field_overflow then
         return null;
