@@ -18,7 +18,7 @@ $(shell [ -f $(STAMP) ] && [ "$$(cat $(STAMP))" != "$$(pwd)" ] && rm -f $(STAMP)
 $(STAMP): requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
 	@PYTHON="$(PYTHON)" MEMBERS="$(MEMBERS)" sh infra/devstack/install.sh
 
-.PHONY: help install run demo test test-fast check floors lint types lock migrate revision psql logs doctor clean distclean
+.PHONY: help install run demo test test-fast check contract floors lint types lock migrate revision psql logs doctor clean distclean
 
 help: ## Show this list
 	@echo 'make <target>:'
@@ -49,6 +49,9 @@ lint: $(STAMP) ## Check style and format
 
 types: $(STAMP) ## Check types, strictly
 	@$(BIN)/mypy $(SOURCES)
+
+contract: $(STAMP) ## Write the scoring API's contract into services/scoring-api/openapi.json
+	@$(BIN)/python -m scoring_api.contract > services/scoring-api/openapi.draft && mv services/scoring-api/openapi.draft services/scoring-api/openapi.json
 
 lock: ## Resolve anew and rewrite requirements.lock: hashes, no address
 	@PYTHON="$(PYTHON)" sh infra/devstack/lock.sh

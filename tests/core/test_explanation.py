@@ -13,6 +13,7 @@ from milepost_core.explanation import (
     GATES,
     Explanation,
     Profile,
+    UncountedInput,
     apportion,
     between,
     explain,
@@ -25,6 +26,7 @@ from milepost_core.explanation import (
     sentence,
     show_value,
     summary,
+    uncounted_inputs,
 )
 from milepost_core.model import Band, parse_model
 
@@ -260,6 +262,17 @@ def test_missing_inputs_are_named_with_their_reason() -> None:
     assert [missing_sentence(one.model, missing) for missing in found] == [
         "b: it has never happened; a stand-in value is used"
     ]
+
+
+def test_what_was_observed_in_an_unavailable_dimension_is_named_with_its_coverage() -> None:
+    signals = [last_signal("a", "d", 3), last_signal("b", "d"), last_signal("zero", "d", 0), last_signal("c", "e")]
+    dimensions = [{"id": "d", "weight": 1, "min_coverage": 0.5}, {"id": "e", "weight": 1}]
+    one = score_of(document(*signals, dimensions=dimensions), b=50, zero=50, c=80)
+
+    assert uncounted_inputs(one.model, one.scores, 0) == (UncountedInput("b", 0.25, 0.5),)
+    assert [driver.signal for driver in explained(one).drivers] == ["c"]
+    whole = score_of(document(*signals, dimensions=dimensions), a=50, c=80)
+    assert uncounted_inputs(whole.model, whole.scores, 0) == ()
 
 
 def test_the_sentence_about_an_account_is_the_models_own_if_it_has_one() -> None:

@@ -70,13 +70,14 @@ WHOLE: dict[str, Any] = {
         "stale": {"half_life_days": 90, "neutral": 40}, "half_life_days": 30,
         "action": {"label": "do", "step": 1, "max_change": 4, "cost": 2},
         "sentence": {"good": "{value}", "bad": {"one": "{value}", "other": "{value} {unit}"}},
-        "next_step": "Do.", "guide": "g", "playbook": "p",
+        "next_step": "Do.", "guide": "g", "playbook": "p", "target_points": 90, "ask_again": "Ask.",
     }],
     "gates": [{
         "id": "g", "label": "G", "when": {"source": SOURCES[0], "op": ">=", "value": 1}, "cap_score": 39.9,
         "hard": True, "next_step": "Do.",
     }, {"id": "h", "when": {"source": SOURCES[7], "op": "in", "value": ["left", "gone"]}, "subtract": 5}],
-    "milestones": [{"id": "k", "label": "K", "target_day": 3, "weight": 1, "required": True, "side": "us", "owner": "x"},
+    "milestones": [{"id": "k", "label": "K", "target_day": 3, "weight": 1, "required": True, "side": "us",
+                    "owner": "x"},
                    {"id": "l", "after": ["k"], "work_days": 2, "done_by": {"type": "feature.used"},
                     "done_when": {"source": SOURCES[0], "op": ">=", "value": 1}}],
     "journey": {"behind_after_days": 1, "stuck_after_days": 14, "slip_days": 7},
@@ -91,7 +92,7 @@ BEYOND = re.compile(
     r"|overlaps|leaves a hole|nothing covers|ends before it begins|does not lie below|in a circle|names a .* twice"
     r"|all weights are zero|stands for nothing|out of order|is no time zone|cannot be compared|has no order"
     r"|every record would|needs peers|is no date|no day is left|the model has only|cannot wait for its own"
-    r"|is not whole|two keys read|^/segments/0/signals/s/"
+    r"|nobody reaches|nobody falls|is not whole|two keys read|^/segments/0/signals/s/"
 )
 
 
@@ -123,7 +124,7 @@ def put(doc: dict[str, Any], way: tuple[Any, ...], value: Any) -> dict[str, Any]
 def mutants(doc: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The document with one place changed: gone, null, of another kind, out of range, or with a key too many."""
     for way in places(doc):
-        for value in (None, "x", "", True, -1, 0, 1.5, 101, 2**31, [], ["x"], {}, {"strange": 1}):
+        for value in (None, "x", "a/b", "", True, -1, 0, 1.5, 101, 36_501, 2**31, [], ["x"], {}, {"strange": 1}):
             yield f"{way} = {value!r}", put(doc, way, value)
         parent: Any = doc
         for step in way[:-1]:

@@ -71,13 +71,23 @@ def test_a_refusal_names_the_part_that_is_wrong() -> None:
         (timedelta(days=29), " Their  CHAMPION told\nme", False),
         (timedelta(days=30), "their champion told me", True),
         (timedelta(0), "their champion told me again", True),
+        (timedelta(0), "their champion told me.", False),
+        (timedelta(0), "their champion\u200b told \u202ame\u202c!", False),
     ],
 )
 def test_renewing_within_the_longest_life_needs_a_new_reason(gap: timedelta, reason: str, *, allowed: bool) -> None:
     at = RED.expires_at + gap
     again = replace(RED, reason=reason, created_at=at, expires_at=at + timedelta(days=1))
     if allowed:
-        refuse_override(again, RED)
+        refuse_override(again, [RED])
         return
     with pytest.raises(OverrideRefused, match="new reason"):
-        refuse_override(again, RED)
+        refuse_override(again, [RED])
+
+
+def test_two_reasons_in_turn_do_not_renew_an_override_for_ever() -> None:
+    day = timedelta(days=1)
+    other = replace(RED, reason="the sponsor left", created_at=RED.expires_at, expires_at=RED.expires_at + day)
+    again = replace(RED, created_at=other.expires_at, expires_at=other.expires_at + day)
+    with pytest.raises(OverrideRefused, match="new reason"):
+        refuse_override(again, [other, RED])

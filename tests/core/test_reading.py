@@ -121,6 +121,7 @@ def test_time_to_first_looks_from_the_start_on_and_says_when_it_still_waits() ->
     waiting = read({"start_at": "2026-01-01", "events": [before]}, model, AS_OF)
     assert (done.raw[0, 0], done.censored[0, 0]) == (10.5, False)
     assert (waiting.raw[0, 0], waiting.censored[0, 0]) == (59, True)
+    assert math.isnan(waiting.age_days[0, 0])  # waiting is not hearing
 
 
 def test_a_ratio_is_capped_and_names_what_it_cannot_divide_by() -> None:

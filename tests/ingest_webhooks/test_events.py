@@ -81,6 +81,7 @@ async def test_the_same_events_by_twenty_senders_at_once_are_accepted_once(bench
         ({"occurred_at": None}, "/1/occurred_at"),
         ({"type": "account.linked"}, "/1/type"),
         ({"type": "account.merged"}, "/1/type"),
+        ({"type": "pulse.given"}, "/1/type"),
         ({"account": "domain:" + "\u0130" * 200}, "/1/account"),
         ({"account": "domain:GMail.com"}, "/1/account"),
         ({"account": "domain:co.uk"}, "/1/account"),

@@ -130,6 +130,7 @@ BAD = [
     (json.dumps(event(20, account=["external:acme"])).encode(), "/account", ""),
     (json.dumps(event(20, type=["x"])).encode(), "/type", ""),
     (json.dumps(event(20, type="account.merged")).encode(), "/type", ""),
+    (json.dumps(event(20, type="pulse.given")).encode(), "/type", ""),
     (json.dumps(event(20, occurred_at="2025-02-30T00:00:00Z")).encode(), "/occurred_at", ""),
     (json.dumps(event(20, occurred_at="2025-03-01T09:30:00")).encode(), "/occurred_at", ""),
     (json.dumps(event(20, occurred_at=1793491200)).encode(), "/occurred_at", ""),

@@ -193,7 +193,8 @@ async def test_an_operation_says_what_it_asks_for_and_what_it_answers() -> None:
     assert read.parameters[0].about == "A place · default here"
     assert [(one.status, text(one.content.kind)) for one in read.answers] == [("200", "list of Parcel")]
     assert [one.name for one in read.answers[0].content.fields] == ["weight", "label", "inside"]
-    assert [(one.status, one.content.kind) for one in away.answers] == [("204", ())]
+    assert [one.status for one in away.answers] == ["204", "404"]
+    assert away.answers[0].content.kind == ()
 
 
 @pytest.mark.parametrize(

@@ -262,7 +262,7 @@ async def test_evidence_shows_the_newest_records_that_a_signal_reads(web: Web, c
     assert await seen("open_critical") == ["b", "a"], "all that happened to the items, but nothing told later"
     assert await seen("resolution_hours") == ["b"]
     assert await seen("sponsor_seen") == ["c"]
-    assert await seen("active_seats") == ["c"]
+    assert await seen("active_seats") == [], "nobody is named, so no seat is counted"
     assert await seen("time_to_value") == ["e"]
     assert await seen("milestones") == ["f", "e"]
 
@@ -285,8 +285,8 @@ async def test_an_unknown_signal_names_the_nearest(client: httpx.AsyncClient) ->
 
 async def test_models_are_documents_and_one_of_them_judges(client: httpx.AsyncClient) -> None:
     listed = (await client.get("/models")).json()["data"]
-    (active,) = [one for one in listed if one["active"]]
-    model = (await client.get(f"/models/{active['id']}/versions/{active['version']}")).json()
+    (judge,) = [one for one in listed if one["in_charge"]]
+    model = (await client.get(f"/models/{judge['id']}/versions/{judge['in_charge']}")).json()
 
     assert [part["weight"] for part in model["dimensions"]] == [30, 25, 20, 15, 10]
     assert (await client.get("/models/b2b-onboarding/versions/99")).status_code == 404
@@ -336,12 +336,6 @@ async def test_the_published_contract_is_whole(client: httpx.AsyncClient) -> Non
     assert len(set(names)) == len(names)
     assert all(operation.get("tags") and "4XX" in operation["responses"] for operation in operations)
     assert "HTTPValidationError" not in contract["components"]["schemas"]
-    examples = [
-        operation["responses"]["200"]["content"]["application/json"].get("example")
-        for operation in operations
-        if operation["tags"][0] != "operations" and operation["operationId"] != "readModel"
-    ]
-    assert all(examples)
     tags = {tag["name"] for tag in contract["tags"]}
     assert {tag for operation in operations for tag in operation["tags"]} <= tags
 

@@ -81,6 +81,31 @@ async def test_down_is_at_once_and_up_waits_for_the_margin_and_a_fortnight(
     assert (await days_pass(owner, mood, account, 0.2))["band"] == "green"
 
 
+async def test_a_word_hides_neither_the_fortnight_nor_the_gate_beneath_it(
+    owner: asyncpg.Connection, mood: Scoring
+) -> None:
+    account = await newcomer(owner, mood, 60)
+    await feel(owner, mood, account, 75)
+    await owner.execute(
+        "insert into scoring.override (account_id, id, band, reason, author, told_by, expires_at)"
+        " values ($1, gen_random_uuid(), 'green', 'trust me', 'Mara', 'a key', now() + interval '2 days')",
+        account,
+    )
+    await days_pass(owner, mood, account, 0)
+    waiting = await _said(owner, account)
+    await tell(owner, [Told(account, "left", await now_of(owner))])
+    await turn(mood)
+    gated = await _said(owner, account)
+
+    assert waiting.endswith("Without that word: still yellow, the score has to hold for another 14 days.")
+    assert gated.endswith("Without that word: red, a gate holds the score down.")
+
+
+async def _said(owner: asyncpg.Connection, account: UUID) -> str:
+    body = await owner.fetchval("select body from scoring.health_document where account_id = $1", account)
+    return HealthDocument.model_validate_json(body).effective_band.sentence or ""
+
+
 async def test_a_dip_below_the_margin_begins_the_fortnight_anew(owner: asyncpg.Connection, mood: Scoring) -> None:
     account = await newcomer(owner, mood, 60)
     await feel(owner, mood, account, 75)

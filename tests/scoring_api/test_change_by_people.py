@@ -63,8 +63,8 @@ class Person:
                 body = {"reason": "It was another report."}
                 return await self._client.post(f"{base}/milestones/{self._done.pop()}/reopen", json=body)
             case "plan":
-                due = (now - timedelta(days=5)).isoformat()
-                return await self._client.post(f"{base}/milestones", json={"id": f"audit{len(self._left)}{due[-12:-6]}".replace(".", ""), "label": "Audit", "due_at": due})
+                due, name = (now - timedelta(days=5)).isoformat(), f"audit{now.timestamp() * 1e6:.0f}"
+                return await self._client.post(f"{base}/milestones", json={"id": name, "label": "Audit", "due_at": due})
             case "drop":
                 return await self._client.delete(f"{base}/milestones/{self._left.pop(0)}")
             case "give":

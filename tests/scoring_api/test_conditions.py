@@ -3,44 +3,22 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
-from support.histories import Told, new_account, tell
+from support.conditions import MODEL, Account
+from support.histories import Told, tell
 from support.scored import clock
 
-from milepost_core.model import ScoreModel, parse_model
+from milepost_core.model import ScoreModel
 from milepost_runtime.database import Pool
-from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
 from scoring_api.lineup import OneModel
 from scoring_api.service import Scoring, build
 from scoring_api.settings import ScoringSettings
 
 MAKE = Callable[[ScoreModel], Scoring]
-MODEL = parse_model({
-    "id": "conditions",
-    "dimensions": [{"id": "onboarding", "weight": 1}],
-    "signals": [{
-        "id": "milestones", "dimension": "onboarding", "source": {"agg": "milestone_progress"},
-        "normalise": {"kind": "piecewise", "points": [[0, 0], [1, 100]]},
-    }],
-    "gates": [{"id": "gone", "cap_score": 10, "when": {
-        "source": {"agg": "count", "where": {"type": "cancellation.noticed"}}, "op": ">=", "value": 1,
-    }}],
-    "milestones": [
-        {"id": "kickoff", "target_day": 3},
-        {"id": "adopted", "target_day": 10, "done_when": {
-            "source": {"agg": "distinct", "field": "actor", "where": {"type": "feature.used"}, "window_days": 7},
-            "op": ">=", "value": 3,
-        }},
-        {"id": "signed", "target_day": 20, "done_when": {
-            "source": {"agg": "last", "where": {"type": "contract.state"}}, "op": "in", "value": ["signed", "countersigned"],
-        }},
-    ],
-})  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -48,44 +26,6 @@ def scoring(database_url: str, redis_url: str, scoring_pool: Pool) -> Scoring:
     """The worker's use cases under a model with conditions."""
     settings = ScoringSettings(environment="test", database_url=database_url, redis_url=redis_url)
     return build(settings, OneModel(MODEL), scoring_pool, Hints(redis_url))
-
-
-class Account:
-    """One account of five days, and the worker that listens."""
-
-    def __init__(self, owner: asyncpg.Connection, scoring: Scoring) -> None:
-        self.owner, self.scoring, self.id = owner, scoring, new_account()
-
-    async def told(self, *events: Told) -> None:
-        await tell(self.owner, events)
-        await self.turn()
-
-    async def turn(self) -> None:
-        for lane in (self.scoring.recording.lane, self.scoring.rescoring.lane):
-            await drain(self.scoring.rescoring.pool, lane, seconds=30)
-
-    async def look(self) -> None:
-        """Let the account be looked at again although nothing happened."""
-        await self.owner.execute(
-            "update scoring.rescoring set next_at = clock_timestamp() where account_id = $1", self.id
-        )
-        await self.turn()
-
-    async def use(self, *actors: str) -> None:
-        now = await clock(self.owner)
-        await self.told(*(Told(self.id, "feature.used", now, actor=one, item="x") for one in actors))
-
-    async def completions(self) -> list[tuple[str, str, dict[str, Any]]]:
-        rows = await self.owner.fetch(
-            "select event_id, item, properties from scoring.record where account_id = $1"
-            " and type = 'milestone.completed' order by occurred_at",
-            self.id,
-        )
-        return [(row["event_id"], row["item"], json.loads(row["properties"])) for row in rows]
-
-    async def done(self) -> dict[str, str]:
-        body = await self.owner.fetchval("select body from scoring.health_document where account_id = $1", self.id)
-        return {one["id"]: one["state"] for one in json.loads(body)["milestones"]["items"]}
 
 
 @pytest.fixture
@@ -121,7 +61,7 @@ async def test_a_word_meets_a_condition_too_and_conditions_change_no_score_by_th
     await account.told(Told(account.id, "contract.state", now + timedelta(microseconds=1), value_text="signed"))
     assert (await account.done())["signed"] == "done"
     assert (await account.completions())[-1][2]["evidence"] == {
-        "value": "signed", "op": "in", "threshold": ["signed", "countersigned"]
+        "value": "signed", "op": "in", "threshold": ["signed", "sealed"]
     }  # fmt: skip
     body = await account.owner.fetchval("select body from scoring.health_document where account_id = $1", account.id)
     assert (json.loads(body)["score"], json.loads(body)["gates"]) == (100.0, [])
@@ -178,7 +118,8 @@ async def test_the_first_look_at_a_past_tells_of_no_crossing(owner: asyncpg.Conn
 def test_columns_of_conditions_stand_after_signals_and_gates() -> None:
     assert [(one.id, one.is_gate, one.is_milestone) for one in MODEL.columns] == [
         ("milestones", False, False), ("gone", True, False),
-        ("milestone:adopted", False, True), ("milestone:signed", False, True),
+        ("milestone:adopted", False, True), ("milestone:trained", False, True),
+        ("milestone:rolled_out", False, True), ("milestone:signed", False, True),
     ]  # fmt: skip
 
 

@@ -22,6 +22,12 @@ OPEN = {"/livez", "/readyz", "/healthz", "/metrics", "/models/schema.json"}
 MADE = {"/accounts/{account_id}/notes": "note_id", "/accounts/{account_id}/pulse": "pulse_id",
         "/accounts/{account_id}/feedback": "feedback_id", "/accounts/{account_id}/delays": "delay",
         "/restatements": "restatement_id"}  # fmt: skip
+# Where an example fits another thing than the story's: somebody has to judge when a model is taken out of charge.
+OTHERS = {
+    "/models/{model_id}:retire": {"model_id": "product-led"},
+    # The account of the examples has its single sign-on already.
+    "/accounts/{account_id}/milestones/{milestone}/complete": {"milestone": "data_import"},
+}
 ORDER = {"post": 0, "get": 1, "patch": 2, "put": 2, "delete": 3}
 
 
@@ -127,14 +133,16 @@ def request_of(contract: dict[str, Any], path: str, operation: dict[str, Any], m
 async def test_every_example_runs_and_gets_what_is_documented(
     web: Web, account: UUID, contract: dict[str, Any]
 ) -> None:
-    key = await add_key(web.owner, ["read", "write", "models"])
+    key = await add_key(web.owner, ["read", "write", "models", "admin"])
     made: dict[str, str] = {"account_id": str(account)}
+    async with web.client(key=key) as client:
+        await client.post("/models/product-led/versions/1:activate", json={"reason": "two lines of business"})
     wrong: list[str] = []
-    ranked = sorted(operations(contract), key=lambda one: (ORDER[one[1]], len(one[0]), one[0]))
+    ranked = sorted(operations(contract), key=_turn)
     async with web.client(key=key) as client:
         for path, method, operation in ranked:
             try:
-                request = request_of(contract, path, operation, made)
+                request = request_of(contract, path, operation, made | OTHERS.get(path, {}))
             except AssertionError as error:
                 wrong.append(f"{method} {path}: {error}")
                 continue
@@ -143,6 +151,12 @@ async def test_every_example_runs_and_gets_what_is_documented(
                 made[MADE[path]] = answer.json()["id"]
             wrong += [f"{method} {path} {request}: {fault}" for fault in faults(contract, operation, answer)]
     assert not wrong, "\n".join(wrong)
+
+
+def _turn(one: tuple[str, str, dict[str, Any]]) -> tuple[int, bool, str]:
+    """Makers first, then who reads and changes what they made; within these, who needs an id of theirs comes later."""
+    path, method, _ = one
+    return ORDER[method], any(f"{{{name}}}" in path for name in MADE.values()), path
 
 
 def faults(contract: dict[str, Any], operation: dict[str, Any], answer: httpx.Response) -> Iterator[str]:
@@ -155,7 +169,7 @@ def faults(contract: dict[str, Any], operation: dict[str, Any], answer: httpx.Re
     content = operation["responses"][good].get("content", {})
     if answer.content and media not in content:
         yield f"answered as {media}, documented are {sorted(content)}"
-    elif media == JSON and content[JSON].get("schema"):
+    elif answer.content and media == JSON and content[JSON].get("schema"):
         schema = {**content[JSON]["schema"], "components": contract["components"]}
         validator = jsonschema_rs.Draft202012Validator(schema)
         yield from (f"{error.instance_path}: {error.message[:200]}" for error in validator.iter_errors(answer.json()))

@@ -1,6 +1,7 @@
 """What changed adds up, what-ifs store nothing, and paths are honest: over accounts that the lanes scored."""
 
 import copy
+import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -205,9 +206,10 @@ async def test_a_band_that_is_not_ahead_is_refused(web: Web, accounts: dict[str,
 async def test_an_explanation_of_an_earlier_moment_keeps_its_figures(web: Web, accounts: dict[str, UUID]) -> None:
     account = accounts["stalled"]
     now = (await read(web, f"/accounts/{account}/explanation")).json()
-    then = (await read(web, f"/accounts/{account}/explanation", as_of=now["as_of"])).json()
+    then = await read(web, f"/accounts/{account}/explanation", as_of=now["as_of"])
 
-    assert then == now
+    # Its evidence is asked for as of that moment; all else is the same.
+    assert json.loads(then.text.replace(f"?as_of={now['as_of']}", "")) == now
 
 
 async def test_history_says_where_it_heads_and_what_marks_it(web: Web, accounts: dict[str, UUID]) -> None:
@@ -228,6 +230,8 @@ async def test_another_version_in_charge_is_model_and_is_marked(
         document = copy.deepcopy(dict(row["document"])) | {"version": 2}
         for stage in document["stages"]:
             stage["weights"] |= {"usage": 1, "support": 60}
+        document["signals"] = [one for one in document["signals"] if one["id"] != "active_days"]
+        document["baseline"]["fixed"].pop("active_days")
         version = ["b2b-onboarding", 2, "Support first", document, "", "d" * 64, "test", "", False]
         await lineups.keep_version(connection, version)
         await lineups.activate(connection, ("b2b-onboarding", 2), True, "test", "to see the difference")
@@ -240,6 +244,8 @@ async def test_another_version_in_charge_is_model_and_is_marked(
         history = (await read(web, f"/accounts/{account}/history")).json()
         known = (await read(web, f"/accounts/{account}/health", as_of=at.isoformat())).json()
         again = (await read(web, f"/accounts/{account}/health", as_of=at.isoformat(), restate="2")).json()
+        dropped = await read(web, f"/accounts/{account}/evidence/active_days")
+        was = await read(web, f"/accounts/{account}/evidence/active_days", as_of=at.isoformat())
     finally:
         async with scoring_pool.acquire() as connection:
             await lineups.activate(connection, ("b2b-onboarding", 1), True, "test", "back")
@@ -250,3 +256,6 @@ async def test_another_version_in_charge_is_model_and_is_marked(
     assert [one["subject"] for one in history["markers"] if one["kind"] == "model"] == ["b2b-onboarding@2"]
     assert (known["model"]["version"], again["model"]["version"]) == (1, 2)
     assert again["score"] == found["to"]["score"]
+    assert (dropped.status_code, was.status_code, was.json()["model"]["version"]) == (404, 200, 1)
+    links = {line["signal"]: line["evidence"] for one in found["parts"] for line in one["lines"]}
+    assert links["active_days"].endswith(f"?as_of={found['from']['as_of']}")

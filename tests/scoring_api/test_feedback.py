@@ -134,7 +134,7 @@ async def test_a_signal_that_is_nearly_one_is_told_the_near_one(
 ) -> None:
     answer = await client.post(f"/accounts/{shared}/feedback", json=DOUBT | {"signal": word})
 
-    assert f"did you mean {meant}?" in answer.json()["detail"]
+    assert answer.json()["detail"].endswith(f"did you mean {meant}?"), "a question ends with one mark"
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,8 @@ async def test_many_writers_and_readers_never_see_an_old_score_for_long(web: Web
                 told = await seen(client, account)
                 # When was what we were told replaced, as far as is known by the time of asking?
                 later = [at for at, score in truth[account] if at <= asked]
-                position = max(i for i, (_, score) in enumerate(truth[account]) if score == told)
+                # Not among them: it was committed, and its writer has not come to say so.
+                position = max((i for i, (_, score) in enumerate(truth[account]) if score == told), default=len(later))
                 if position + 1 < len(later):
                     worst = max(worst, asked - truth[account][position + 1][0])
 

@@ -98,6 +98,15 @@ REFUSALS = [
     ("after: [kickoff]}", "done_by: {type: renewed}}", "type: renewed", "label leak", None),
     ("after: [kickoff]}", "done_when: {source: {agg: count, where: {type: churned}}, op: '>=', value: 1}}",
      "type: churned", "label leak", None),
+    # days, zones, ids, items, bands
+    ("window_days: 14", "window_days: 40000", "window_days", "at most 36500", None),
+    ("version: 1", "version: 1\ntimezone: CET", "timezone", "'CET' is no time zone", None),
+    ("id: plain", "id: a/../b", "id: a/", "is no id", None),
+    ("id: plain", "id: activations", "id: act", "stands in addresses already", None),
+    ("{kind: ticket}", "{kind: tickets}", "kind: tickets", "no items of kind 'tickets'", "ticket"),
+    ("{kind: ticket}", "{type: ticket.opened}", "type", "an item has no type", "kind"),
+    ("yellow: 40", "yellow: 40, margin_up: 99", "margin_up", "nobody reaches green", None),
+    ("version: 1", f"version: {'9' * 5000}", "9999", "is a number of 5000 digits", None),
     # the plan
     ("after: [kickoff]", "after: [kikoff]", "after", "no milestone 'kikoff'", "kickoff"),
     ("after: [kickoff]", "after: [live]", "after", "goes in a circle: live waits for live", None),
@@ -189,6 +198,28 @@ def test_json_is_read_too_with_places_and_with_tabs() -> None:
     told = mistakes('{\n\t"id": "x",\n\t"version": 0\n}')
 
     assert (3, 2, "/version") in [(one.line, one.column, one.pointer) for one in told]
+
+
+def test_of_thousands_of_mistakes_the_first_are_told_and_the_rest_counted() -> None:
+    told = mistakes(PLAIN + "".join(f"key{n}: 1\n" for n in range(400)))
+
+    assert len(told) == 201
+    assert told[-1].message == "and 200 more mistakes"
+    assert (told[0].line, told[-1].line) == (27, 226)
+
+
+def test_of_thousands_of_warnings_the_first_are_told_and_the_rest_counted() -> None:
+    types = ", ".join(f"w{n}.x" for n in range(400))
+    told = warned(changed("{type: feature.used}", f"{{type: [{types}]}}")[0])
+
+    assert (len(told), told[-1][1]) == (201, "and 200 more warnings")
+
+
+def test_a_file_that_does_not_name_its_model_is_refused_before_it_is_kept() -> None:
+    with pytest.raises(ModelDocumentInvalid) as caught:
+        read_bytes(PLAIN.replace("id: plain\n", "").encode(), "a file")
+
+    assert "'id' is missing" in str(caught.value)
 
 
 def test_a_date_that_nobody_quoted_is_its_text() -> None:

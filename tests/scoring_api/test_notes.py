@@ -103,6 +103,21 @@ async def test_a_deleted_note_leaves_no_text_and_a_trace_of_who_deleted_it(
     assert (await client.get(f"/accounts/{account}/notes")).json()["data"] == []
 
 
+async def test_the_answer_that_showed_a_deleted_note_shows_it_no_more(
+    office: Office, client: httpx.AsyncClient, account: UUID
+) -> None:
+    headers = {"idempotency-key": f"note-{account}"}
+    made = await client.post(f"/accounts/{account}/notes", json=NOTE, headers=headers)
+    again = await client.post(f"/accounts/{account}/notes", json=NOTE, headers=headers)
+    await client.delete(f"/accounts/{account}/notes/{made.json()['id']}")
+    gone = await client.post(f"/accounts/{account}/notes", json=NOTE, headers=headers)
+
+    assert (again.status_code, again.json()) == (201, made.json())
+    assert (gone.status_code, gone.json()["type"].rsplit("/", 1)[-1]) == (410, "gone")
+    assert NOTE["text"] not in gone.text
+    assert (await client.get(f"/accounts/{account}/notes")).json()["data"] == [], "and no second one is made"
+
+
 @pytest.mark.parametrize(
     ("body", "pointer", "code"),
     [
@@ -112,6 +127,7 @@ async def test_a_deleted_note_leaves_no_text_and_a_trace_of_who_deleted_it(
         ({"text": "\u200b"}, "/text", "bad_string"),
         ({"text": "a\x00b"}, "/text", "bad_string"),
         ({"text": "a\x1b[31mb"}, "/text", "bad_string"),
+        ({"text": "all \u202eneerg\u202c"}, "/text", "bad_string"),
         ({"text": 5}, "/text", "wrong_type"),
         ({}, "/text", "wrong_type"),
         (NOTE | {"visibility": "public"}, "/visibility", "not_valid"),

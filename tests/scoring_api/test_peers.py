@@ -30,6 +30,10 @@ from scoring_api.service import Scoring, build
 from scoring_api.settings import ScoringSettings
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
+ALONE = (
+    "Too few peers to compare with: the fallback curve judges use.",
+    "Too few peers for a median: every driver is measured against 50 points.",
+)
 
 
 @pytest.fixture
@@ -78,6 +82,7 @@ async def test_without_peers_the_fallback_judges_and_drivers_stand_against_half_
     found = await documents(owner, accounts)
     assert [points(one, "use") for one in found] == [20.0, 80.0]
     assert [one.baseline for one in found] == [50.0, 50.0]
+    assert [one.notes for one in found] == [ALONE, ALONE]
     kept = json.loads(await owner.fetchval("select readings from scoring.snapshot limit 1"))
     assert kept["baseline"] == {"against": "neutral", "points": [50.0, 50.0]}
 
@@ -93,27 +98,25 @@ async def test_gathered_peers_rank_everybody_and_their_medians_are_the_baseline(
     use = [points(one, "use") for one in found]
     assert use == [8.3, 25.0, 41.7, 58.3, 75.0, 91.7]  # half of oneself, and all who are below
     kept = KeptPeers.of(await _only(owner))
-    assert (kept.accounts, kept.medians) == (6, {"use": 35.0, "mood": 35.0})
-    assert [one.baseline for one in found] == [35.0] * 6
+    assert (kept.accounts, kept.medians) == (6, {"use": 50.0, "mood": 35.0})
+    assert [one.baseline for one in found] == [45.0] * 6  # use weighs twice as much as mood
+    assert [one.notes for one in found] == [()] * 6
     assert await owner.fetchval("select count(*) from scoring.snapshot where cohort_id = $1", kept.id) == 6
     causes = await owner.fetch("select distinct cause from scoring.change where kind <> 'first_score'")
     assert [row["cause"] for row in causes] in ([], ["model"])
 
 
-async def test_the_same_peers_are_kept_once_and_looked_at_again_in_an_hour(
+async def test_the_same_peers_are_kept_once_and_looked_at_again_within_a_minute(
     owner: asyncpg.Connection, comparing: Scoring
 ) -> None:
     await customers(owner, comparing, [1.0, 2.0, 3.0, 4.0, 5.0])
     await comparing.housekeeping.gathering.gather()
     await turn(comparing)
     hasty = replace(comparing.housekeeping.gathering, every=timedelta(0))
-    # what the peers made of the scores moves the medians once, and no further
+    # what was measured before the scores were made is what the scores say
     await hasty.gather()
-    await turn(comparing)
-    rows = await owner.fetchval("select count(*) from scoring.cohort")
-    await hasty.gather()
-    assert await owner.fetchval("select count(*) from scoring.cohort") == rows
-    assert await comparing.housekeeping.gathering.gather() == 3600
+    assert await owner.fetchval("select count(*) from scoring.cohort") == 1
+    assert await comparing.housekeeping.gathering.gather() == 60
 
 
 async def test_a_score_among_peers_replays_from_its_row_and_the_row_of_its_peers(

@@ -91,6 +91,8 @@ async def test_a_form_is_taken_and_leads_back_to_its_place(
         ("override", {"days": "31"}, ("override-days-wrong", "At most 30.")),
         ("override", {"days": "soon"}, ("override-days-wrong", "A number.")),
         ("override", {"days": "nan"}, ("override-days-wrong", "A number.")),
+        ("override", {"days": "1_0"}, ("override-days-wrong", "A number.")),
+        ("pulse", {"days": "0.001"}, ("pulse-days-wrong", "A pulse ends at least an hour")),
         ("override", {"band": "blue"}, ("override-band-wrong", "No such band: known here: green, yellow, red.")),
         ("pulse", {"value": "splendid"}, ("pulse-value-wrong", "Expected 0 to 100 or a word")),
         ("notes", {"text": "x" * 20_000}, ("notes-text-wrong", "At most 5000 characters.")),
@@ -109,6 +111,7 @@ async def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_is_kept(
     assert answer.status_code == 422
     assert beside is not None
     assert wrong[1] in unescape(beside[1])
+    assert not beside[1].endswith("?."), "a question ends with one mark"
     assert f'aria-describedby="{wrong[0]}' in answer.text
     for text in fields.values():
         if " " in text.strip():
@@ -170,9 +173,11 @@ async def test_what_people_write_is_text_on_every_page(
 
 
 async def test_a_text_keeps_its_lines_on_the_page(visitor: httpx.AsyncClient, account: UUID) -> None:
-    await send(visitor, f"/app/accounts/{account}/notes", {"text": "One.\r\nTwo.\u202eevil", "visibility": "internal"})
+    await send(
+        visitor, f"/app/accounts/{account}/notes", {"text": "One.\r\nTwo.\u200fStill two.", "visibility": "internal"}
+    )
 
-    assert "<bdi>One.</bdi><br><bdi>Two.evil</bdi>" in (await visitor.get(f"/app/accounts/{account}")).text
+    assert "<bdi>One.</bdi><br><bdi>Two.\u200fStill two.</bdi>" in (await visitor.get(f"/app/accounts/{account}")).text
 
 
 @pytest.mark.parametrize(

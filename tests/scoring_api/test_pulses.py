@@ -57,7 +57,8 @@ async def test_a_pulse_is_signed_and_ends_after_ninety_days_unless_said_otherwis
     shown = (await client.get(f"/accounts/{account}/pulse")).json()
 
     assert made.status_code == 201, made.text
-    assert (one["value"], one["author"], one["told_by"], one["state"]) == (15.0, "Dana Reyes", "crm bridge", "counts")
+    assert (one["value"], one["author"], one["told_by"], one["state"]) == (15.0, "Dana Reyes", "crm bridge", "stands")
+    assert (one["counts"], one["why"]) == (None, "the score was not told anew since")
     life = datetime.fromisoformat(one["expires_at"]) - datetime.fromisoformat(one["given_at"])
     assert abs(life - timedelta(days=90)) < timedelta(seconds=1)
     assert shown == {"account_id": str(account), "current": one, "history": [one]}
@@ -85,7 +86,7 @@ async def test_an_expired_pulse_counts_no_longer_by_itself_and_its_weight_goes_t
     office: Office, client: httpx.AsyncClient, account: UUID
 ) -> None:
     before = await health(client, account)
-    await client.post(f"/accounts/{account}/pulse", json=PULSE | {"days": 0.01})
+    await client.post(f"/accounts/{account}/pulse", json=PULSE | {"days": 0.05})
     await office.turn()
     with_it = await health(client, account)
     ends, next_at = await office.web.owner.fetchrow(
@@ -94,8 +95,8 @@ async def test_an_expired_pulse_counts_no_longer_by_itself_and_its_weight_goes_t
         account,
     )
     await office.web.owner.execute(
-        "update scoring.record set occurred_at = occurred_at - interval '1 hour', recorded_at = recorded_at"
-        " - interval '1 hour', expires_at = expires_at - interval '1 hour'"
+        "update scoring.record set occurred_at = occurred_at - interval '2 hours', recorded_at = recorded_at"
+        " - interval '2 hours', expires_at = expires_at - interval '2 hours'"
         " where account_id = $1 and type = 'pulse.given'",
         account,
     )
@@ -142,7 +143,7 @@ async def test_the_newest_pulse_counts_and_when_it_is_taken_back_the_one_before(
     await client.delete(f"/accounts/{account}/pulse/{newest['id']}")
     await office.turn()
 
-    assert (first["raw"], states) == (85.0, ["counts", "older"])
+    assert (first["raw"], states) == (85.0, ["stands", "older"])
     assert (await signal(client, account))["raw"] == 40.0
 
 
@@ -157,6 +158,11 @@ async def test_the_newest_pulse_counts_and_when_it_is_taken_back_the_one_before(
         ({"value": None}, "/value", "wrong_type"),
         ({"reason": ""}, "/reason", "bad_string"),
         ({"days": 366}, "/days", "out_of_range"),
+        ({"days": 1e-10}, "/days", "pulse_refused"),
+        ({"days": 0.04}, "/days", "pulse_refused"),
+        ({"reason": "fine\u202eeman"}, "/reason", "bad_string"),
+        ({"reason": "fine\u2067eman"}, "/reason", "bad_string"),
+        ({"author": "fine\u202eeman"}, "/author", "bad_string"),
         ({"days": 1, "expires_at": "2031-01-01T00:00:00Z"}, "/days", "one_end"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "/expires_at", "pulse_refused"),
         ({"expires_at": "2131-01-01T00:00:00Z"}, "/expires_at", "pulse_refused"),
@@ -188,5 +194,17 @@ async def test_a_pulse_moves_with_a_merge(office: Office, client: httpx.AsyncCli
     await office.turn()
     shown = (await client.get(f"/accounts/{survivor}/pulse")).json()
 
-    assert shown["current"] == made | {"account_id": str(survivor)}
+    assert shown["current"] == made | {"account_id": str(survivor), "counts": True, "why": ""}
     assert (await signal(client, survivor))["raw"] == 15.0
+
+
+async def test_a_record_without_a_number_is_no_pulse(office: Office, client: httpx.AsyncClient, account: UUID) -> None:
+    given = (await client.post(f"/accounts/{account}/pulse", json=PULSE)).json()
+    now = await clock(office.web.owner)
+    await tell(office.web.owner, [Told(account, "pulse.given", now, actor="CEO")])
+    await office.turn()
+    shown = (await client.get(f"/accounts/{account}/pulse")).json()
+
+    assert [one["id"] for one in shown["history"]] == [given["id"]]
+    assert (shown["current"]["state"], shown["current"]["counts"]) == ("stands", True)
+    assert (await signal(client, account))["raw"] == 15.0

@@ -11,7 +11,7 @@ import pytest
 from support.histories import Told, new_account, tell
 from support.people import OVERRIDE, PULSE, Office, open_office
 from support.scored import clock, newcomer, score
-from support.scoring_web import Web, running
+from support.scoring_web import Web, add_key, running
 
 from milepost_runtime.database import Pool
 
@@ -101,6 +101,41 @@ async def test_a_forgotten_person_is_in_no_text_and_signs_nothing(office: Office
     assert (pulse["reason"], pulse["author"]) == (left, "erased:7:person:0")
     assert (override["reason"], override["author"]) == (left, "erased:7:person:0")
     assert elsewhere["author"] == "ann@acme.com", "the same name may be another person's elsewhere"
+
+
+async def test_an_administrator_lets_a_person_be_forgotten_whom_no_event_names(
+    office: Office, client: httpx.AsyncClient
+) -> None:
+    one, other = await office.customer(well=False), await office.customer()
+    text = "Spoke to Jane.Doe@cust.example, not to mary-jane.doe@cust.example.org."
+    signed = {"author": "jane.doe@cust.example"}
+    await client.post(f"/accounts/{one}/pulse", json=PULSE | signed | {"reason": text})
+    await client.post(f"/accounts/{one}/override", json=OVERRIDE | signed)
+    await client.post(f"/accounts/{one}/feedback", json={"because": text} | signed)
+    await client.post(f"/accounts/{other}/notes", json={"text": text} | signed)
+    await office.web.owner.execute(
+        "update scoring.feedback set owner = 'Jane.doe@cust.example' where account_id = $1", one
+    )
+    await office.turn()
+    person = {"person": " JANE.doe@cust.example "}
+    refused = await client.post("/erasures", json=person)
+    async with office.web.client(key=await add_key(office.web.owner, ["admin"])) as admin:
+        done = await admin.post("/erasures", json=person)
+        again = await admin.post("/erasures", json=person)
+    await office.turn()
+    told = [
+        (await client.get(f"/accounts/{account}/{path}")).text
+        for account in (one, other)
+        for path in ("pulse", "override", "feedback", "notes")
+    ]
+    health = (await client.post("/accounts/health:batch", json={"ids": [str(one)]})).text
+
+    assert refused.status_code == 403
+    assert (done.status_code, done.json(), again.json()) == (200, {"accounts": 2}, {"accounts": 0})
+    assert not [text for text in (*told, health) if '"jane.doe@' in text.lower() or "to jane.doe@" in text.lower()]
+    assert "by erased:person until" in health, "the score is told anew without the name"
+    assert told[2].count("erased:person") == 3, "who doubted, who owns it, and whom the text named"
+    assert "mary-jane.doe@cust.example.org" in told[7], "another's address stays"
 
 
 async def _forget(office: Office, account: UUID, name: str, pseudonym: str) -> None:

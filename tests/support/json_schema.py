@@ -35,12 +35,10 @@ def _holds(word: str, wanted: Any, value: Any, schema: dict[str, Any], root: dic
             return all(agrees(value, one, root) for one in wanted)
         case "not":
             return not agrees(value, wanted, root)
-        case "pattern":
-            return not isinstance(value, str) or re.search(wanted, value) is not None
         case "minimum" | "maximum" | "exclusiveMinimum" | "multipleOf":
             return not _is(value, "number") or _within(word, wanted, value)
-        case "minLength":
-            return not isinstance(value, str) or len(value) >= wanted
+        case "minLength" | "pattern":
+            return not isinstance(value, str) or _reads(word, wanted, value)
         case "required" | "properties" | "additionalProperties" | "minProperties" | "maxProperties":
             return not isinstance(value, dict) or _members(word, wanted, value, schema, root)
         case "items" | "prefixItems" | "minItems" | "maxItems":
@@ -58,6 +56,10 @@ def _is(value: Any, name: str) -> bool:
 
 def _same(value: Any, wanted: Any) -> bool:
     return value == wanted and isinstance(value, bool) == isinstance(wanted, bool)
+
+
+def _reads(word: str, wanted: Any, value: str) -> bool:
+    return len(value) >= wanted if word == "minLength" else re.search(wanted, value) is not None
 
 
 def _within(word: str, wanted: float, value: float) -> bool:

@@ -198,7 +198,7 @@ class Reader:
             return missing(Status.NO_DATA)
         since = [event for event in self.matching(source.where) if event_at(event) >= self.start]
         if not since:
-            return Value(self.age, Status.OK, 0.0, censored=True)
+            return Value(self.age, censored=True)
         first = min(event_at(event) for event in since)
         return self.measured(days_between(self.start, first), since)
 

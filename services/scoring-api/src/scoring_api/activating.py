@@ -1,18 +1,20 @@
 """Puts score models in charge and out of charge, and makes due whom that may concern; it never changes a model."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import asyncpg
 import structlog
 
 from milepost_core.model import parse_model
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.queue import Hints
 from scoring_api.cataloguing import Catalogue
+from scoring_api.gathering import make_due
+from scoring_api.housekeeping import LANE as CHORES
 from scoring_api.lineup import LineUp
 from scoring_api.model_views import LineUpView
-from scoring_api.queries import catalogue as queries
+from scoring_api.proving import Proving
 from scoring_api.queries import lineups
 
 log = structlog.get_logger()
@@ -33,9 +35,11 @@ class Activating:
     ) -> LineUpView:
         """Put a version in charge, and the models of `retire` out of charge at the same moment.
 
-        Raises ModelUnknown, and LineUpUnfit when these models could not judge together.
+        It is tried on a few accounts before. Raises ModelUnknown, ModelUnmeasurable when that fails, and LineUpUnfit
+        when these models could not judge together.
         """
-        await self.catalogue.document(model_id, version)
+        kept = await self.catalogue.document(model_id, version)
+        await Proving(self.pool, self.hints)(await asyncio.to_thread(parse_model, kept.document))
         for name in retire:
             await self.catalogue.one(name)
         wishes: list[Word] = [(model_id, version, True), *((name, 0, False) for name in retire if name != model_id)]
@@ -57,8 +61,9 @@ class Activating:
                 await _check(connection, _after(judging, words))
                 for name, version, active in words:
                     number = await lineups.activate(connection, (name, version), active, author, reason)
-                marked = await queries.mark_due(connection, number)
+                marked = await make_due(connection, number)
         if words:
+            self.hints.nudge(CHORES)
             self.hints.nudge(self.rescore_lane)
             log.info("line_up_changed", line_up=number, words=[list(one) for one in words], marked=marked)
         listed = await self.catalogue.listed()

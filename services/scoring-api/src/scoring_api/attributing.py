@@ -9,6 +9,7 @@ from milepost_core.model import ScoreModel
 from milepost_core.readings import Status
 from milepost_core.scoring import SignalState
 from milepost_core.what_if import Situation
+from scoring_api.addressing import Behind
 from scoring_api.change_views import ChangeLine, ChangePart
 
 _NOTHING: Final = 1e-12
@@ -20,6 +21,9 @@ _SENTENCES: Final = {
     Kind.HUMAN: "What people said: the pulse, and milestones marked by hand",
 }
 _GATES: Final = "Gates"
+# Less than this shows in no figure: such reasons are told together, so that the lines still add up.
+_WORTH_A_LINE: Final = 0.05
+_REST: Final = "rest"
 
 
 @dataclass(frozen=True)
@@ -36,23 +40,45 @@ class _Reason:
         return f"{self.step.cause}:{self.signal or ''}"
 
 
-def parts_of(found: Difference, base: str) -> tuple[ChangePart, ...]:
+def parts_of(found: Difference, before: Behind, after: Behind) -> tuple[ChangePart, ...]:
     """Return the four parts, their displayed points adding up to the displayed difference, and their lines to them.
 
-    `base` is the account's address in the API, under which evidence is found.
+    `before` and `after` lead to the evidence of either moment.
     """
     exact = {kind.value: found.points(kind) for kind in _KINDS}
     shown = shared_out(exact, tenths(found.after) - tenths(found.before))
-    return tuple(_part(found, kind, (exact[kind.value], shown[kind.value]), base) for kind in _KINDS)
+    last = found.steps[-1].after.model
+    where = _Where(before, after, frozenset(last.signal_index), frozenset(gate.id for gate in last.gates))
+    return tuple(_part(found, kind, (exact[kind.value], shown[kind.value]), where) for kind in _KINDS)
 
 
-def _part(found: Difference, kind: Kind, points: tuple[float, float], base: str) -> ChangePart:
+@dataclass(frozen=True)
+class _Where:
+    """Where the evidence of a line is: with the later moment, or with the earlier one if the later model dropped it."""
+
+    before: Behind
+    after: Behind
+    signals: frozenset[str]
+    gates: frozenset[str]
+
+    def signal(self, name: str) -> str:
+        return (self.after if name in self.signals else self.before).signal(name)
+
+    def gate(self, name: str) -> str:
+        return (self.after if name in self.gates else self.before).gate(name)
+
+
+def _part(found: Difference, kind: Kind, points: tuple[float, float], where: _Where) -> ChangePart:
     exact, displayed = points
     reasons = [one for step in found.steps if step.kind is kind for one in _reasons(step)]
-    shares = shared_out({one.key: one.exact for one in reasons}, tenths(displayed))
-    ranked = sorted(reasons, key=lambda one: (-abs(one.exact), one.key))
-    lines = tuple(_line(one, shares[one.key], base) for one in ranked)
-    return ChangePart(kind=kind.value, points=displayed, exact=exact, sentence=_SENTENCES[kind], lines=lines)
+    told = [one for one in reasons if abs(one.exact) >= _WORTH_A_LINE]
+    rest = [one for one in reasons if abs(one.exact) < _WORTH_A_LINE]
+    small = {_REST: sum(one.exact for one in rest)} if rest else {}
+    shares = shared_out({one.key: one.exact for one in told} | small, tenths(displayed))
+    ranked = sorted(told, key=lambda one: (-abs(one.exact), one.key))
+    lines = [_line(one, shares[one.key], where) for one in ranked]
+    lines += [_rest_line(rest, shares[_REST], exact) for exact in small.values()]
+    return ChangePart(kind=kind.value, points=displayed, exact=exact, sentence=_SENTENCES[kind], lines=tuple(lines))
 
 
 def _reasons(step: Step) -> Iterator[_Reason]:
@@ -65,11 +91,11 @@ def _reasons(step: Step) -> Iterator[_Reason]:
         yield _Reason(step, None, moved.gates)
 
 
-def _line(reason: _Reason, points: float, base: str) -> ChangeLine:
+def _line(reason: _Reason, points: float, where: _Where) -> ChangeLine:
     if reason.signal is None:
-        return _gates_line(reason, points)
+        return _gates_line(reason, points, where)
     name, step = reason.signal, reason.step
-    model = step.after.model if name in step.after.model.signal_index else step.before.model
+    model = _model_of(step, name)
     signal = model.signal(name)
     return ChangeLine(
         cause=step.cause,
@@ -82,12 +108,39 @@ def _line(reason: _Reason, points: float, base: str) -> ChangeLine:
         points=points,
         exact=reason.exact,
         sentence=_sentence(step, name, model),
-        evidence=f"{base}/evidence/{name}",
+        evidence=where.signal(name),
     )
 
 
-def _gates_line(reason: _Reason, points: float) -> ChangeLine:
-    fired = [_fired(one) for one in (reason.step.before, reason.step.after)]
+def _rest_line(rest: Sequence[_Reason], points: float, exact: float) -> ChangeLine:
+    """All that moved the score by less than shows, in one line."""
+    names = sorted({_GATES if one.signal is None else _model_of(one.step, one.signal).signal(one.signal).label
+                    for one in rest})  # fmt: skip
+    shown = ", ".join(in_sentence(one) for one in names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
+    return ChangeLine(
+        cause=rest[0].step.cause,
+        signal=None,
+        label="Small shifts",
+        dimension=None,
+        from_value=None,
+        to_value=None,
+        unit="",
+        points=points,
+        exact=exact,
+        sentence=f"less than {_WORTH_A_LINE} points each: {shown}",
+        evidence=None,
+    )
+
+
+def _model_of(step: Step, name: str) -> ScoreModel:
+    """The later model, unless it has dropped the signal."""
+    return step.after.model if name in step.after.model.signal_index else step.before.model
+
+
+def _gates_line(reason: _Reason, points: float, where: _Where) -> ChangeLine:
+    sides = [_fired(one) for one in (reason.step.before, reason.step.after)]
+    fired = [list(one.values()) for one in sides]
+    moved = [name for name in sides[0] | sides[1] if name not in sides[0] or name not in sides[1]]
     return ChangeLine(
         cause=reason.step.cause,
         signal=None,
@@ -99,7 +152,7 @@ def _gates_line(reason: _Reason, points: float) -> ChangeLine:
         points=points,
         exact=reason.exact,
         sentence=_gates_sentence(*fired),
-        evidence=None,
+        evidence=where.gate(moved[0]) if len(moved) == 1 else None,
     )
 
 
@@ -110,9 +163,9 @@ def _gates_sentence(before: Sequence[str], after: Sequence[str]) -> str:
     return "; ".join(said) or f"what {', '.join(after)} takes grew or shrank with the score beneath"
 
 
-def _fired(one: Situation) -> list[str]:
+def _fired(one: Situation) -> dict[str, str]:
     fired = one.scores.gates_fired[one.row]
-    return [in_sentence(gate.label) for gate, on in zip(one.model.gates, fired, strict=True) if on]
+    return {gate.id: in_sentence(gate.label) for gate, on in zip(one.model.gates, fired, strict=True) if on}
 
 
 def value_of(one: Situation, name: str) -> float | str | None:
@@ -139,8 +192,14 @@ def _sentence(step: Step, name: str, model: ScoreModel) -> str:
     weights, points = _pair(step, name, "weight"), _pair(step, name, "y")
     if abs(weights[1] - weights[0]) >= 0.05 and abs(points[1] - points[0]) < 0.05:
         return f"{label} counts {weights[1]:.1f} % instead of {weights[0]:.1f} %"
-    worth = f"is worth {points[1]:.0f} instead of {points[0]:.0f} of 100"
+    worth = _worth(*points)
     return f"{label} ({shown[1]}) {worth}" if step.cause in ("model", "peers", "inputs") else f"{label} {worth}"
+
+
+def _worth(before: float, after: float) -> str:
+    """Points now and then, with as many decimals as it takes to tell them apart."""
+    digits = next((one for one in (0, 1, 2) if f"{before:.{one}f}" != f"{after:.{one}f}"), 3)
+    return f"is worth {after:.{digits}f} instead of {before:.{digits}f} of 100"
 
 
 def _appearance(step: Step, name: str) -> str | None:

@@ -28,7 +28,7 @@ class Side(_Frozen):
 
 
 class ChangeLine(_Frozen):
-    """One reason for some points; `signal` is null for what gates took or gave back.
+    """One reason for some points; `signal` is null for what gates took or gave back, and for the sum of small shifts.
 
     `points` are displayed tenths that add up to the part; `exact` is the same unrounded.
     """

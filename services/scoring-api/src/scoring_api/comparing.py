@@ -11,9 +11,9 @@ from milepost_core.model.sources import Attribute, Constant, parts
 from milepost_core.readings import Readings
 from milepost_core.what_if import Situation
 from milepost_runtime.database import Connection
+from scoring_api.addressing import Behind, account_url
 from scoring_api.attributing import parts_of
 from scoring_api.change_views import ChangeAnswer, ChangePart, Side
-from scoring_api.documenting import account_url
 from scoring_api.judging import Judged, judge_batch
 from scoring_api.phrasing import band_moved
 from scoring_api.queries import past
@@ -40,28 +40,30 @@ class Comparing:
         """
         if start is not None and end is not None and start > end:
             raise SpanRefused("from must not lie after to")
-        after = await self.recalling.known(asked, end, "query:to")
-        before = await self.recalling.known(asked, start or await self._usual_start(after), "query:from")
+        # Records tell of the account that lives on, so both sides are its own.
+        after = await self.recalling.known(asked, end, "query:to", survivor=True)
+        since = start or await self._usual_start(after)
+        before = await self.recalling.known(asked, since, "query:from", survivor=True)
         if before.as_of > after.as_of:
             raise SpanRefused("from must not lie after to")
         sides = await self._sides(before, after)
         found = difference(sides)
         exact = None if found is None else found.after - found.before
         shown = None if found is None else round((after.verdict.display or 0) - (before.verdict.display or 0), 1)
-        base = account_url(after.account_id, after.base_url)
+        behind = [Behind(account_url(one.account_id, one.base_url), one.as_of) for one in (before, after)]
         return ChangeAnswer(
             account_id=after.account_id,
             start=_side(before),
             end=_side(after),
             difference=shown,
             exact=exact,
-            parts=() if found is None else _parts(before, after, parts_of(found, base)),
+            parts=() if found is None else _parts(before, after, parts_of(found, *behind)),
             text=" ".join(filter(None, (_text(before, after, shown), band_moved(before.verdict, after.verdict)))),
         )
 
     async def _usual_start(self, after: Told) -> datetime:
         first = await past.first_moment(self.recalling.pool, after.account_id)
-        return max(after.asked_for - USUAL_SPAN, first or after.as_of)
+        return min(max(after.asked_for - USUAL_SPAN, first or after.as_of), after.asked_for)
 
     async def _sides(self, before: Told, after: Told) -> Sides:
         async with self.recalling.pool.acquire() as connection:

@@ -7,16 +7,19 @@ from typing import Any, cast
 from uuid import UUID
 
 from milepost_contracts import health
-from milepost_core.explanation import Advice, Driver, advise, missing_inputs, summary
+from milepost_core.explanation import Advice, Driver, advise, missing_inputs, summary, uncounted_inputs
 from milepost_core.milestones import Plan
 from milepost_core.scoring import SignalState
 from milepost_core.trends import change_over, trend
 from scoring_api import phrasing
+from scoring_api.addressing import Behind, account_url, page_prefix
 from scoring_api.judging import Verdict, number
 from scoring_api.planning import milestones_of, path_of
 
 # A hint that wins back less than this is not worth somebody's day.
 WORTH_DOING = 0.5
+# What stands in `missing` though it was measured: too little else of its dimension was.
+UNCOUNTED = "missing:dimension_unavailable"
 ANOTHER_JUDGE = "Scores by another model or version are not compared with this one; restated by this one they would be."
 
 
@@ -34,8 +37,14 @@ class Subject:
     course: Mapping[int, float | None]
 
 
-def build_document(verdict: Verdict, subject: Subject, fresh_until: datetime, base_url: str) -> health.HealthDocument:
-    """Return the whole document; drivers stand by the points they lose, the dearest first."""
+def build_document(
+    verdict: Verdict, subject: Subject, fresh_until: datetime, base_url: str, *, past: bool = False
+) -> health.HealthDocument:
+    """Return the whole document; drivers stand by the points they lose, the dearest first.
+
+    Of a `past` moment the links to evidence lead to the records of that moment.
+    """
+    behind = Behind(account_url(subject.account_id, base_url), verdict.as_of if past else None)
     scores, row = verdict.judged.scores, verdict.row
     model, explanation = verdict.judged.model, verdict.explanation
     shown = explanation.displayed if explanation else None
@@ -51,9 +60,9 @@ def build_document(verdict: Verdict, subject: Subject, fresh_until: datetime, ba
         model=health.ModelRef(id=model.id, version=model.version),
         trend=trend_of(verdict.display, subject.course),
         dimensions=dimensions_of(verdict),
-        drivers=_drivers(verdict, account_url(subject.account_id, base_url)),
+        drivers=_drivers(verdict, behind),
         baseline=shown.baseline if shown else None,
-        gates=gates_of(verdict),
+        gates=gates_of(verdict, behind),
         missing=_missing(verdict),
         pending=_pending(verdict),
         path=path_of(verdict),
@@ -61,6 +70,7 @@ def build_document(verdict: Verdict, subject: Subject, fresh_until: datetime, ba
         next_steps=_next_steps(verdict),
         summary=summary(explanation, model, scores.band_word(row)),
         links=_links(subject.account_id, base_url),
+        notes=phrasing.peer_notes(verdict),
     )
 
 
@@ -137,15 +147,15 @@ def dimensions_of(verdict: Verdict) -> tuple[health.DimensionView, ...]:
     )
 
 
-def _drivers(verdict: Verdict, base: str) -> tuple[health.Driver, ...]:
+def _drivers(verdict: Verdict, behind: Behind) -> tuple[health.Driver, ...]:
     if verdict.explanation is None:
         return ()
-    drivers = (_driver(verdict, base, one) for one in verdict.explanation.drivers)
+    drivers = (_driver(verdict, behind, one) for one in verdict.explanation.drivers)
     # By the figures as shown: what nobody can see must not decide an order.
     return tuple(sorted(drivers, key=lambda one: (-one.points_lost, -abs(one.points), one.signal)))
 
 
-def _driver(verdict: Verdict, base: str, driver: Driver) -> health.Driver:
+def _driver(verdict: Verdict, behind: Behind, driver: Driver) -> health.Driver:
     assert verdict.explanation is not None
     model = verdict.judged.model
     signal = model.signal(driver.signal)
@@ -163,7 +173,7 @@ def _driver(verdict: Verdict, base: str, driver: Driver) -> health.Driver:
         evidence=health.Evidence(
             newest_at=_newest_at(verdict, model.signal_index[driver.signal]),
             imputed=driver.imputed,
-            href=f"{base}/evidence/{driver.signal}",
+            href=behind.signal(driver.signal),
         ),
         target=signal.texts.target,
         y=round(driver.y, 1),
@@ -185,8 +195,11 @@ def _newest_at(verdict: Verdict, place: int) -> datetime | None:
     return moment.replace(microsecond=0)
 
 
-def gates_of(verdict: Verdict) -> tuple[health.GateView, ...]:
-    """Return the fired gates; their displayed points share out what the explanation shows for all gates."""
+def gates_of(verdict: Verdict, behind: Behind | None = None) -> tuple[health.GateView, ...]:
+    """Return the fired gates; their displayed points share out what the explanation shows for all gates.
+
+    `behind` leads to the records that fired them; what is only supposed has none.
+    """
     if verdict.explanation is None:
         return ()
     lines = verdict.explanation.gates
@@ -196,21 +209,31 @@ def gates_of(verdict: Verdict) -> tuple[health.GateView, ...]:
         points = round(left, 1) if place == len(lines) - 1 else round(line.points, 1)
         left -= points
         text = phrasing.gate_sentence(verdict.judged.model, line)
-        views.append(health.GateView(id=line.id, label=line.label, points=points, hard=line.hard, sentence=text))
+        rows = None if behind is None else behind.gate(line.id)
+        views.append(
+            health.GateView(id=line.id, label=line.label, points=points, hard=line.hard, sentence=text, evidence=rows)
+        )
     return tuple(views)
 
 
 def _missing(verdict: Verdict) -> tuple[health.Missing, ...]:
-    model = verdict.judged.model
-    return tuple(
-        health.Missing(
-            signal=one.signal,
-            label=model.signal(one.signal).label,
-            dimension=model.signal(one.signal).dimension,
-            why=one.status.sentence + ("; a stand-in value is used" if one.imputed else ""),
-            code=f"missing:{one.status.reason}",
+    """Every signal that takes no part though it could, or only by a stand-in; in the model's order."""
+    model, scores, row = verdict.judged.model, verdict.judged.scores, verdict.row
+    found = {
+        one.signal: (
+            one.status.sentence + ("; a stand-in value is used" if one.imputed else ""),
+            f"missing:{one.status.reason}",
         )
-        for one in missing_inputs(model, verdict.judged.scores, verdict.row)
+        for one in missing_inputs(model, scores, row)
+    }
+    found |= {
+        one.signal: (phrasing.uncounted_sentence(one), UNCOUNTED) for one in uncounted_inputs(model, scores, row)
+    }
+    return tuple(
+        health.Missing(signal=signal.id, label=signal.label, dimension=signal.dimension, why=why, code=code)
+        for signal in model.signals
+        if signal.id in found
+        for why, code in [found[signal.id]]
     )
 
 
@@ -268,15 +291,6 @@ def _links(account_id: UUID, base_url: str) -> dict[str, str]:
         "history": f"{account}/history",
     }
 
-
-def account_url(account_id: UUID, base_url: str) -> str:
-    """Return the address of an account in the API; without a base URL it is relative to the API's own."""
-    return f"{base_url}/accounts/{account_id}"
-
-
-def page_prefix(base_url: str) -> str:
-    """Return what the address of every account's page starts with; without a base URL it is relative to the API."""
-    return f"{base_url}/app/accounts/"
 
 
 def _rounded(value: Any, digits: int) -> float | None:

@@ -1,4 +1,4 @@
-"""What people write about an account on the wire: notes, doubts about its score, and answers; it decides nothing."""
+"""What people write about an account on the wire: notes, doubts, answers, and whom to forget; it decides nothing."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import ConfigDict, StringConstraints
 
 from milepost_contracts.health import Band, ModelRef
-from scoring_api.people_views import AccountName, Asked, Author, BandWord, Text, Wire
+from scoring_api.people_views import AccountName, Asked, Author, BandWord, Signature, Text, Wire
 
 Visibility = Literal["internal", "partner", "customer"]
 FeedbackVerdict = Literal["agreed", "explained", "data_fixed", "model_changed"]
@@ -38,7 +38,11 @@ class FeedbackRequest(Asked):
     """This score looks wrong, because …; the signal that misleads and the band expected instead, if known."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"because": "their seats are counted twice", "signal": "active_seats", "expected_band": "green"}]}
+        json_schema_extra={
+            "examples": [
+                {"because": "their seats are counted twice", "signal": "active_seats", "expected_band": "green"}
+            ]
+        }
     )
 
     because: Text
@@ -51,7 +55,9 @@ class AnswerRequest(Asked):
     """What came of it: agreed (and not mended yet), explained (the score is right), data_fixed, model_changed."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"verdict": "data_fixed", "answer": "The seats are counted once since yesterday."}]}
+        json_schema_extra={
+            "examples": [{"verdict": "data_fixed", "answer": "The seats are counted once since yesterday."}]
+        }
     )
 
     verdict: FeedbackVerdict
@@ -119,3 +125,17 @@ class AccountFeedback(Wire):
 
     account_id: UUID
     data: tuple[FeedbackView, ...]
+
+
+class ErasureRequest(Asked):
+    """Somebody to forget, by one name: a mail address, or what people sign with."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"person": "leaver@acme.example"}]})
+
+    person: Annotated[Signature, StringConstraints(min_length=2)]
+
+
+class ErasureDone(Wire):
+    """How many accounts something was said of that named the person; it names nobody."""
+
+    accounts: int

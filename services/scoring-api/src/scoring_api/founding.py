@@ -19,6 +19,7 @@ import structlog
 from milepost_core.model import parse_model
 from milepost_runtime.database import Connection
 from milepost_runtime.settings import PREFIX
+from scoring_api.gathering import make_due
 from scoring_api.lineup import can_meet
 from scoring_api.models import LARGEST_DOCUMENT, ReadModel, read_bytes
 from scoring_api.queries import catalogue, lineups
@@ -68,7 +69,7 @@ class Founding:
                 await self._begin(connection)
             elif fresh:
                 number = await self._replace(connection, number)
-                await catalogue.mark_due(connection, number)
+                await make_due(connection, number)
             else:
                 await self._tell_if_idle(connection, number)
 

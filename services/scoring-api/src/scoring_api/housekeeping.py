@@ -14,6 +14,7 @@ from milepost_runtime.idempotency import forget_old
 from milepost_runtime.lanes import Claim, Lane, TryLater, hold, postpone
 from scoring_api.gathering import Gathering
 
+LANE = "scoring.housekeeping"
 AGAIN_S = 60.0
 FORGET_EVERY_S = 3_600.0
 
@@ -34,7 +35,7 @@ class Housekeeping:
     def lane(self) -> Lane:
         """The chores that are due."""
         return Lane(
-            name="scoring.housekeeping",
+            name=LANE,
             table="scoring.chore",
             key="name",
             key_type="text",

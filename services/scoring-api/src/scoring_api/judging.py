@@ -56,6 +56,11 @@ class Reference:
             return cls("cohort_median", peers.median_points(model))
         return cls("neutral", np.full(len(model.signals), NEUTRAL))
 
+    @classmethod
+    def previous(cls, model: ScoreModel, points: Mapping[str, float]) -> "Reference":
+        """What a model chooses that looks at the score before this one; a signal that had no points tells nothing."""
+        return cls("previous", np.array([points.get(one.id, np.nan) for one in model.signals], dtype=np.float64))
+
 
 @dataclass(frozen=True)
 class Judged:

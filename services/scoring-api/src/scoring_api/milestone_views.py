@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from milepost_contracts.events import Moment, Name
@@ -54,7 +54,9 @@ class NewMilestone(MilestoneTerms):
     """A milestone for this account alone."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"id": "security_review", "label": "Security review passed", "due_at": "2026-04-01T09:00:00Z"}]}
+        json_schema_extra={
+            "examples": [{"id": "security_review", "label": "Security review passed", "due_at": "2026-04-01T09:00:00Z"}]
+        }
     )
 
     id: Name
@@ -83,7 +85,9 @@ class NewDelay(Asked):
     """Whom we wait for from now on (or since `started_at`), for which milestone; without one, for all of them."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"side": "customer", "because": "their network team is away", "milestone": "sso"}]}
+        json_schema_extra={
+            "examples": [{"side": "customer", "because": "their network team is away", "milestone": "sso"}]
+        }
     )
 
     side: Side

@@ -57,9 +57,7 @@ class ModelDocumentInvalid(Exception):
     """
 
     def __init__(self, name: str, mistakes: tuple[Mistake, ...], more: int = 0) -> None:
-        if more:
-            last = mistakes[-1]
-            mistakes = (*mistakes, Mistake(last.line, last.column, "", f"and {more} more mistakes"))
+        mistakes = _counted(mistakes, more, "mistakes")
         super().__init__(f"{name} is no score model:\n" + "\n".join(f"  {mistake}" for mistake in mistakes))
         self.mistakes = mistakes
 
@@ -84,7 +82,9 @@ class ReadModel:
 
     def warnings(self) -> tuple[Mistake, ...]:
         """Return what the model may say but probably does not mean, in the order of the document."""
-        return _in_order(_mistake(self.placed, one) for one in lint(self.parsed))
+        found = lint(self.parsed)
+        told = _in_order(_mistake(self.placed, one) for one in found[:MOST_TOLD])
+        return _counted(told, len(found) - MOST_TOLD, "warnings")
 
 
 def read_model(text: str, name: str, *, version: int | None = None) -> ReadModel:
@@ -122,7 +122,8 @@ def read_bytes(body: bytes, name: str, *, version: int | None = None) -> ReadMod
         raise ModelDocumentInvalid(name, (Mistake(line, column, "", "is not UTF-8"),)) from None
     read = read_model(text, name, version=version)
     if read.document.get("id") is None:
-        raise ModelDocumentInvalid(name, (Mistake(*read.place("/id"), "/id", "'id' is missing", "id: what it is called"),))
+        nameless = Mistake(*read.place("/id"), "/id", "'id' is missing", "id: what it is called")
+        raise ModelDocumentInvalid(name, (nameless,))
     return read
 
 
@@ -202,13 +203,24 @@ def _text(text: str, pointer: str, problems: list[ModelProblem]) -> str:
     return ""
 
 
+def _counted(told: tuple[Mistake, ...], more: int, what: str) -> tuple[Mistake, ...]:
+    """Return what is told and, at the place of its last, how many more there are."""
+    return (*told, Mistake(told[-1].line, told[-1].column, "", f"and {more} more {what}")) if more > 0 else told
+
+
 def _in_order(mistakes: Iterable[Mistake]) -> tuple[Mistake, ...]:
     return tuple(sorted(mistakes, key=lambda one: (one.line, one.column)))
 
 
 def _mistake(document: CommentedMap, problem: ModelProblem) -> Mistake:
     line, column = place_of(document, problem.pointer)
-    return Mistake(line, column, problem.pointer, problem.message, problem.expected, problem.nearest)
+    pointer, message = _sayable(problem.pointer), _sayable(problem.message)
+    return Mistake(line, column, pointer, message, problem.expected, problem.nearest)
+
+
+def _sayable(text: str) -> str:
+    """Return a text that can be sent: half of a character, as JSON can write it, becomes a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def place_of(document: CommentedMap, pointer: str) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
+from milepost_runtime.idempotency import let_go
 from milepost_runtime.ids import new_id
 from scoring_api.feedback_views import NotePage, NoteRequest, NoteView
 from scoring_api.queries import notes as queries
@@ -41,6 +42,12 @@ class Noting:
         async with self.speaking.about(asked) as held:
             if not await queries.delete(held.connection, held.account_id, note, speaker.author):
                 raise WordUnknown("note", str(note))
+            await let_go(held.connection, named(note))
+
+
+def named(note: UUID) -> str:
+    """Return what kept answers are found by that show a note."""
+    return f"note:{note}"
 
 
 def _view(row: asyncpg.Record) -> NoteView:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from scoring_api.doubting import Doubting
+from scoring_api.erasing import Erasing
+from scoring_api.lineup import LineUps
 from scoring_api.noting import Noting
 from scoring_api.overriding import Overriding
 from scoring_api.pulsing import Pulsing
@@ -17,8 +19,10 @@ class People:
     pulsing: Pulsing
     noting: Noting
     doubting: Doubting
+    erasing: Erasing
 
     @classmethod
-    def over(cls, speaking: Speaking, steward: str) -> "People":
+    def over(cls, speaking: Speaking, lineups: LineUps, steward: str) -> "People":
         """Return them all over one store; the steward answers for accounts without an owner."""
-        return cls(Overriding(speaking), Pulsing(speaking), Noting(speaking), Doubting(speaking, steward))
+        doubting = Doubting(speaking, steward)
+        return cls(Overriding(speaking), Pulsing(speaking, lineups), Noting(speaking), doubting, Erasing(speaking))

@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
-from unicodedata import category
+from unicodedata import bidirectional, category
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, StringConstraints
@@ -23,9 +23,11 @@ PULSE_DAYS: Final = 90
 NOTE_LENGTH: Final = 5000
 REASON_LENGTH: Final = 1000
 AUTHOR_LENGTH: Final = 200
+# They make letters stand in another order than they were typed; no script needs them, or whoever shows it adds its own.
+_TURNS: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 OverrideState = Literal["active", "ended", "replaced", "expired"]
-PulseState = Literal["counts", "older", "expired", "taken_back"]
+PulseState = Literal["stands", "older", "expired", "taken_back"]
 
 
 def near_word(word: str, known: Sequence[str]) -> str:
@@ -43,6 +45,8 @@ def _plain(calm: str) -> str:
     """Nothing that a terminal, a page or a mail would obey instead of show."""
     if any(category(letter) in ("Cc", "Cs") and letter not in "\n\t" for letter in calm):
         raise PydanticCustomError("bad_string", "expected plain text, without control characters")
+    if any(bidirectional(letter) in _TURNS for letter in calm):
+        raise PydanticCustomError("bad_string", "expected plain text, without characters that turn its direction")
     if all(category(letter)[0] in "CZ" for letter in calm):
         raise PydanticCustomError("bad_string", "expected a text that can be seen")
     return calm
@@ -87,6 +91,7 @@ Author = Annotated[
     StringConstraints(max_length=AUTHOR_LENGTH),
     AfterValidator(lambda name: None if name is None else _signature(name)),
 ]
+Signature = Annotated[str, StringConstraints(max_length=AUTHOR_LENGTH), AfterValidator(_signature)]
 Until = Annotated[Moment, Field(strict=False)]
 BandWord = Annotated[
     str, StringConstraints(max_length=100), AfterValidator(_band), Field(json_schema_extra={"enum": list(BANDS)})
@@ -110,7 +115,11 @@ class OverrideRequest(Asked):
     """A band or a score to act on instead of the computed one, why, and until when: 30 days at most."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"band": "yellow", "reason": "their migration was agreed with us; it ends next week", "days": 10}]}
+        json_schema_extra={
+            "examples": [
+                {"band": "yellow", "reason": "their migration was agreed with us; it ends next week", "days": 10}
+            ]
+        }
     )
 
     band: BandWord | None = None
@@ -133,11 +142,14 @@ class EndRequest(Asked):
 class PulseRequest(Asked):
     """How an account feels to a person: 0 (lost) to 100 (delighted), or good (85), fair (50), poor (15).
 
-    It counts until `expires_at`, or for so many days (90 when nothing is said); then it stops counting by itself.
+    It stands until `expires_at`, or for so many days (90 when nothing is said, an hour at least, a year at most); then
+    it stops counting by itself. Whether it counts while it stands is the model's business.
     """
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"value": "fair", "reason": "their lead was short in the last call", "days": 30}]}
+        json_schema_extra={
+            "examples": [{"value": "fair", "reason": "their lead was short in the last call", "days": 30}]
+        }
     )
 
     value: Feeling
@@ -237,7 +249,11 @@ class OverrideStatistics(Wire):
 
 
 class PulseView(Wire):
-    """A person's word on an account; of those that have not ended the newest one counts."""
+    """A person's word on an account; of those that have not ended the newest one stands.
+
+    What stands counts if the model that judges the account weighs it. `counts` is null until the score was told anew
+    after the word was given; `why` says why it does not count, or not yet.
+    """
 
     id: str
     account_id: UUID
@@ -249,10 +265,12 @@ class PulseView(Wire):
     expires_at: datetime | None
     taken_back_at: datetime | None
     state: PulseState
+    counts: bool | None
+    why: str = Field(description="Empty when it counts")
 
 
 class AccountPulses(Wire):
-    """The pulse that counts, if there is one, and all that were given, the newest first (at most 200)."""
+    """The pulse that stands, if there is one, and all that were given, the newest first (at most 200)."""
 
     account_id: UUID
     current: PulseView | None

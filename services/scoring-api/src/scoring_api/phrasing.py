@@ -1,14 +1,26 @@
 """Sentences about bands, gates, waiting and paths; the score model's own words are filled in, no figure is computed."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from milepost_core.explanation import Advice, Driver, GateLine, in_sentence, sentence, show_number, show_value
+from milepost_core.explanation import (
+    Advice,
+    Driver,
+    GateLine,
+    UncountedInput,
+    in_sentence,
+    sentence,
+    show_number,
+    show_value,
+)
 from milepost_core.model import Band, ScoreModel, Signal
 from milepost_core.overrides import EffectiveBand
+from milepost_core.scoring import SignalState
 from milepost_core.what_if import Path, PathStep
 from scoring_api.judging import Verdict, is_gated
+from scoring_api.peering import percentile_signals
 
 
 def driver_sentence(verdict: Verdict, driver: Driver) -> str:
@@ -19,6 +31,34 @@ def driver_sentence(verdict: Verdict, driver: Driver) -> str:
         return sentence(model, driver)
     target = f" (target {signal.texts.target})" if signal.texts.target else ""
     return f"{in_sentence(signal.label)}: still waiting after {show_value(signal, driver.raw)}{target}"
+
+
+def uncounted_sentence(one: UncountedInput) -> str:
+    """Why something that was observed takes no part."""
+    # Downwards: what falls short must not read as if it sufficed.
+    covered = math.floor(one.covered * 100.0 + 1e-6)
+    return f"its dimension has too little data: {covered} % of the {one.least * 100.0:g} % needed"
+
+
+def peer_notes(verdict: Verdict) -> tuple[str, ...]:
+    """What a model that compares with peers had to do without them, in words; empty where they were there."""
+    model, notes = verdict.judged.model, []
+    alone = [in_sentence(signal.label) for signal in _without_peers(verdict)]
+    if alone:
+        notes.append(f"Too few peers to compare with: the fallback curve judges {', '.join(alone)}.")
+    if model.baseline.kind == "cohort_median" and verdict.reference.against == "neutral":
+        notes.append("Too few peers for a median: every driver is measured against 50 points.")
+    return tuple(notes)
+
+
+def _without_peers(verdict: Verdict) -> Iterator[Signal]:
+    judged, row = verdict.judged, verdict.row
+    for place, signal, curve in percentile_signals(judged.model):
+        column = judged.among.cohort.get(signal.id)
+        group = -1 if column is None else int(column.group[row])
+        size = 0 if column is None or group < 0 else column.peers[group].size
+        if size < max(1, curve.min_cohort) and judged.scores.state[row, place] == SignalState.OBSERVED:
+            yield signal
 
 
 def because_sentence(verdict: Verdict, advice: Advice, drivers: Mapping[str, Driver]) -> str:

@@ -19,6 +19,7 @@ from scoring_api.lineup import LineUp, NobodyJudges
 from scoring_api.model_views import Judgement, Move, PreviewAnswer, PreviewRequest, PreviewRow
 from scoring_api.peering import Among, among_kept, group_keys
 from scoring_api.peering import KeptPeers as Peers
+from scoring_api.proving import measured
 from scoring_api.queries import catalogue as queries
 from scoring_api.queries import peers
 from scoring_api.queries.signals.measuring import Batch, Compiler, measure
@@ -34,7 +35,8 @@ class Previewing:
     catalogue: Catalogue
 
     async def preview(self, model_id: str, version: int, wanted: PreviewRequest) -> PreviewAnswer:
-        """Judge accounts as of now by today's line-up, and by one with this version in it. Raises ModelUnknown.
+        """Judge accounts as of now by today's line-up, and by one with this version in it. Raises ModelUnknown,
+        and ModelUnmeasurable when the store refuses what the version asks of it.
 
         Percentiles are read among the peers that were gathered last for the version, else for the one in charge.
         """
@@ -47,7 +49,8 @@ class Previewing:
             compiler = Compiler()
             taken = [row for row in rows if _takes(tomorrow, candidate, row)]
             before = await _judged(connection, compiler, today, taken)
-            after = await _judged(connection, compiler, tomorrow, taken, stands_in=today)
+            with measured(candidate):
+                after = await _judged(connection, compiler, tomorrow, taken, stands_in=today)
         as_of = rows[0]["as_of"] if rows else await self._now()
         return _answer(as_of, rows, taken, before, after)
 

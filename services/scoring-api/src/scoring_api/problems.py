@@ -13,6 +13,7 @@ from scoring_api.founding import VersionTaken
 from scoring_api.lineup import LineUpUnfit, ModelNotKept
 from scoring_api.listing import CursorBroken
 from scoring_api.models import ModelDocumentInvalid
+from scoring_api.proving import ModelUnmeasurable
 from scoring_api.reading import AccountUnknown, NotScoredYet, SpanRefused
 from scoring_api.recalling import FutureMoment, NotScoredThen, VersionUnknown
 from scoring_api.restating import RestatementOver, RestatementUnknown
@@ -67,6 +68,12 @@ def kept_model_invalid(error: Any) -> Problem:
     return Problem(422, "model_invalid", detail, errors=errors)
 
 
+def model_unmeasurable(error: Any) -> Problem:
+    """422 for a version that the store cannot measure: it judges nobody."""
+    fault = {"pointer": "path:version", "code": "model_unmeasurable", "detail": str(error)}
+    return Problem(422, "model_unmeasurable", f"{str(error)[:1].upper()}{str(error)[1:]}.", errors=[fault])
+
+
 def version_taken(error: Any) -> Problem:
     """409 with the next free number."""
     fault = {"pointer": "/version", "code": "version_taken", "detail": f"The next free number is {error.free}."}
@@ -116,7 +123,7 @@ def restatement_over(error: Any) -> Problem:
 def word_refused(error: Any) -> Problem:
     """422 for something that a person said and that cannot be kept."""
     fault = {"pointer": f"/{error.part}", "code": error.code, "detail": str(error)}
-    return Problem(422, error.code, f"{str(error)[:1].upper()}{str(error)[1:]}.", errors=[fault])
+    return Problem(422, error.code, _ended(f"{str(error)[:1].upper()}{str(error)[1:]}"), errors=[fault])
 
 
 def word_unknown(error: Any) -> Problem:
@@ -212,6 +219,7 @@ TABLE: Mapping[type[Exception], Callable[[Any], Problem]] = {
     ModelNotKept: model_unknown,
     ModelDocumentInvalid: model_invalid,
     ModelInvalid: kept_model_invalid,
+    ModelUnmeasurable: model_unmeasurable,
     VersionTaken: version_taken,
     LineUpUnfit: line_up_unfit,
     SignalUnknown: signal_unknown,

@@ -96,6 +96,7 @@ def _snapshot(verdict: Verdict, fact: Mapping[str, Any], subject: Subject) -> tu
         fact["correlation_id"],
         peers,
         None if verdict.override is None else verdict.override.id,
+        fact["feed_behind"],
     )
 
 

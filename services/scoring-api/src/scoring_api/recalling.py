@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import numpy as np
 
 from milepost_contracts.health import HealthDocument
 from milepost_core.model import Band, ScoreModel
@@ -30,7 +31,8 @@ from scoring_api.replaying import subject_again, verdict_again
 
 IN_CHARGE = "now"
 AS_OF = "query:as_of"
-NO_PEERS = "No peers of that moment are kept for this model: percentiles are read from their fallback curves."
+NO_PREVIOUS = "No score was known before that moment: nothing is measured against it."
+BEHIND = "{} rows of the feed had come and were not read yet when this score was made; they may tell of any account."
 
 
 class NotScoredThen(Exception):
@@ -90,8 +92,9 @@ class Told:
 
     def document(self) -> HealthDocument:
         """Return the health document of that moment."""
-        whole = build_document(self.verdict, self.subject, max(self.asked_for, self.as_of), self.base_url)
-        told = {"computed_at": self.computed_at, "restated": self.restated, "notes": self.notes}
+        until, past = max(self.asked_for, self.as_of), not self.restated
+        whole = build_document(self.verdict, self.subject, until, self.base_url, past=past)
+        told = {"computed_at": self.computed_at, "restated": self.restated, "notes": whole.notes + self.notes}
         return whole.model_copy(update=told | {"asked_for": self.asked_for})
 
 
@@ -105,26 +108,31 @@ class Recalling:
     base_url: str
     compiler: Compiler = field(default_factory=Compiler, repr=False)
 
-    async def known(self, asked: str, at: datetime | None, pointer: str = AS_OF) -> Told:
+    async def known(self, asked: str, at: datetime | None, pointer: str = AS_OF, *, survivor: bool = False) -> Told:
         """Return an account as it was known at a moment (None: now); `pointer` is where the moment was asked for.
 
+        An account that was merged away later speaks for itself, unless its `survivor` is wanted.
         Raises AccountUnknown, NotScoredYet, FutureMoment, NotScoredThen.
         """
         async with self.pool.acquire() as connection:
             account, moment, ago = await self._place(connection, asked, at, pointer)
-            row = await past.snapshot(connection, account["account_id"], moment)
+            then = None
+            if at is not None and not survivor:
+                then = await past.account_then(connection, as_uuid(asked), as_reference(asked), at)
+            row = await past.snapshot(connection, then or account["account_id"], moment)
             if row is None:
-                raise await self._not_then(connection, account, moment)
+                raise await self._not_then(connection, account, moment, then)
             model = await self.lineups.model(connection, row["model_id"], row["model_version"])
             kept = None if row["cohort_id"] is None else await peers.kept(connection, row["cohort_id"])
         judged = judged_again(row, model, None if kept is None else KeptPeers.of(kept))
         return Told(
-            account_id=account["account_id"],
+            account_id=row["account_id"],
             verdict=verdict_again(row, judged),
             subject=subject_again(row, judged.model),
             computed_at=row["computed_at"],
             asked_for=moment,
             base_url=self.base_url,
+            notes=(BEHIND.format(row["feed_behind"]),) if row["feed_behind"] > 0 else (),
             settled_for=ago,
             detail=row["detail"],
         )
@@ -168,7 +176,9 @@ class Recalling:
         segment = next((one.id for one in whole.segments if one.model is model), None)
         judged = judge_batch(model, readings, ages, among_kept(kept, keys), segment)
         said = Before(None, None, None, override_of(await past.override(connection, name, moment)))
-        found = verdict(judged, 0, moment, said, Reference.among(model, kept))
+        reference = await self._reference(connection, name, moment, judged, kept)
+        found = verdict(judged, 0, moment, said, reference)
+        silent = [NO_PREVIOUS] if reference.against == "previous" and np.isnan(reference.points).all() else []
         return Told(
             account_id=name,
             verdict=found,
@@ -177,8 +187,17 @@ class Recalling:
             asked_for=moment,
             base_url=self.base_url,
             restated=True,
-            notes=(NO_PEERS,) if kept is None and keys else (),
+            notes=tuple(silent),
         )
+
+    async def _reference(
+        self, connection: Connection, account: UUID, moment: datetime, judged: Judged, kept: KeptPeers | None
+    ) -> Reference:
+        """What a restated score is measured against; a previous score is the one that was known before the moment."""
+        model = judged.model
+        if model.baseline.kind != "previous":
+            return Reference.among(model, kept)
+        return Reference.previous(model, await past.previous_points(connection, account, moment))
 
     async def _subject(
         self, connection: Connection, account: UUID, found: Verdict, attributes: Mapping[str, Any]
@@ -211,8 +230,11 @@ class Recalling:
             raise VersionUnknown(asked, known or await past.model_ids(connection))
         return await self.lineups.model(connection, wanted, int(number))
 
-    async def _not_then(self, connection: Connection, account: asyncpg.Record, moment: datetime) -> Exception:
-        first = await past.first_moment(connection, account["account_id"])
+    async def _not_then(
+        self, connection: Connection, account: asyncpg.Record, moment: datetime, then: UUID | None = None
+    ) -> Exception:
+        own = None if then is None else await past.first_moment(connection, then)
+        first = own or await past.first_moment(connection, account["account_id"])
         if first is None:
             return await self.reading.absent(str(account["account_id"]))
         return NotScoredThen(account["name"], moment, first)

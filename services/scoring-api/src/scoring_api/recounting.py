@@ -55,13 +55,13 @@ class Recounting:
             others = await queries.restated_by(connection, account, since, until)
             line = _Line(_points(known, since, until), _points(own, since, until))
             course = await _course(connection, account, line, since)
-        told = {"known": line.known, "restated": _points(shown, since, until)}
         markers = [*await self.markers(account, since, until), *_levels(line.comparable)]
         return History(
-            **told,
             account_id=account,
             start=since,
             end=until,
+            known=line.known,
+            restated=_points(shown, since, until),
             restated_models=tuple(_restated_by(row) for row in others),
             markers=_in_order(markers),
             course=course,

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-import numpy as np
 
 from milepost_core.model import Band, ScoreModel
 from milepost_core.overrides import Override
@@ -19,10 +18,11 @@ from milepost_runtime.failpoints import afp
 from milepost_runtime.lanes import Claim, Lane, finish, hold
 from milepost_runtime.logging import info_each
 from milepost_runtime.queue import Hints
+from scoring_api.addressing import page_prefix
 from scoring_api.crossing import is_arriving
 from scoring_api.dating import Dating, Look
-from scoring_api.documenting import Subject, page_prefix
-from scoring_api.judging import Before, Floats, Reference, Verdict, find_paths, judge_batch, verdict
+from scoring_api.documenting import Subject
+from scoring_api.judging import Before, Reference, Verdict, find_paths, judge_batch, verdict
 from scoring_api.lineup import LineUp, LineUps
 from scoring_api.peering import Among, KeptPeers, among_kept, group_keys
 from scoring_api.publishing import Frame, rows_of
@@ -73,8 +73,8 @@ class Rescoring:
     async def handle(self, claims: Sequence[Claim]) -> int:
         """Rescore a batch: read, judge, then write everything and settle in one transaction under our fence."""
         async with self.pool.acquire() as connection:
-            looked = await self._look(connection, [one.key for one in claims])
-            rows = await self._dated(connection, looked, await asyncio.to_thread(self._rows, looked))
+            looked = await self.look(connection, [one.key for one in claims])
+            rows = await self._dated(connection, looked, await asyncio.to_thread(self.rows, looked))
             await afp("scoring.rescore.before_write")
             async with connection.transaction():
                 held = await hold(connection, self.lane, claims)
@@ -94,7 +94,7 @@ class Rescoring:
             await peers.hurry(connection)
             return await verdicts.mark_outdated(connection, lineup.number, page_prefix(self.base_url))
 
-    async def _look(self, connection: Connection, accounts: Sequence[UUID]) -> Looked:
+    async def look(self, connection: Connection, accounts: Sequence[UUID]) -> Looked:
         """Read all about a batch as of now; what is marked later than this makes an account due again."""
         lineup = await self.lineups.now(connection)
         facts = {row["account_id"]: row for row in await standings.facts(connection, accounts)}
@@ -170,10 +170,9 @@ class Rescoring:
         if model.baseline.kind != "previous":
             return dict.fromkeys(group, Reference.among(model, kept))
         previous = await standings.previous_points(connection, group)
-        vectors = {account: _vector(model, previous.get(account, {})) for account in group}
-        return {account: Reference("previous", points) for account, points in vectors.items()}
+        return {account: Reference.previous(model, previous.get(account, {})) for account in group}
 
-    def _rows(self, looked: Looked) -> list[verdicts.Rows]:
+    def rows(self, looked: Looked) -> list[verdicts.Rows]:
         """Say what is to be written of each account."""
         find_paths(looked.verdicts.values())
         turns = turns_of(looked.verdicts, looked.facts, looked.edges, looked.plans, self.look_again)
@@ -242,10 +241,6 @@ def _by_model(lineup: LineUp, facts: Mapping[UUID, asyncpg.Record]) -> list[tupl
         own = lineup.judge_of(fact["attributes"])
         groups.setdefault(id(own), (segments.get(id(own)), own, []))[2].append(account)
     return list(groups.values())
-
-
-def _vector(model: ScoreModel, points: Mapping[str, float]) -> Floats:
-    return np.array([points.get(signal.id, np.nan) for signal in model.signals], dtype=np.float64)
 
 
 def _subject(looked: Looked, account: UUID) -> Subject:

@@ -32,7 +32,9 @@ class WhatIfRequest(_Frozen):
         default_factory=dict, max_length=100, examples=[{"sponsor_left": False}],
         description="By gate id, whether what it asks for holds",
     )  # fmt: skip
-    as_of: Annotated[Moment, Field(strict=False)] | None = Field(None, description="The moment to start from as it was known then; now")
+    as_of: Annotated[Moment, Field(strict=False)] | None = Field(
+        None, description="The moment to start from as it was known then; now"
+    )
 
 
 class Supposed(_Frozen):

@@ -114,7 +114,7 @@ class Surveying:
             model = _model(lineup, asked.model)
             rows = await plans.started(connection, *span, asked.segment)
             journeys: list[Journey] = []
-            for own, group in _judged_by(lineup, model, rows):
+            for own, group in await asyncio.to_thread(_judged_by, lineup, model, rows):
                 journeys += await self._journeys(connection, own, group, (now, asked.cohort))
         return await asyncio.to_thread(_statistics, model, journeys, asked, (*span, now))
 

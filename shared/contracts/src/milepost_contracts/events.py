@@ -51,7 +51,7 @@ def _tellable(kind: str) -> str:
     if kind in BOOK_KEEPING:
         raise ValueError("told by Milepost alone")
     if kind == PULSE_GIVEN:
-        raise ValueError("told by Milepost alone; a person gives a pulse with POST /accounts/{account}/pulses")
+        raise ValueError("told by Milepost alone; a person gives a pulse with POST /accounts/{account}/pulse")
     return kind
 
 

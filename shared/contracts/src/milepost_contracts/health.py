@@ -119,17 +119,21 @@ class Driver(_Frozen):
 
 
 class GateView(_Frozen):
-    """A fired gate and the points that it took; `hard` beats a human's override."""
+    """A fired gate and the points that it took; `hard` beats a human's override. `evidence` lists what fired it."""
 
     id: str
     label: str
     points: float
     hard: bool = False
     sentence: str
+    evidence: str | None = None
 
 
 class Missing(_Frozen):
-    """An input without a value: `why` in words for people, `code` for machines."""
+    """An input that takes no part: `why` in words for people, `code` for machines.
+
+    It has no value, or (`missing:dimension_unavailable`) it has one and too little else of its dimension was observed.
+    """
 
     signal: str
     label: str

@@ -69,7 +69,7 @@ class Readings:
     censored: NDArray[np.bool_]
     """[n, columns]: still waiting for a first event; ``raw`` is the time waited so far."""
     age_days: NDArray[np.float64]
-    """Age [n, columns] of the newest record behind the value; NaN unknown, 0 for states."""
+    """Age [n, columns] of the newest record behind the value; NaN unknown, or nothing was heard."""
 
     def __len__(self) -> int:
         return int(self.raw.shape[0])

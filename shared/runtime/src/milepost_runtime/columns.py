@@ -86,9 +86,13 @@ class ApiKeyColumns(SQLModel):
 
 
 class IdempotencyColumns(SQLModel):
-    """A request that its caller has named: digests of the name and of what was asked, and the sealed answer."""
+    """A request that its caller has named: digests of the name and of what was asked, and the sealed answer.
+
+    `subject` is the thing that the answer shows, where it can be taken away again.
+    """
 
     key: bytes = Field(primary_key=True, sa_type=LargeBinary)
     content: bytes = Field(sa_type=LargeBinary)
     answer: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    subject: str | None = Field(default=None, sa_type=Text, nullable=True)
     created_at: datetime = instant(default="clock_timestamp()")

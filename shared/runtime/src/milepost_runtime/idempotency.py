@@ -1,8 +1,9 @@
 """Lets a caller repeat a POST that makes something without making it twice; it decides nothing about the thing made.
 
 A caller names its request in the header `Idempotency-Key`. The first one is carried out and its answer is kept for a
-day, sealed, as it may show a secret once; a repetition gets that answer. Semantics as in the IETF draft "The
-Idempotency-Key HTTP Header Field".
+day, sealed, as it may show a secret once; a repetition gets that answer. What is deleted meanwhile goes out of the
+answers as well: a repetition is told that it is gone. Semantics as in the IETF draft "The Idempotency-Key HTTP Header
+Field".
 """
 
 import hashlib
@@ -24,6 +25,9 @@ HEADER = "idempotency-key"
 KEPT_S = 86_400.0
 # A process that died while it carried out a request can no longer end it.
 RUNNING_S = 60.0
+# Stands in place of an answer; no sealed one is empty.
+GONE = b""
+_SUBJECT = "idempotency_subject"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -56,7 +60,7 @@ class Idempotency:
         if response.status_code >= 500:
             await self._forget(named)
         else:
-            await self._keep(named, response)
+            await self._keep(named, response, getattr(request.state, _SUBJECT, None))
         return response
 
     async def _begin(self, named: bytes, content: bytes) -> Record | None:
@@ -79,6 +83,8 @@ class Idempotency:
     def _again(self, known: Record, content: bytes) -> Response:
         if known["content"] != content:
             raise Problem(422, "idempotency_key_reused", "This Idempotency-Key names another request already.")
+        if known["answer"] == GONE:
+            raise Problem(410, "gone", "This request was carried out, and what it made has been deleted since.")
         if known["answer"] is None:
             wait = {"Retry-After": "1"}
             raise Problem(409, "idempotency_in_progress", "The first request of this key is under way.", headers=wait)
@@ -90,17 +96,29 @@ class Idempotency:
             media_type=answer["media"],
         )
 
-    async def _keep(self, named: bytes, response: Response) -> None:
+    async def _keep(self, named: bytes, response: Response, subject: str | None) -> None:
         answer = {
             "status": response.status_code,
             "media": response.headers.get("content-type"),
             "body": bytes(response.body).decode("latin-1"),
         }
         sealed = self.vault.seal(json.dumps(answer).encode())
-        await self.pool.execute("update idempotency set answer = $2 where key = $1", named, sealed)
+        await self.pool.execute(
+            "update idempotency set answer = $2, subject = $3 where key = $1", named, sealed, subject
+        )
 
     async def _forget(self, named: bytes) -> None:
         await self.pool.execute("delete from idempotency where key = $1", named)
+
+
+def shows(request: Request, subject: str) -> None:
+    """Say what the answer to a request shows, as `note:<id>`, so that `let_go` finds it when that is deleted."""
+    setattr(request.state, _SUBJECT, subject)
+
+
+async def let_go(connection: Connection, subject: str) -> None:
+    """Keep no answer that shows something which is being deleted; that its requests were carried out stays known."""
+    await connection.execute("update idempotency set answer = $2, subject = null where subject = $1", subject, GONE)
 
 
 async def forget_old(connection: Connection) -> None:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from milepost_runtime.database import STORE_TROUBLE, is_store_trouble
+from milepost_runtime.methods import methods_of
 from milepost_runtime.strict_json import BadBody
 
 log = structlog.get_logger()
@@ -100,7 +101,11 @@ def install(app: FastAPI, table: Mapping[type[Exception], Translate]) -> None:
         assert isinstance(error, HTTPException)
         kind = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
         detail = error.detail if error.detail else TITLES.get(error.status_code, "Error")
-        return _respond(request, Problem(error.status_code, kind, str(detail), headers=dict(error.headers or {})))
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            # The framework names the methods of the first route that it looked at.
+            headers["Allow"] = ", ".join(methods_of(app, request.scope["path"])) or headers.get("Allow", "")
+        return _respond(request, Problem(error.status_code, kind, str(detail), headers=headers))
 
     async def on_invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

@@ -49,7 +49,12 @@ def evidence_page(evidence: Evidence, document: HealthDocument) -> EvidencePage:
 
 
 def rule_rows(rule: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return a signal's rule as pairs of words."""
+    """Return a rule as pairs of words."""
+    if "fires_if" in rule:
+        fires, takes = rule["fires_if"], rule["takes"]
+        words = ", ".join(f"{key.replace('_', ' ')} {wording.plain(value)}" for key, value in takes.items() if value)
+        condition = ("Fires if", f"{fires['op']} {fires['value']}")
+        return ("Measures", _measure(rule["measures"])), condition, ("Takes", words)
     rows = [
         ("Measures", _measure(rule["measures"])),
         ("Target", _target(rule["target"], rule["unit"])),
@@ -68,6 +73,9 @@ def _sentence(signal: str, document: HealthDocument) -> str:
     for item in (*document.missing, *document.pending):
         if item.signal == signal:
             return f"Not counted: {item.why}."
+    for gate in document.gates:
+        if signal == f"gate:{gate.id}":
+            return gate.sentence
     return "It takes no part in this score."
 
 

@@ -1,5 +1,6 @@
 """Forms of the screens: from typed fields to a request, and back with a word beside each field that is wrong."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -9,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 Wanted = TypeVar("Wanted", bound=BaseModel)
 NUMBERS: Final = frozenset({"days", "score", "value"})
+# Numbers as people write them; a program would also take 1_0 for ten.
+_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?")
 _WORDS: Final = {
     "missing": "This is needed.",
     "string_too_short": "This is needed.",
@@ -68,10 +71,7 @@ def read(wanted: type[Wanted], values: Mapping[str, str]) -> Wanted:
 def _number(name: str, text: str) -> str | float:
     if name not in NUMBERS:
         return text
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    return float(text) if _NUMBER.fullmatch(text.strip()) else text
 
 
 def _said(error: Any) -> str:
@@ -80,4 +80,5 @@ def _said(error: Any) -> str:
     if words is not None:
         return words.format(**error.get("ctx", {}))
     text = str(error["msg"])
-    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+    ended = text if text.endswith("?") else f"{text.removesuffix('.')}."
+    return f"{ended[:1].upper()}{ended[1:]}"

@@ -15,7 +15,7 @@ VERDICTS = {
     "model_changed": "The model was changed",
 }
 OVERRIDE_STATES = {"active": "in force", "ended": "ended", "replaced": "replaced", "expired": "over"}
-PULSE_STATES = {"counts": "counts", "older": "a newer one counts", "expired": "over", "taken_back": "taken back"}
+PULSE_STATES = {"stands": "stands", "older": "a newer one stands", "expired": "over", "taken_back": "taken back"}
 WORDS = {"visibility": VISIBILITIES, "verdict": VERDICTS, "override": OVERRIDE_STATES, "pulse": PULSE_STATES}
 GROUPS = (
     ("overridden", "Overridden"),

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from milepost_contracts.health import HealthDocument
+from scoring_api.documenting import UNCOUNTED
 from scoring_api.listing import DayScore, Listed, Tally
 from scoring_api.pages import charts, quoting, wording
 
@@ -216,6 +217,7 @@ def _provisional(document: HealthDocument) -> str:
 
 
 def _nothing(document: HealthDocument) -> str:
-    if document.missing and document.score is None:
-        return f"no data yet for {wording.count(len(document.missing), 'input')}"
+    silent = sum(one.code != UNCOUNTED for one in document.missing)
+    if silent and document.score is None:
+        return f"no data yet for {wording.count(silent, 'input')}"
     return "nothing holds it back"

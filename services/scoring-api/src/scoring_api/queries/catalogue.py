@@ -32,13 +32,14 @@ where ($1::bigint is null or a.id < $1) and ($2::text is null or a.model_id = $2
 order by a.id desc limit $3
 """
 
-# Whom a line-up of other number judged last, or nobody yet: due at once. One who is being scored just now is marked
+# Whom a line-up of other number judged last, or nobody yet: due by then. One who is being scored just now is marked
 # too, and is looked at again.
 _DUE = """
-update scoring.rescoring r set next_at = least(coalesce(r.next_at, clock_timestamp()), clock_timestamp()),
+update scoring.rescoring r set next_at = least(coalesce(r.next_at, w.at), w.at),
   marked = r.marked + 1, cause = case when r.cause = 'silence' then 'model' else r.cause end
 from (
-  select q.account_id from scoring.rescoring q left join scoring.standing s on s.account_id = q.account_id
+  select q.account_id, clock_timestamp() + make_interval(secs => $2::float8) as at
+  from scoring.rescoring q left join scoring.standing s on s.account_id = q.account_id
   where s.lineup is distinct from $1::bigint order by q.account_id for update of q) w
 where r.account_id = w.account_id
 """
@@ -81,9 +82,20 @@ async def activations(source: Source, before: int | None, model_id: str | None, 
     return rows
 
 
-async def mark_due(connection: Connection, number: int) -> int:
-    """Make everybody due whom another line-up judged last; return how many."""
-    return int((await connection.execute(_DUE, number)).rpartition(" ")[2])
+async def mark_due(connection: Connection, number: int, after_s: float = 0.0) -> int:
+    """Make everybody due so many seconds from now whom another line-up judged last; return how many."""
+    return int((await connection.execute(_DUE, number, after_s)).rpartition(" ")[2])
+
+
+async def accounts(connection: Connection, after: UUID | None, limit: int) -> Rows:
+    """Return the next accounts in the order of their ids: account_id, attributes, start_at."""
+    rows: Rows = await connection.fetch(
+        "select account_id, attributes, start_at from scoring.account"
+        " where $1::uuid is null or account_id > $1 order by account_id limit $2",
+        after,
+        limit,
+    )
+    return rows
 
 
 async def sample(source: Source, accounts: Sequence[UUID] | None, limit: int) -> Rows:

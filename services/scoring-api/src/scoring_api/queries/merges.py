@@ -23,7 +23,8 @@ _STEPS = (
     " from scoring.attribute a where account_id = $1 on conflict do nothing",
     f"update scoring.account s set {newer_start('s', 'g')}"  # noqa: S608 - names of ours
     " from scoring.account g where g.account_id = $1 and s.account_id = $2",
-    "update scoring.account_reference set account_id = $2 where account_id = $1",
+    "update scoring.account_reference set account_id = $2, absorbed_id = coalesce(absorbed_id, $1)"
+    " where account_id = $1",
     # One person's word is in force at a time: the survivor's own.
     "update scoring.override o set ended_at = clock_timestamp(), ended_because = 'the accounts were merged'"
     " where account_id = $1 and ended_at is null and expires_at > clock_timestamp() and exists (select from"
@@ -87,7 +88,7 @@ async def _lead(connection: Connection, gone: UUID, told: UUID) -> UUID | None:
     if survivor == gone:
         return None
     await connection.execute(
-        "insert into scoring.merged_account (account_id, survivor_id) values ($1, $2)"
+        "insert into scoring.merged_account (account_id, survivor_id, into_id) values ($1, $2, $2)"
         " on conflict (account_id) do update set survivor_id = excluded.survivor_id",
         gone,
         survivor,

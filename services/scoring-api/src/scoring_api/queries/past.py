@@ -12,8 +12,24 @@ from scoring_api.queries.signals.unaided import BY_PEOPLE
 
 _SNAPSHOT = """
 select account_id, as_of, computed_at, model_id, model_version, score, display, band, effective_band, inputs_hash,
-  readings, detail, lineup, cohort_id, override_id
-from snapshot where account_id = $1 and as_of <= $2 order by as_of desc limit 1
+  readings, detail, lineup, cohort_id, override_id, feed_behind
+from snapshot where account_id = $1 and as_of <= $2 and (computed_at <= $2 or as_of = $2) order by as_of desc limit 1
+"""
+
+# An account that was merged away speaks for itself up to then: by its own id, and by the names that it had.
+_THEN = """
+with recursive way as (
+  select coalesce((select account_id from merged_account where account_id = $1),
+    (select coalesce(absorbed_id, account_id) from account_reference where reference = $2)) as id, 0 as step
+  union all select coalesce(m.into_id, m.survivor_id), w.step + 1 from way w
+  join merged_account m on m.account_id = w.id and m.merged_at <= $3 where w.step < 100)
+select id from way order by step desc limit 1
+"""
+
+_PREVIOUS = """
+select e.key as signal, (e.value ->> 'y')::float8 as y from (
+  select detail from snapshot where account_id = $1 and as_of < $2 order by as_of desc limit 1) s
+cross join lateral jsonb_each(s.detail -> 'signals') as e where jsonb_typeof(e.value -> 'y') = 'number'
 """
 
 _RESTATED_COURSE = """
@@ -60,14 +76,27 @@ order by 1, 2, 5 limit 500
 
 
 async def snapshot(source: Source, account: UUID, at: datetime) -> asyncpg.Record | None:
-    """Return the newest score of an account that was computed as of `at` or earlier."""
+    """Return the newest score of an account that was there at `at`: computed by then, or as of that very moment."""
     return await source.fetchrow(_SNAPSHOT, account, at)
 
 
 async def first_moment(source: Source, account: UUID) -> datetime | None:
-    """Return the moment of an account's first score, None while there is none."""
-    found: datetime | None = await source.fetchval("select min(as_of) from snapshot where account_id = $1", account)
+    """Return the moment from which on an account had a score, None while there is none."""
+    found: datetime | None = await source.fetchval(
+        "select computed_at from snapshot where account_id = $1 order by as_of limit 1", account
+    )
     return found
+
+
+async def account_then(source: Source, account: UUID | None, reference: str, at: datetime) -> UUID | None:
+    """Return which account an id or a reference meant at a moment, as far as merges go; None: nobody was merged."""
+    found: UUID | None = await source.fetchval(_THEN, account, reference, at)
+    return found
+
+
+async def previous_points(source: Source, account: UUID, at: datetime) -> dict[str, float]:
+    """Return the points by signal of the last score that was known before a moment."""
+    return {row["signal"]: row["y"] for row in await source.fetch(_PREVIOUS, account, at)}
 
 
 async def restated_course(

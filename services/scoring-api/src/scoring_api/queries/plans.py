@@ -196,14 +196,20 @@ async def journey_since(connection: Connection, account: UUID, as_of: datetime) 
 async def started(
     connection: Connection, since: datetime, until: datetime, segment: str | None
 ) -> list[asyncpg.Record]:
-    """Return the accounts that started in a span (its end is out), of one segment if one is named."""
-    rows: list[asyncpg.Record] = await connection.fetch(
+    """Return the accounts that started in a span (its end is out), of one segment if one is named.
+
+    In a transaction: they may be very many, and are read in parts, between which others are answered.
+    """
+    rows: list[asyncpg.Record] = []
+    cursor = await connection.cursor(
         "select account_id, segment, attributes from scoring.account"
         " where start_at >= $1 and start_at < $2 and ($3::text is null or segment = $3) order by account_id",
         since,
         until,
         segment,
     )
+    while part := await cursor.fetch(1000):
+        rows += part
     return rows
 
 

@@ -13,16 +13,30 @@ Source: TypeAlias = "Pool | Connection"
 TYPE = "pulse.given"
 
 _OF_ACCOUNT = """
-select event_id, value, actor, properties, occurred_at, expires_at, superseded_at, clock_timestamp() as now
-from scoring.record where account_id = $1 and type = $2
+select event_id, value, actor, properties, occurred_at, recorded_at, expires_at, superseded_at,
+  clock_timestamp() as now
+from scoring.record where account_id = $1 and type = $2 and value is not null
 order by occurred_at desc, recorded_at desc, coalesce(sequence, event_id) collate "C" desc limit $3
 """
 
 
 async def of_account(source: Source, account: UUID, limit: int) -> list[asyncpg.Record]:
-    """Return the pulses of an account in the order of the law for `last`, whatever became of them."""
+    """Return the pulses of an account in the order of the law for `last`, whatever became of them.
+
+    A record without a number is no pulse: no signal reads one.
+    """
     rows: list[asyncpg.Record] = await source.fetch(_OF_ACCOUNT, account, TYPE, limit)
     return rows
+
+
+async def last_score(source: Source, account: UUID) -> asyncpg.Record | None:
+    """Return `looked_at`, the moment of the standing score, with its model and figures; None before the first one."""
+    return await source.fetchrow(
+        "select t.as_of as looked_at, s.model_id, s.model_version, s.detail from scoring.standing t"
+        " join scoring.snapshot s on s.account_id = t.account_id and s.as_of = t.snapshot_as_of"
+        " where t.account_id = $1",
+        account,
+    )
 
 
 async def take_back(connection: Connection, account: UUID, pulse: str, at: datetime, said: Mapping[str, str]) -> bool:

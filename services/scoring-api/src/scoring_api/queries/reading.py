@@ -1,9 +1,8 @@
 """SQL that reads accounts, documents, history and the change feed; it never writes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg

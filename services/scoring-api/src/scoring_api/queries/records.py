@@ -138,7 +138,8 @@ async def upsert_references(connection: Connection, span: Span) -> None:
         " where id > $1 and id <= $2 and type = $3 and source = $4 and char_length(value_text) <= $5"
         " order by value_text, occurred_at desc, id desc"
         " on conflict (reference) do update"
-        " set account_id = excluded.account_id, occurred_at = excluded.occurred_at"
+        " set account_id = excluded.account_id, occurred_at = excluded.occurred_at,"
+        " absorbed_id = case when r.account_id = excluded.account_id then r.absorbed_id end"
         " where excluded.occurred_at >= r.occurred_at",
         *span,
         ACCOUNT_LINKED,

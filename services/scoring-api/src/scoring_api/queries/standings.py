@@ -14,8 +14,10 @@ WEEKS = 8
 
 # The clock is read once, before anything else is: whatever is marked later moves `marked`.
 _FACTS = """
-with clock as materialized (select clock_timestamp() as as_of)
-select c.as_of, r.account_id, r.marked, r.cause, r.late, r.correlation_id,
+with clock as materialized (select clock_timestamp() as as_of,
+  (select coalesce(max(id), 0) from ingest.event)
+    - coalesce((select position from scoring.cursor where feed = 'ingest.event'), 0) as feed_behind)
+select c.as_of, c.feed_behind, r.account_id, r.marked, r.cause, r.late, r.correlation_id,
   a.name, a.segment, a.owner, a.start_at, a.attributes,
   array(select reference from scoring.account_reference f where f.account_id = a.account_id order by 1 limit 20)
     as reference_names,

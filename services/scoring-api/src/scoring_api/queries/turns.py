@@ -99,9 +99,9 @@ def _windows(sheet: Sheet, source: sources.Denominator) -> Iterator[tuple[float,
             expected = f"r.role = any({sheet.bind(list(source.expected), 'text[]')})"
             yield days, select(sheet, source.where, days).but(expected), "r.role"
         case _:
-            days = getattr(source, "window_days", None)
-            if days is not None:
-                yield days, select(sheet, source.where, days), None  # type: ignore[union-attr]
+            window: float | None = getattr(source, "window_days", None)
+            if window is not None:
+                yield window, select(sheet, source.where, window), None  # type: ignore[union-attr]
 
 
 def _first(sheet: Sheet, days: float, conditions: list[str]) -> str:

@@ -1,8 +1,8 @@
-"""Takes the names of forgotten people out of what others said of their accounts; it never commits.
+"""Takes the names of forgotten people out of what was said of accounts; it never commits.
 
 The feed names nobody who was forgotten. Who it was is seen one last time in our own records, before they are blanked:
 what stands there and in the feed no more. Elsewhere the same name may be another person's, so only these accounts
-are looked through.
+are looked through; everywhere only where somebody who may says the name to us.
 """
 
 import re
@@ -10,9 +10,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from milepost_contracts.events import OWN_SOURCE
-from milepost_runtime.database import Connection
+from milepost_runtime.database import Connection, Pool
 
-_ANYBODY = "erased:person"
+ANYBODY = "erased:person"
 
 
 class Name(NamedTuple):
@@ -29,7 +29,7 @@ _TEXT = "regexp_replace({0}, $4, $3, 'gi')"
 _TABLES = {
     "override": (("author", "told_by", "ended_by"), ("reason", "ended_because")),
     "note": (("author", "told_by", "deleted_by"), ("text",)),
-    "feedback": (("author", "told_by", "answered_by"), ("because", "answer")),
+    "feedback": (("author", "told_by", "owner", "answered_by"), ("because", "answer")),
 }
 _WORD = _TEXT.format("(p.value #>> '{}')")
 _OWN = f"""
@@ -47,6 +47,23 @@ def _statement(table: str) -> str:
     return f"update scoring.{table} set {', '.join(sets)} where account_id = $1"  # noqa: S608 - names of ours
 
 
+def _naming() -> str:
+    """Return the statement that finds the accounts of which a name ($1, $2: as a pattern) is said ($3: our source)."""
+    parts = []
+    for table, (signs, texts) in _TABLES.items():
+        said = [f"lower({one}) = lower($1)" for one in signs] + [f"{one} ~* $2" for one in texts]
+        parts.append(f"select account_id from scoring.{table} where {' or '.join(said)}")  # noqa: S608 - names of ours
+    parts.append(
+        "select account_id from scoring.record where source = $3 and event_id like 'own:%' and (lower(actor) ="
+        " lower($1) or exists (select from jsonb_each(properties) as p where jsonb_typeof(p.value) = 'string'"
+        " and (p.value #>> '{}') ~* $2))"
+    )
+    return " union ".join(parts) + " order by 1"
+
+
+_NAMING = _naming()
+
+
 async def names(connection: Connection, blanked: str, *arguments: object) -> list[Name]:
     """Return the names that our records still have and the feed has no more; `blanked` selects the feed's rows."""
     rows = await connection.fetch(
@@ -55,7 +72,7 @@ async def names(connection: Connection, blanked: str, *arguments: object) -> lis
         " cross join lateral (values (r.actor, e.actor), (r.item, e.item)) as n(was, now)"
         " where n.was <> '' and n.was is distinct from n.now order by 1, 2",
         *arguments,
-        _ANYBODY,
+        ANYBODY,
     )
     return [Name(row["account_id"], row["was"], row["now"]) for row in rows]
 
@@ -68,7 +85,15 @@ async def unsay(connection: Connection, gone: list[Name]) -> None:
     await connection.executemany(_OWN, [(*row, OWN_SOURCE) for row in rows])
 
 
+async def accounts_naming(pool: Pool, name: str) -> list[UUID]:
+    """Return the accounts of which something is signed with a name, or speaks of it as a word of its own."""
+    rows = await pool.fetch(_NAMING, name, _as_word(name), OWN_SOURCE)
+    return [row["account_id"] for row in rows]
+
+
 def _as_word(name: str) -> str:
-    """Return the pattern of a name that is no part of a longer word."""
+    """Return the pattern of a name that is no part of a longer word, of an address that is no part of a longer one."""
     literal = re.sub(r"([^\w])", r"\\\1", name)
+    if "@" in name:
+        return rf"(?<![[:alnum:]_.+-]){literal}(?![[:alnum:]_-]|\.[[:alnum:]])"
     return f"(?<![[:alnum:]_]){literal}(?![[:alnum:]_])"

@@ -13,14 +13,15 @@ from scoring_api.queries.records import OwnWord, insert_own
 
 _SNAPSHOT = """
 insert into scoring.snapshot (account_id, as_of, computed_at, model_id, model_version, score, display, band,
-  effective_band, coverage, confidence, inputs_hash, readings, detail, correlation_id, cohort_id, override_id, lineup)
+  effective_band, coverage, confidence, inputs_hash, readings, detail, correlation_id, cohort_id, override_id,
+  feed_behind, lineup)
 select v.account_id, v.as_of, clock_timestamp(), v.model_id, v.model_version, v.score, v.display, v.band,
   v.effective_band, v.coverage, v.confidence, v.inputs_hash, v.readings, v.detail, v.correlation_id, v.cohort_id,
-  v.override_id, v.lineup
+  v.override_id, v.feed_behind, v.lineup
 from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::int[], $5::float8[], $6::float8[], $7::text[], $8::text[],
   $9::float8[], $10::float8[], $11::text[], $12::jsonb[], $13::jsonb[], $14::text[], $15::bigint[], $16::uuid[],
-  $17::bigint[]) as v(account_id, as_of, model_id, model_version, score, display, band, effective_band, coverage,
-  confidence, inputs_hash, readings, detail, correlation_id, cohort_id, override_id, lineup)
+  $17::bigint[], $18::bigint[]) as v(account_id, as_of, model_id, model_version, score, display, band, effective_band,
+  coverage, confidence, inputs_hash, readings, detail, correlation_id, cohort_id, override_id, feed_behind, lineup)
 """
 
 _STANDING = """

@@ -69,7 +69,9 @@ async def read_health(
     """The document made with the score. Send its `ETag` as `If-None-Match` to ask again cheaply.
 
     With `as_of` the newest score that was known then, told from its own inputs: `as_of` and `computed_at` of the
-    answer are those of that score. With `restate`, too, the records of today at that moment, judged by the model that
+    answer are those of that score. What is asked of the last seconds may still change, while a score of them is being
+    written; `Cache-Control` says from when on it is settled. An account that was merged away speaks for itself up to
+    then. With `restate`, too, the records of today at that moment, judged by the model that
     is named; `restated` says so.
     """
     if as_of is not None or restate is not None:
@@ -129,12 +131,13 @@ async def batch_health(body: BatchRequest, use: Use) -> BatchAnswer:
 )
 async def list_evidence(
     account_id: Asked,
-    signal: Annotated[str, Path(max_length=100)],
+    signal: Annotated[str, Path(max_length=100, examples=["active_seats"])],
     use: Use,
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
+    as_of: Annotated[Moment | None, Query(description="Behind the score that was known then; now")] = None,
 ) -> Evidence:
-    """The signal's rule, and the records that it reads, newest first."""
-    return await use.evidencing.evidence(account_id, signal, limit)
+    """The rule, and the records that it reads, newest first. What a gate asks about is behind `gate:<id>`."""
+    return await use.evidencing.evidence(account_id, signal, limit, as_of)
 
 
 def bands_of(text: str | None) -> tuple[str, ...] | None:

@@ -1,15 +1,17 @@
-"""Routes for what people write about an account: notes, doubts about its score, and the answers to those."""
+"""Routes for what people write about an account: notes, doubts, answers, and for taking a person out of all that."""
 
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from milepost_runtime.idempotency import NamedRequests
+from milepost_runtime.idempotency import NamedRequests, shows
 from scoring_api.dependencies import Use, strict_query
 from scoring_api.feedback_views import (
     AccountFeedback,
     AnswerRequest,
+    ErasureDone,
+    ErasureRequest,
     FeedbackPage,
     FeedbackRequest,
     FeedbackState,
@@ -19,10 +21,11 @@ from scoring_api.feedback_views import (
     NoteView,
     Visibility,
 )
+from scoring_api.noting import named
 from scoring_api.routers import people_examples as examples
 from scoring_api.routers.accounts import Asked
 from scoring_api.routers.examples import answering
-from scoring_api.routers.people import Cursor, Limit, MayRead, MayWrite, speaker
+from scoring_api.routers.people import Cursor, Limit, MayAdminister, MayRead, MayWrite, speaker
 from scoring_api.routers.people_examples import making
 
 router = APIRouter(tags=["people"], dependencies=[Depends(strict_query)], route_class=NamedRequests)
@@ -33,7 +36,9 @@ router = APIRouter(tags=["people"], dependencies=[Depends(strict_query)], route_
 )
 async def write_note(account_id: Asked, body: NoteRequest, request: Request, key: MayWrite, use: Use) -> NoteView:
     """Plain text of up to 5,000 characters; the score as it stands is kept beside it."""
-    return await use.people.noting.write(account_id, body, speaker(request, key, body.author))
+    note = await use.people.noting.write(account_id, body, speaker(request, key, body.author))
+    shows(request, named(note.id))
+    return note
 
 
 @router.get(
@@ -102,3 +107,13 @@ async def answer_feedback(
 ) -> FeedbackView:
     """Once: an answer is never written over. It shows on the account's page."""
     return await use.people.doubting.answer(feedback_id, body, speaker(request, key, body.author))
+
+
+@router.post("/erasures", summary="Forget a person in what people said", responses=answering(examples.ERASED))
+async def forget_person(body: ErasureRequest, request: Request, key: MayAdminister, use: Use) -> ErasureDone:
+    """Who signs, owns a doubt, or is named in the text of an override, pulse, note, doubt or milestone, is nobody then.
+
+    What an account did is forgotten where events are taken: `POST /erasures` there. Ask at both, for each name by
+    itself; a text that describes a person without the name is not found.
+    """
+    return await use.people.erasing.erase(body, speaker(request, key, None))

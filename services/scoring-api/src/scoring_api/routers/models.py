@@ -49,8 +49,9 @@ _DOCUMENT: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            YAML: {"schema": {"type": "string"}, "example": examples.DOCUMENT},
-            "application/json": {"schema": {"type": "object"}},
+            # Anything may be said: what a document has to be is the answer's word, with line and column.
+            YAML: {"schema": {}, "example": examples.DOCUMENT},
+            "application/json": {"schema": {}},
         },
     }
 }
@@ -94,8 +95,8 @@ async def show_model(model_id: ModelId, use: Use) -> ModelVersions:
 async def diff_models(
     model_id: ModelId,
     use: Use,
-    before: Annotated[int, Query(alias="from", ge=1, le=2**31 - 1)],
-    after: Annotated[int, Query(alias="to", ge=1, le=2**31 - 1)],
+    before: Annotated[int, Query(alias="from", ge=1, le=2**31 - 1, examples=[1])],
+    after: Annotated[int, Query(alias="to", ge=1, le=2**31 - 1, examples=[1])],
 ) -> DiffAnswer:
     """Difference by difference, each with a sentence; pointers lead through lists by id."""
     return await use.catalogue.compare(model_id, before, after)
@@ -106,14 +107,14 @@ _FORMS: dict[int | str, dict[str, Any]] = {
         "description": "The document.",
         "content": {
             "application/json": {"schema": {"type": "object"}},
-            YAML: {"schema": {"type": "string"}, "example": examples.DOCUMENT},
+            YAML: {"schema": {"type": "object"}, "example": examples.DOCUMENT},
         },
     }
 }
 
 
 @router.get(
-    "/models/{model_id}/versions/{version}",
+    "/models/{model_id}/versions/{version:int}",
     summary="A score model as a document",
     responses=_FORMS,
     response_class=Response,

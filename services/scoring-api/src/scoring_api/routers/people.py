@@ -28,6 +28,7 @@ from scoring_api.speaking import Speaker
 router = APIRouter(tags=["people"], dependencies=[Depends(strict_query)], route_class=NamedRequests)
 MayRead = require_scope("read")
 MayWrite = Annotated[Principal, require_scope("write")]
+MayAdminister = Annotated[Principal, require_scope("admin")]
 Limit = Annotated[int, Query(ge=1, le=200, description="Rows on a page")]
 Cursor = Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before")]
 
@@ -111,18 +112,24 @@ async def review_overrides(
     responses=making(examples.PULSE),
 )
 async def give_pulse(account_id: Asked, body: PulseRequest, request: Request, key: MayWrite, use: Use) -> PulseView:
-    """0 to 100, or good (85), fair (50), poor (15). The newest pulse counts until it ends, with the model's weight."""
+    """0 to 100, or good (85), fair (50), poor (15). The newest pulse stands until it ends.
+
+    It counts as much as the model that judges the account says; `counts` and `why` tell whether it does.
+    """
     return await use.people.pulsing.give(account_id, body, speaker(request, key, body.author))
 
 
 @router.get(
     "/accounts/{account_id:path}/pulse",
     dependencies=[MayRead],
-    summary="The pulse that counts, and those before",
+    summary="The pulse that stands, and those before",
     responses=answering(examples.PULSES),
 )
 async def read_pulse(account_id: Asked, use: Use) -> AccountPulses:
-    """An expired pulse counts no longer, by itself; one that was taken back stays in the past that knew it."""
+    """`counts` says whether the score as it stands weighs it, `why` why not: no such signal, too little else known.
+
+    An expired pulse counts no longer, by itself; one that was taken back stays in the past that knew it.
+    """
     return await use.people.pulsing.of_account(account_id)
 
 

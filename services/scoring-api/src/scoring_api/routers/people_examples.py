@@ -32,7 +32,7 @@ STATISTICS = views.OverrideStatistics.model_validate({
 PULSE = views.PulseView.model_validate({
     "id": f"own:{ID}", "account_id": ACCOUNT, "value": 85.0, "reason": "They asked for two more seats.",
     "author": "Dana Reyes", "told_by": "crm", "given_at": MOMENT, "expires_at": "2026-05-31T09:30:00Z",
-    "taken_back_at": None, "state": "counts",
+    "taken_back_at": None, "state": "stands", "counts": True, "why": "",
 })  # fmt: skip
 PULSES = views.AccountPulses.model_validate({"account_id": ACCOUNT, "current": PULSE, "history": [PULSE]})
 NOTE = written.NoteView.model_validate({
@@ -48,6 +48,7 @@ FEEDBACK = written.FeedbackView.model_validate({
 _ANSWER = {"verdict": "data_fixed", "text": "Wishes carry their own tag now.", "author": "Ola", "at": LATER}
 ANSWERED = FEEDBACK.model_copy(update={"state": "answered", "answer": written.FeedbackAnswer.model_validate(_ANSWER)})
 FEEDBACK_PAGE = written.FeedbackPage.model_validate({"data": [FEEDBACK], "open": 1, "next_cursor": None})
+ERASED = written.ErasureDone(accounts=2)
 FEEDBACK_OF = written.AccountFeedback.model_validate({"account_id": ACCOUNT, "data": [ANSWERED]})
 
 

@@ -176,7 +176,8 @@ def _errors(error: FormRefused | WordRefused) -> Mapping[str, str]:
     if isinstance(error, FormRefused):
         return error.errors
     text = str(error)
-    return {error.part: f"{text[:1].upper()}{text[1:]}."}
+    ended = text if text.endswith("?") else f"{text}."
+    return {error.part: f"{ended[:1].upper()}{ended[1:]}"}
 
 
 def _id(text: str, kind: str) -> UUID:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import SQLModel
 
-from milepost_runtime.columns import STAMP, may, must, primary
+from milepost_runtime.columns import NOW, STAMP, may, must, primary
 from scoring_api.tables.schema import METADATA
 
 
@@ -37,7 +37,7 @@ class Account(SQLModel, table=True):
 
 
 class AccountReference(SQLModel, table=True):
-    """A name that other systems use for an account."""
+    """A name that other systems use for an account; `absorbed_id` had it before it was merged away."""
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __tablename__ = "account_reference"
@@ -48,16 +48,22 @@ class AccountReference(SQLModel, table=True):
     reference: str = primary(sa.Text)
     account_id: UUID = must(sa.Uuid)
     occurred_at: datetime = must(STAMP)
+    absorbed_id: UUID | None = may(sa.Uuid)
 
 
 class MergedAccount(SQLModel, table=True):
-    """An account that is gone, and the one that lives on for it; a survivor is never itself one that is gone."""
+    """An account that is gone, and the one that lives on for it; a survivor is never itself one that is gone.
+
+    `into_id` is the one that it went into at `merged_at`, which may be gone by now (null: the survivor).
+    """
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __tablename__ = "merged_account"
     __table_args__ = (sa.Index(None, "survivor_id"),)
     account_id: UUID = primary(sa.Uuid)
     survivor_id: UUID = must(sa.Uuid)
+    into_id: UUID | None = may(sa.Uuid)
+    merged_at: datetime = must(STAMP, NOW)
 
 
 class Attribute(SQLModel, table=True):

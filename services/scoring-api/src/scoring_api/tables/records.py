@@ -27,6 +27,7 @@ class Record(SQLModel, table=True):
         sa.Index(None, "account_id", "due_at", postgresql_where=sa.text("due_at is not null")),
         sa.Index(None, "account_id", "expires_at", postgresql_where=sa.text("expires_at is not null")),
         sa.Index(None, "account_id", postgresql_where=sa.text("properties ? 'open'")),
+        sa.Index("ix_record_own", "account_id", postgresql_where=sa.text("event_id like 'own:%'")),
         sa.Index("ix_record_superseded", "account_id", postgresql_where=sa.text("superseded_at is not null")),
     )
     account_id: UUID = primary(sa.Uuid)

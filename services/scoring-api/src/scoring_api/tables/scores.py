@@ -39,7 +39,8 @@ class Snapshot(SQLModel, table=True):
 
     `readings` is all that went in beside the model and the peers, `detail` what came out: the row suffices to tell the
     whole document of that moment again. `inputs_hash` is the SHA-256 of the inputs with the moment, the model and
-    `cohort_id`, the peers that percentiles and medians were read from.
+    `cohort_id`, the peers that percentiles and medians were read from. `feed_behind` is how far the feed that had come
+    by `as_of` was ahead of what was read of it; with 0, records as visible at `as_of` measure the same again.
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
@@ -61,6 +62,7 @@ class Snapshot(SQLModel, table=True):
     cohort_id: int | None = may(sa.BigInteger)
     override_id: UUID | None = may(sa.Uuid)
     correlation_id: str = must(sa.Text, "''")
+    feed_behind: int = must(sa.BigInteger, "0")
 
 
 class Standing(SQLModel, table=True):

@@ -12,10 +12,12 @@ from milepost_core.explanation.drivers import (
     Explanation,
     GateLine,
     MissingInput,
+    UncountedInput,
     explain,
     fixed_points,
     median_points,
     missing_inputs,
+    uncounted_inputs,
 )
 from milepost_core.explanation.rounding import Displayed, apportion, shared_out, tenths
 from milepost_core.explanation.sentences import (
@@ -41,6 +43,7 @@ __all__ = [
     "Profile",
     "Sides",
     "Step",
+    "UncountedInput",
     "advise",
     "apportion",
     "between",
@@ -58,4 +61,5 @@ __all__ = [
     "show_value",
     "summary",
     "tenths",
+    "uncounted_inputs",
 ]

@@ -17,8 +17,8 @@ from milepost_core.readings import Readings, Status
 from milepost_core.scoring import Scores, SignalState
 
 __all__ = [
-    "GATES", "Driver", "Explanation", "GateLine", "MissingInput", "explain", "fixed_points",
-    "median_points", "missing_inputs",
+    "GATES", "Driver", "Explanation", "GateLine", "MissingInput", "UncountedInput", "explain", "fixed_points",
+    "median_points", "missing_inputs", "uncounted_inputs",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -106,6 +106,15 @@ class MissingInput:
     """Stand-in points were used in its place."""
 
 
+@dataclass(frozen=True, slots=True)
+class UncountedInput:
+    """A signal that was observed, in a dimension of which too little was: shares `covered` and `least` of 1."""
+
+    signal: str
+    covered: float
+    least: float
+
+
 def explain(
     model: ScoreModel, scores: Scores, row: int, readings: Readings, baseline_y: Floats | None = None
 ) -> Explanation | None:
@@ -185,6 +194,17 @@ def missing_inputs(model: ScoreModel, scores: Scores, row: int) -> tuple[Missing
         MissingInput(signal.id, Status(int(scores.status[row, index])), state == SignalState.IMPUTED)
         for index, signal in enumerate(model.signals)
         if (state := SignalState(int(scores.state[row, index]))) in unobserved and signal.weight > 0
+    )
+
+
+def uncounted_inputs(model: ScoreModel, scores: Scores, row: int) -> tuple[UncountedInput, ...]:
+    """Signals with a weight that were observed in vain: their dimension is unavailable; in the model's order."""
+    return tuple(
+        UncountedInput(signal.id, float(scores.dimension_coverage[row, place]), model.dimensions[place].min_coverage)
+        for index, (signal, place) in enumerate(zip(model.signals, model.dimension_of, strict=True))
+        if scores.state[row, index] == SignalState.OBSERVED
+        and signal.weight > 0
+        and np.isnan(scores.dimension_score[row, place])
     )
 
 

@@ -16,11 +16,15 @@ _PENDING: Final = frozenset({"renewal"})
 _OF: Final = frozenset({"account", "customer", "client", "company", "subscription", "contract"})
 _IS: Final = frozenset({"is", "has", "was", "did", "been", "event", "status", "flag", "outcome"})
 _WHEN: Final = frozenset({"at", "on", "date", "day", "time", "reason"})
-_DECIDED: Final = frozenset(
-    "completed confirmed done signed won lost declined refused failed missed closed recorded detected".split()
-)
+_DECIDED: Final = frozenset({
+    "completed", "confirmed", "done", "signed", "won", "lost", "declined", "refused", "failed", "missed", "closed",
+    "recorded", "detected",
+})  # fmt: skip
 # The words after which a value says how things stand; anywhere else "renewal" may be the topic of a survey.
-_TELLING: Final = frozenset("type kind state status event outcome result stage phase reason value lifecycle".split())
+_TELLING: Final = frozenset({
+    "type", "kind", "state", "status", "event", "outcome", "result", "stage", "phase", "reason", "value", "lifecycle",
+})  # fmt: skip
+_SUBJECTS: Final = _OF | _OVER | _PENDING | {"deal", "opportunity"}
 
 
 def leaks_outcome(name: object) -> bool:
@@ -49,7 +53,7 @@ def leaks_state(value: object, types: Sequence[str]) -> bool:
     if not leaks_outcome(value):
         return False
     about = {word for name in types for word in _words(name)[:1]}
-    return "churn" in str(value).lower() or not about or bool(about & (_OF | _OVER | _PENDING | {"deal", "opportunity"}))
+    return "churn" in str(value).lower() or not about or bool(about & _SUBJECTS)
 
 
 def _words(name: str) -> list[str]:

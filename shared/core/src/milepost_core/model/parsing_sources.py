@@ -37,9 +37,10 @@ from milepost_core.model.sources import (
     Where,
 )
 
-__all__ = ["AGGREGATIONS", "MOST_BUCKETS", "parse_source", "parse_where", "refuse_leak"]
+__all__ = ["AGGREGATIONS", "MOST_BUCKETS", "MOST_CLAUSES", "parse_source", "parse_where", "refuse_leak"]
 
 MOST_BUCKETS: Final = 100
+MOST_CLAUSES: Final = 20
 
 
 def parse_source(section: Section) -> Source:
@@ -57,6 +58,8 @@ def parse_where(section: Section, key: str) -> Where:
     raw = section.section(key, {})
     types = [one for one in scalars(raw.take("type")) if isinstance(one, str)] if raw.has("type") else []
     clauses = tuple((name, _values(raw, name, types)) for name in raw.keys())  # noqa: SIM118 - a Section is no mapping
+    if len(clauses) > MOST_CLAUSES:
+        raw.note("", f"has {len(clauses)} clauses", f"at most {MOST_CLAUSES}")
     raw.finish()
     return Where(clauses)
 

@@ -22,7 +22,7 @@ from milepost_core.model.parsing import (
 from milepost_core.model.parsing_plan import OPERATORS, SIDES
 from milepost_core.model.parsing_segments import MOST_SEGMENTS
 from milepost_core.model.parsing_signals import FORMATS, MISSING
-from milepost_core.model.parsing_sources import AGGREGATIONS, MOST_BUCKETS
+from milepost_core.model.parsing_sources import AGGREGATIONS, MOST_BUCKETS, MOST_CLAUSES
 from milepost_core.model.schema_forms import (
     DAYS,
     FLAG,
@@ -47,13 +47,13 @@ from milepost_core.model.schema_forms import (
     half_life,
     list_of,
     mapping,
+    matching,
     one_of,
     one_or_many,
     or_null,
     refer,
     whole,
 )
-from milepost_core.model.section import MOST_KEYS
 from milepost_core.model.zones import ZONE_FORM
 
 __all__ = ["SCHEMA_ID", "document_schema"]
@@ -120,7 +120,7 @@ def _document() -> Schema:
         "version": described("Every change is a new version", whole(1)),
         "title": TEXT,
         "description": TEXT,
-        "timezone": described("Calendar days are counted in this zone", {"type": "string", "pattern": f"^(?:{ZONE_FORM})$"}),
+        "timezone": described("Calendar days are counted in this zone", matching(ZONE_FORM)),
         "horizon_days": SPAN,
         "min_coverage": described("Below this share of observed weight there is no band", SHARE),
         "applies_to": described("Which accounts it judges; left out: all that no other takes", refer("attributes")),
@@ -166,7 +166,7 @@ def _segment() -> Schema:
     # What is merged into a part has to be looked at together with that part.
     changes = by_name(or_null({"type": "object", "not": {"required": ["id"], "properties": {"id": given()}}}))
     keys: Schema = {"id": ID, "when": refer("attributes"), "baseline": {}, "min_coverage": SHARE}
-    keys |= dict.fromkeys(("bands", "journey", "calendar"), {"type": "object"})
+    keys |= {key: {"type": "object"} for key in ("bands", "journey", "calendar")}
     keys |= dict.fromkeys(("dimensions", "stages", "signals", "gates", "milestones"), changes)
     return mapping(keys, ("id", "when"))
 
@@ -287,6 +287,6 @@ def _where(known: Schema, forbidden: str = "") -> Schema:
         "description": "Which match: every clause, each by any one of its values",
         "properties": known | ({forbidden: {"not": {}}} if forbidden else {}),
         "additionalProperties": {"anyOf": [SCALAR, SCALARS]},
-        "maxProperties": MOST_KEYS,
+        "maxProperties": MOST_CLAUSES,
     }
     return form

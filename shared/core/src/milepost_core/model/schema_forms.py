@@ -13,7 +13,7 @@ NOT_NEGATIVE: Final[Schema] = {"type": "number", "minimum": 0}
 POSITIVE: Final[Schema] = {"type": "number", "exclusiveMinimum": 0}
 POINTS: Final[Schema] = {"type": "number", "minimum": 0, "maximum": 100}
 SHARE: Final[Schema] = {"type": "number", "minimum": 0, "maximum": 1}
-ID: Final[Schema] = {"type": "string", "pattern": f"^{ID_FORM}$"}
+ID: Final[Schema] = {"type": "string", "pattern": f"^(?:{ID_FORM})$"}
 DAYS: Final[Schema] = {"type": "number", "minimum": 0, "maximum": MOST_DAYS}
 SPAN: Final[Schema] = {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_DAYS}
 HEAVY: Final[Schema] = {"type": "number", "minimum": 0, "maximum": WEIGHT.high}
@@ -56,6 +56,11 @@ def mapping(properties: Mapping[str, Schema], required: tuple[str, ...] = ()) ->
     shown = {key: value if key in required else or_null(value) for key, value in properties.items()}
     plain: Schema = {"type": "object", "properties": shown, "additionalProperties": False}
     return plain | ({"required": list(required)} if required else {})
+
+
+def matching(form: str) -> Schema:
+    """A text of this form, from end to end."""
+    return {"type": "string", "pattern": f"^(?:{form})$"}
 
 
 def or_null(value: Schema) -> Schema:

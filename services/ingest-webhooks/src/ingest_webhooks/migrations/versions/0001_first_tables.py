@@ -380,6 +380,7 @@ TABLES = (
         key BYTEA NOT NULL,
         content BYTEA NOT NULL,
         answer BYTEA,
+        subject TEXT,
         created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
         CONSTRAINT pk_idempotency PRIMARY KEY (key)
     )

@@ -34,6 +34,7 @@ TABLES = (
         reference TEXT NOT NULL,
         account_id UUID NOT NULL,
         occurred_at timestamptz NOT NULL,
+        absorbed_id UUID,
         CONSTRAINT pk_account_reference PRIMARY KEY (reference)
     )
     """,
@@ -47,6 +48,8 @@ TABLES = (
     CREATE TABLE scoring.merged_account (
         account_id UUID NOT NULL,
         survivor_id UUID NOT NULL,
+        into_id UUID,
+        merged_at timestamptz DEFAULT clock_timestamp() NOT NULL,
         CONSTRAINT pk_merged_account PRIMARY KEY (account_id)
     )
     """,
@@ -98,6 +101,7 @@ TABLES = (
     CREATE INDEX ix_record_account_id_due_at ON scoring.record (account_id, due_at) WHERE due_at is not null
     """,
     "CREATE INDEX ix_record_account_id ON scoring.record (account_id) WHERE properties ? 'open'",
+    "CREATE INDEX ix_record_own ON scoring.record (account_id) WHERE event_id like 'own:%'",
     "CREATE INDEX ix_record_superseded ON scoring.record (account_id) WHERE superseded_at is not null",
     """
     CREATE TABLE scoring.rescoring (
@@ -136,6 +140,7 @@ TABLES = (
         cohort_id BIGINT,
         override_id UUID,
         correlation_id TEXT DEFAULT '' NOT NULL,
+        feed_behind BIGINT DEFAULT 0 NOT NULL,
         CONSTRAINT pk_snapshot PRIMARY KEY (account_id, as_of)
     )
     """,
@@ -398,6 +403,7 @@ TABLES = (
         key BYTEA NOT NULL,
         content BYTEA NOT NULL,
         answer BYTEA,
+        subject TEXT,
         created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
         CONSTRAINT pk_idempotency PRIMARY KEY (key)
     )

@@ -143,7 +143,10 @@ def compile_days_since_last(sheet: Sheet, source: sources.DaysSinceLast) -> Fini
 
 
 def compile_time_to_first(sheet: Sheet, source: sources.TimeToFirst) -> Finisher:
-    """Return the finisher of the days from the start to the first event; until then the age, censored."""
+    """Return the finisher of the days from the start to the first event; until then the age, censored.
+
+    A value that only waits has no record behind it, and therefore no age: waiting is not hearing.
+    """
     since = select(sheet, source.where).but("r.occurred_at >= b.start_at")
     # Measured from the start itself: a difference of two ages would tremble in its last digits.
     first = sheet.aggregate(since, "min(r.occurred_at)", partial(days_between, "b.start_at"))
@@ -151,7 +154,7 @@ def compile_time_to_first(sheet: Sheet, source: sources.TimeToFirst) -> Finisher
 
     def finish(columns: Columns) -> Measured:
         age, waiting = columns["age"], np.isnan(columns[first])
-        measured = known(np.where(waiting, age, columns[first]), np.where(waiting, 0.0, columns[newest]))
+        measured = known(np.where(waiting, age, columns[first]), columns[newest])
         return Measured(measured.raw, measured.status, measured.age_days, waiting)
 
     return finish
