@@ -1,7 +1,8 @@
 """Claims about merges: an old id leads to the account that lives on, and only Milepost may say who is who."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -108,3 +109,33 @@ async def test_an_account_that_is_gone_is_not_due_whatever_was_told_of_it_beside
     await turn(scoring)
     due = "select count(*) from scoring.rescoring where account_id = $1"
     assert (await owner.fetchval(due, gone), await owner.fetchval(due, survivor)) == (0, 1)
+
+
+async def test_an_account_that_was_merged_away_speaks_for_itself_up_to_then(
+    owner: asyncpg.Connection, scoring: Scoring, client: httpx.AsyncClient
+) -> None:
+    one, two, three = [await tell_healthy(owner, scoring, age=age) for age in (20, 60, 100)]
+    name = f"external:{one}"
+    await tell(owner, [Told(one, "account.linked", await now_of(owner), value_text=name)])
+    await turn(scoring)
+    at = await now_of(owner)
+    before = await then(client, one, at)
+    await merge(owner, scoring, one, two)
+    between = await now_of(owner)
+    of_two = await then(client, two, between)
+    await merge(owner, scoring, two, three)
+    now = await now_of(owner)
+
+    assert before["account"]["id"] == str(one)
+    assert [await then(client, asked, at) for asked in (one, name)] == [before, before]
+    assert [await then(client, asked, between) for asked in (one, name, two)] == [of_two] * 3
+    assert {(await then(client, asked, now))["account"]["id"] for asked in (one, name, two)} == {str(three)}
+    change = await client.get(f"/accounts/{one}/change", params={"from": at.isoformat()})
+    assert (change.status_code, change.json()["account_id"]) == (200, str(three))
+
+
+async def then(client: httpx.AsyncClient, asked: UUID | str, at: datetime) -> dict[str, Any]:
+    answer = await client.get(f"/accounts/{asked}/health", params={"as_of": at.isoformat()})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found

@@ -1,6 +1,7 @@
 """An account as of an earlier moment is what was known then, whatever is told later; restated, it is told anew."""
 
 import json
+import copy
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,12 +10,18 @@ from uuid import UUID
 
 import httpx
 import pytest
-from support.histories import Told
+from support.histories import Told, tell
 from support.scored import clock, score, three_customers
 from support.scoring_web import Web, running
 
 from milepost_runtime.database import Pool
 from milepost_runtime.ids import new_id
+from milepost_runtime.lanes import drain
+from milepost_runtime.queue import Hints
+from scoring_api.lineup import KeptLineUps
+from scoring_api.queries import lineups
+from scoring_api.recalling import BEHIND, NO_PREVIOUS
+from scoring_api.service import Scoring, build
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +111,66 @@ async def test_the_restated_score_of_a_known_version_is_the_one_of_today(web: We
 
         assert (told["score"], told["restated"]) == (now["score"], True)
         assert [one["signal"] for one in told["drivers"]] == [one["signal"] for one in now["drivers"]]
+
+
+async def test_a_score_is_known_from_when_it_was_there(web: Web, accounts: dict[str, UUID], scoring_pool: Pool) -> None:
+    account = accounts["newcomer"]
+    first = (await health(web, account)).json()
+    now = await clock(web.owner)
+    await score(web, scoring_pool, [[Told(account, "survey.answered", now, value=2.0)]])
+    second = (await health(web, account)).json()
+    made = datetime.fromisoformat(second["as_of"])
+    # It took its time from the look to the commit.
+    await web.owner.execute(
+        "update scoring.snapshot set computed_at = as_of + interval '40 ms' where account_id = $1 and as_of = $2",
+        account,
+        made,
+    )
+    between = (await health(web, account, as_of=written(made + timedelta(milliseconds=20)))).json()
+    after = (await health(web, account, as_of=written(made + timedelta(milliseconds=41)))).json()
+    itself = (await health(web, account, as_of=written(made))).json()
+
+    assert between["as_of"] == first["as_of"]
+    assert after["as_of"] == itself["as_of"] == second["as_of"] != first["as_of"]
+
+
+async def test_a_score_that_was_made_while_the_feed_was_unread_says_so(
+    web: Web, accounts: dict[str, UUID], scoring_pool: Pool
+) -> None:
+    account = accounts["newcomer"]
+    caught_up = (await health(web, account, as_of=written(await clock(web.owner)))).json()
+    await tell(web.owner, [Told(account, "survey.answered", await clock(web.owner), value=9.0)])
+    await web.owner.execute("update scoring.rescoring set next_at = now() where account_id = $1", account)
+    await web.owner.execute("update scoring.health_document set fresh_until = now() where account_id = $1", account)
+    scoring = await score_unread(web, scoring_pool)
+    behind = (await health(web, account, as_of=written(await clock(web.owner)))).json()
+    await drain(scoring_pool, scoring.recording.lane, seconds=30)
+
+    assert caught_up["notes"] == []
+    assert behind["as_of"] > caught_up["as_of"]
+    assert behind["notes"] == [BEHIND.format(1)]
+
+
+async def score_unread(web: Web, pool: Pool) -> Scoring:
+    scoring = build(web.settings, KeptLineUps(web.founding), pool, Hints(web.settings.redis_url))
+    await drain(pool, scoring.rescoring.lane, seconds=30)
+    return scoring
+
+
+async def test_a_restated_score_stands_against_the_one_before_if_the_model_says_so(
+    web: Web, accounts: dict[str, UUID], scoring_pool: Pool
+) -> None:
+    async with scoring_pool.acquire() as connection:
+        (row,) = await lineups.documents(connection, [("b2b-onboarding", 1)])
+        document = copy.deepcopy(dict(row["document"])) | {"id": "backward", "version": 1, "baseline": "previous"}
+        version = ["backward", 1, "Against the one before", document, "", "b" * 64, "test", "", False]
+        await lineups.keep_version(connection, version)
+    now = (await health(web, accounts["stalled"])).json()
+    at = written(await clock(web.owner))
+    told = (await health(web, accounts["stalled"], as_of=at, restate="backward@1")).json()
+    first = (await health(web, accounts["stalled"], as_of=now["as_of"], restate="backward@1")).json()
+
+    gates = sum(one["points"] for one in told["gates"])
+    assert told["baseline"] + gates == pytest.approx(told["score"], abs=0.5), "nothing moved since then"
+    assert NO_PREVIOUS not in told["notes"]
+    assert NO_PREVIOUS in first["notes"]

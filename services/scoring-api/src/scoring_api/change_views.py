@@ -63,8 +63,8 @@ class ChangeAnswer(_Frozen):
     """
 
     account_id: UUID
-    start: Side = Field(alias="from")
-    end: Side = Field(alias="to")
+    start: Side = Field(validation_alias="from", serialization_alias="from")
+    end: Side = Field(validation_alias="to", serialization_alias="to")
     difference: float | None
     exact: float | None
     parts: tuple[ChangePart, ...]

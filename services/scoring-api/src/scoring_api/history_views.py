@@ -79,8 +79,8 @@ class History(_Frozen):
     """
 
     account_id: UUID
-    start: datetime = Field(alias="from")
-    end: datetime = Field(alias="to")
+    start: datetime = Field(validation_alias="from", serialization_alias="from")
+    end: datetime = Field(validation_alias="to", serialization_alias="to")
     known: tuple[HistoryPoint, ...]
     restated: tuple[HistoryPoint, ...]
     restated_models: tuple[RestatedBy, ...] = ()

@@ -242,8 +242,8 @@ class OverrideStatistics(Wire):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    start: datetime = Field(alias="from")
-    end: datetime = Field(alias="to")
+    start: datetime = Field(validation_alias="from", serialization_alias="from")
+    end: datetime = Field(validation_alias="to", serialization_alias="to")
     months: tuple[OverrideMonth, ...]
     outcomes: Outcomes
 

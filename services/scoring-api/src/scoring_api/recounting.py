@@ -22,7 +22,8 @@ LONGEST = timedelta(days=400)
 USUAL = timedelta(days=90)
 HALF_LIFE_DAYS = 7.0
 DAY = 86400.0
-EARLIEST = datetime.min.replace(tzinfo=UTC)
+# Nothing is known of any time before.
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,9 @@ def _stretch(start: datetime | None, end: datetime | None, now: datetime) -> tup
         if moment is not None and moment > now:
             raise FutureMoment(moment, now, f"query:{name}")
     until = end or now
-    since = start or until - min(USUAL, until - EARLIEST)
+    if until < EARLIEST:
+        raise SpanRefused(f"nothing is known of days before {EARLIEST:%Y-%m-%d}")
+    since = start or until - USUAL
     if since > until or until - since > LONGEST:
         raise SpanRefused(f"from must be before to, and at most {LONGEST.days} days before it")
     return since, until
