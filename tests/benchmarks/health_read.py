@@ -69,7 +69,10 @@ async def _seed(where: Stores, count: int) -> list[Account]:
         records=[(one, name, NOW, NOW, NOW) for (one, _, _), name in zip(accounts, names, strict=True)],
     )
     await database.copy_records_to_table(
-        "account_reference", schema_name="scoring", records=[(reference, one, NOW) for one, reference, _ in accounts]
+        "account_reference",
+        schema_name="scoring",
+        columns=["reference", "account_id", "occurred_at"],
+        records=[(reference, one, NOW) for one, reference, _ in accounts],
     )
     rows = [_row(account, name) for account, name in zip(accounts, names, strict=True)]
     await database.copy_records_to_table("health_document", schema_name="scoring", columns=COLUMNS, records=rows)

@@ -1,7 +1,8 @@
 """An account as of an earlier moment is what was known then, whatever is told later; restated, it is told anew."""
 
-import json
+import asyncio
 import copy
+import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -126,6 +127,7 @@ async def test_a_score_is_known_from_when_it_was_there(web: Web, accounts: dict[
         account,
         made,
     )
+    await asyncio.sleep(0.1)
     between = (await health(web, account, as_of=written(made + timedelta(milliseconds=20)))).json()
     after = (await health(web, account, as_of=written(made + timedelta(milliseconds=41)))).json()
     itself = (await health(web, account, as_of=written(made))).json()

@@ -100,6 +100,14 @@ def create(settings: ScoringSettings, founding: Founding) -> Application:
             yield
 
     app = new_app("Milepost scoring API", DESCRIPTION, lifespan, TABLE, tags=TAGS, home="/app/")
+    _add_routes(app)
+    _add_pages(app, pages)
+    behind = RequestContext(ContentTags(app), app)
+    return NoKeysInAddresses(HotRoutes(behind, [health.hot_route(app.state)]))
+
+
+def _add_routes(app: FastAPI) -> None:
+    """Put every door of the API in its place."""
     app.include_router(models.public)
     for part in (accounts, milestones, explaining, people, feedback, changes, models, restatements):
         app.include_router(part.router)
@@ -108,9 +116,6 @@ def create(settings: ScoringSettings, founding: Founding) -> Application:
     # Last: any other path under an account is longer, and would be taken for its reference.
     app.include_router(short.router)
     add_operations(app)
-    _add_pages(app, pages)
-    behind = RequestContext(ContentTags(app), app)
-    return NoKeysInAddresses(HotRoutes(behind, [health.hot_route(app.state)]))
 
 
 def _add_pages(app: FastAPI, pages: Starlette) -> None:

@@ -226,9 +226,7 @@ def _missing(verdict: Verdict) -> tuple[health.Missing, ...]:
         )
         for one in missing_inputs(model, scores, row)
     }
-    found |= {
-        one.signal: (phrasing.uncounted_sentence(one), UNCOUNTED) for one in uncounted_inputs(model, scores, row)
-    }
+    found |= {one.signal: (phrasing.uncounted_sentence(one), UNCOUNTED) for one in uncounted_inputs(model, scores, row)}
     return tuple(
         health.Missing(signal=signal.id, label=signal.label, dimension=signal.dimension, why=why, code=code)
         for signal in model.signals

@@ -101,11 +101,15 @@ def _document(doc: object, problems: list[ModelProblem]) -> ScoreModel:
         summary=_summary(section.section("summary", {})),
         broad=_broad(section.section("broad"), dimensions) if section.has("broad") else None,
     )
-    section.take("segments")
-    section.take("broad")
-    section.take("applies_to")
+    return _finished(section, model)
+
+
+def _finished(section: Section, model: ScoreModel) -> ScoreModel:
+    """Report what nobody asked for; what is read only if it is there, or later, counts as asked for."""
+    for key in ("segments", "broad", "applies_to"):
+        section.take(key)
     section.finish()
-    _refuse_misfits(model, problems)
+    _refuse_misfits(model, section.problems)
     return model
 
 
