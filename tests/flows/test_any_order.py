@@ -114,7 +114,7 @@ async def read(owner: asyncpg.Connection, scoring: Scoring, references: list[str
     ]
     at = await owner.fetchval("select to_timestamp($1::float8)", NOW / 1000 + 86_400)
     async with scoring.recording.pool.acquire() as connection:
-        (model,) = (await scoring.recording.lineups.now(connection)).models
+        (model,) = (await scoring.rescoring.lineups.now(connection)).models
         readings, _ = await measure(connection, compile_model(model), Batch(ids, [at] * len(ids)))
     assert readings.category is not None
     return repr(readings.raw.tolist()), repr(readings.status.tolist()), repr(readings.category.tolist())

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,6 +12,10 @@ import httpx
 import pytest
 from support.health_documents import document
 from support.scoring_web import Web, keep, running
+
+from milepost_devstack.schemas import SCHEMAS
+from milepost_devstack.stores import EmbeddedPostgres
+from milepost_runtime.migrations import upgrade_all
 
 ALLOWED_S = 1.0
 
@@ -218,3 +223,29 @@ async def test_a_forgotten_account_is_unknown_within_a_second(web: Web, client: 
     await asyncio.sleep(ALLOWED_S)
     for name in (account, f"external:{account}"):
         assert (await client.get(f"/accounts/{name}/health")).status_code == 404
+
+
+async def test_after_a_restart_of_the_store_nothing_old_is_told(redis_url: str, tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / "postgres")
+    await server.start()
+    try:
+        await upgrade_all(server.url(), SCHEMAS)
+        async with running(server.url(), redis_url) as web, web.client(key=web.reader) as client:
+            account = await kept(web)
+            await remembered(client, account)
+            await server.stop()
+            await asyncio.sleep(1.0)
+            assert (await client.get(f"/accounts/{account}/health")).status_code == 503
+            await server.start()
+            owner = await asyncpg.connect(server.url())
+            committed = await stored(owner, account, 77.0)
+            await owner.close()
+            async with asyncio.timeout(10):
+                while (await client.get(f"/accounts/{account}/health")).status_code == 503:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            assert await seen(client, account) == 77.0
+            await remembered(client, account)
+            assert await lag_of(client, account, 77.0, committed) < 30
+            await web.owner.close()
+    finally:
+        await server.stop()

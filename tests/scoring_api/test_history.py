@@ -15,7 +15,7 @@ from milepost_runtime.database import Pool
 from milepost_runtime.ids import new_id
 from milepost_runtime.lanes import drain
 from scoring_api.queries import lineups
-from scoring_api.restating import Wanted
+from scoring_api.restating import SpanRefused, Wanted
 from scoring_api.service import Scoring
 
 
@@ -217,3 +217,15 @@ async def test_levels_are_those_of_the_score_before_gates(web: Web, accounts: di
 
     assert [one["label"] for one in found["markers"] if one["kind"] == "level"] == ["The score runs at a lower level"]
     assert len({one["score"] for one in found["known"]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("back", "ahead", "step"), [(1, -2, 1), (1, 0, 0), (2000, 0, 1), (1, 2, 1), (30_000, -29_990, 1)]
+)
+async def test_spans_that_make_no_sense_are_refused(
+    web: Web, worker: Scoring, back: int, ahead: int, step: int
+) -> None:
+    today = (await clock(web.owner)).date()
+    wanted = Wanted(today - timedelta(days=back), today + timedelta(days=ahead), step)
+    with pytest.raises(SpanRefused):
+        await worker.restating.order(wanted, "tests")

@@ -119,7 +119,7 @@ async def test_a_score_is_known_from_when_it_was_there(web: Web, accounts: dict[
     first = (await health(web, account)).json()
     now = await clock(web.owner)
     await score(web, scoring_pool, [[Told(account, "survey.answered", now, value=2.0)]])
-    second = (await health(web, account)).json()
+    second = (await health(web, account, as_of=written(await clock(web.owner)))).json()
     made = datetime.fromisoformat(second["as_of"])
     # It took its time from the look to the commit.
     await web.owner.execute(

@@ -113,7 +113,7 @@ def _add_routes(app: FastAPI) -> None:
         app.include_router(part.router)
     for router in (models.deciding, models.documents):
         app.include_router(router)
-    # Last: any other path under an account is longer, and would be taken for its reference.
+    # Last: what is asked for in the place of an account is its name, unless another route says otherwise.
     app.include_router(short.router)
     add_operations(app)
 

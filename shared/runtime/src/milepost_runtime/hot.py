@@ -41,7 +41,8 @@ Handler: TypeAlias = Callable[[Scope, Receive, str], Awaitable[Answer]]
 class HotRoute:
     """A method and the raw path's beginning and end; the handler gets scope, receive and the request's id.
 
-    `name` is the route's template for metrics, never a path with ids in it.
+    `name` is the route's template for metrics, never a path with ids in it. With `one_part` no slash may stand between
+    beginning and end, unless it is encoded: a longer path is another route's.
     """
 
     methods: frozenset[str]
@@ -49,10 +50,13 @@ class HotRoute:
     suffix: bytes
     name: str
     handler: Handler
+    one_part: bool = False
 
     def fits(self, method: str, path: bytes) -> bool:
         """Tell whether a request is ours."""
-        return method in self.methods and path.startswith(self.prefix) and path.endswith(self.suffix)
+        if method not in self.methods or not path.startswith(self.prefix) or not path.endswith(self.suffix):
+            return False
+        return not self.one_part or b"/" not in path[len(self.prefix) : len(path) - len(self.suffix)]
 
 
 class HotRoutes:

@@ -1,6 +1,5 @@
 """The words of `milepost verify-answers` and `milepost evaluate` on the command line; the work is done elsewhere."""
 
-import asyncio
 import json
 import sys
 from pathlib import Path
@@ -20,10 +19,10 @@ def verify_answers(
     Runs in a database of its own, beside a running house or without one. Exit status 1 when a value differs by more
     than the file's tolerance, or when anything that an example says is not understood.
     """
-    from milepost_devstack.examining import programs, showing  # noqa: PLC0415
+    from milepost_devstack.examining import programs, showing, unwinding  # noqa: PLC0415
 
     with programs.bar("verifying", quiet=as_json) as watch:
-        outcome = asyncio.run(programs.run("scoring_api.verifying", [str(file.absolute())], watch))
+        outcome = unwinding.to_the_end(programs.run("scoring_api.verifying", [str(file.absolute())], watch))
     print(json.dumps(outcome.report)) if as_json else showing.show_verdicts(outcome.report)
     sys.stdout.flush()
     raise typer.Exit(outcome.status)
@@ -44,14 +43,14 @@ def evaluate(
     Curves, thresholds and probabilities come from the training cohorts, every figure from the test cohort. Runs in a
     database of its own, beside a running house or without one.
     """
-    from milepost_devstack.examining import programs, showing  # noqa: PLC0415
+    from milepost_devstack.examining import programs, showing, unwinding  # noqa: PLC0415
 
     folder = report or Path(f"evaluation-{dataset.resolve().name}")
     arguments = [str(dataset.absolute()), "--report", str(folder.absolute())]
     given = {"--model": [model] if model else [], "--train": train or [], "--test": test or []}
     arguments += [word for name, values in given.items() for value in values for word in (name, value)]
     with programs.bar("evaluating", quiet=as_json) as watch:
-        outcome = asyncio.run(programs.run("scoring_api.evaluating", arguments, watch))
+        outcome = unwinding.to_the_end(programs.run("scoring_api.evaluating", arguments, watch))
     print(json.dumps(outcome.report)) if as_json else showing.show_evaluation(outcome.report)
     sys.stdout.flush()
     raise typer.Exit(outcome.status)

@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,16 @@ def candidate_of(study: Study, wanted: str) -> Candidate:
     return Candidate(read_bytes(path.read_bytes(), path.name).document, adapted=False)
 
 
+def unforeseen(folder: Path, error: BaseException) -> str:
+    """Name what nobody foresaw in one line: the data set, what went wrong, where, and what the store says of it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    place = traceback.extract_tb(error.__traceback__)[-1] if error.__traceback__ else None
+    where = f" ({Path(place.filename).name}:{place.lineno})" if place else ""
+    told = " ".join(str(one) for one in (error, getattr(error, "detail", None)) if one)
+    return f"{folder} cannot be evaluated: {type(error).__name__}{where}: {told}"
+
+
 async def run(folder: Path, wanted: str, split: dict[str, list[str]], database_url: str) -> dict[str, Any]:
     """Evaluate and return the report. Raises DataUnreadable, NothingToEvaluate, ModelNotFound, ModelDocumentInvalid."""
     said, since = 0.0, time.monotonic()
@@ -93,6 +104,9 @@ def main() -> None:
     except (DataUnreadable, NothingToEvaluate, ModelNotFound, ModelDocumentInvalid, ModelInvalid, OSError) as error:
         say(refusal=str(error))
         raise SystemExit(2) from None
+    except Exception as error:
+        say(refusal=unforeseen(asked.folder, error))
+        raise SystemExit(2) from error
     say(report=report)
 
 

@@ -4,13 +4,14 @@ An enrolment is an account, assessments are milestones with their deadlines, wit
 days, counted from the start of the module; no day of the week and no hour is known.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from scoring_api.evaluating.sheets import days_of, described, rows, split_anew
-from scoring_api.evaluating.studies import Event, Look, Side, Study, Subject
+from scoring_api.evaluating.sides import sides
+from scoring_api.evaluating.studies import Event, Finding, Look, Study, Subject
 
 FILES = ("accounts.csv", "milestones.csv", "submissions.csv", "usage_snapshots.csv")
 _STARTS = {"B": 2, "J": 10}
@@ -27,10 +28,6 @@ def read(folder: Path, split: Mapping[str, Any]) -> Study:
     calendar, parts = settings["panel"], settings["split"]
     days = range(calendar["from_day"], calendar["to_day"] + 1, calendar["every_days"])
 
-    def side(subject: Subject, _moment: datetime) -> Side:
-        cohort = subject.attributes[parts["attribute"]]
-        return "test" if cohort in parts["test"] else "train" if cohort in parts["train"] else ""
-
     return Study(
         name="oulad",
         title=settings["title"],
@@ -39,10 +36,32 @@ def read(folder: Path, split: Mapping[str, Any]) -> Study:
         events=lambda: _events(folder, subjects),
         looks=[Look(f"day {day}", after=timedelta(days=day)) for day in days],
         horizon=timedelta(days=settings["horizon_days"]),
-        side=side,
+        side=sides(parts, timedelta(days=settings["horizon_days"])),
         settings=settings,
+        findings=_findings(accounts, folder),
         split_words=f"trained on {', '.join(parts['train'])}, tested on {', '.join(parts['test'])}",
     )
+
+
+def _findings(accounts: Sequence[Mapping[str, str]], folder: Path) -> list[Finding]:
+    """Everything in the tables of the panel's enrolments that cannot be, or that contradicts itself."""
+    left = {row["account_id"]: day for row in accounts if (day := days_of(row["withdrew_day"])) is not None}
+    registered = {row["account_id"]: day for row in accounts if (day := days_of(row["registered_day"])) is not None}
+    mine = {row["account_id"] for row in accounts}
+    done = [(row["account_id"], day) for row in rows(folder, "submissions.csv")
+            if row["account_id"] in mine and row["is_banked"] != "1"
+            and (day := days_of(row["submitted_day"])) is not None]  # fmt: skip
+    withdrawn = [(row["final_result"] == "Withdrawn", row["account_id"] in left) for row in accounts]
+    found = [
+        ("enrolments that ended as withdrawn, without a day", [said and not day for said, day in withdrawn]),
+        ("enrolments with a day of withdrawing that ended otherwise", [day and not said for said, day in withdrawn]),
+        ("enrolments without a day of registration", [row["account_id"] not in registered for row in accounts]),
+        ("enrolments withdrawn before they were registered",
+         [name in registered and day < registered[name] for name, day in left.items()]),
+        ("submissions after withdrawing", [name in left and day > left[name] for name, day in done]),
+        ("submissions before registering", [name in registered and day < registered[name] for name, day in done]),
+    ]  # fmt: skip
+    return [Finding(what, sum(flags), len(flags)) for what, flags in found if any(flags)]
 
 
 def _start(presentation: str) -> datetime:

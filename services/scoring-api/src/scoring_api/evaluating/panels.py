@@ -15,7 +15,7 @@ import numpy as np
 from milepost_core.model import ScoreModel
 from milepost_core.readings import Readings
 from milepost_runtime.database import Pool
-from scoring_api.evaluating.studies import Look, Study
+from scoring_api.evaluating.studies import Look, Study, Subject
 from scoring_api.queries.signals.measuring import Batch, measure
 from scoring_api.queries.signals.statement import Compiled, compile_model
 
@@ -76,11 +76,11 @@ def _rows(study: Study, look: Look) -> Rows:
 
 @dataclass(frozen=True)
 class Measuring:
-    """How a panel is measured: the pool, the accounts' ids, and what to tell of the progress."""
+    """How a panel is measured: the pool, the accounts with their ids, and what to tell of the progress."""
 
     pool: Pool
     ids: Sequence[UUID]
-    attributes: Sequence[Mapping[str, Any]]
+    subjects: Sequence[Subject]
     progress: Progress
 
     async def measure(self, model: ScoreModel, panel: Sequence[Rows], what: str) -> list[Measured]:
@@ -115,7 +115,8 @@ class Measuring:
 
     def _views(self, model: ScoreModel, rows: Rows) -> Iterator[tuple[ScoreModel, np.ndarray[Any, np.dtype[np.int64]]]]:
         """Yield each segment's view of the model with the rows that it judges."""
-        yield from views(model, [self.attributes[place] for place in rows.places])
+        own = [self.subjects[at].attributes_at(then) for at, then in zip(rows.places, rows.moments, strict=True)]
+        yield from views(model, own)
 
 
 def views(

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from scoring_api.evaluating.describing import ByTime, split_of
 from scoring_api.evaluating.sheets import described, moment_of, rows, split_anew
-from scoring_api.evaluating.studies import Event, Finding, Look, Side, Study, Subject
+from scoring_api.evaluating.sides import sides
+from scoring_api.evaluating.studies import Event, Finding, Look, Study, Subject
 
 FILES = ("accounts.csv", "subscriptions.csv", "feature_usage.csv", "support_tickets.csv", "churn_events.csv")
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -25,12 +27,8 @@ def read(folder: Path, split: Mapping[str, Any]) -> Study:
         churned.setdefault(row["account_id"], []).append(_at(row["churn_date"]))
     ends = max(_at(row["usage_date"]) for row in tables["feature_usage"])
     subjects = [_subject(row, churned.get(row["account_id"], []), ends) for row in tables["accounts"]]
-    parts = settings["split"]
-    until, since = _at(parts["train_before"]), _at(parts["test_from"])
-
-    def side(_subject: Subject, moment: datetime) -> Side:
-        return "train" if moment < until else "test" if moment >= since else ""
-
+    split, horizon = split_of(settings["split"]), timedelta(days=settings["horizon_days"])
+    assert isinstance(split, ByTime)
     return Study(
         name="ravenstack",
         title=settings["title"],
@@ -38,11 +36,11 @@ def read(folder: Path, split: Mapping[str, Any]) -> Study:
         subjects=subjects,
         events=lambda: _events(tables, subjects),
         looks=list(_looks(_at(settings["panel"]["from"]), settings["panel"]["every_days"], ends)),
-        horizon=timedelta(days=settings["horizon_days"]),
-        side=side,
+        horizon=horizon,
+        side=sides(split, horizon),
         settings=settings,
         findings=_findings(tables),
-        split_words=f"trained before {until:%Y-%m-%d}, tested from {since:%Y-%m-%d}",
+        split_words=f"trained before {split.train_before:%Y-%m-%d}, tested from {split.test_from:%Y-%m-%d}",
     )
 
 

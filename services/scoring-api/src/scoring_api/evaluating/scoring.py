@@ -65,8 +65,9 @@ def score_panel(study: Study, model: ScoreModel, panel: Sequence[Measured]) -> S
 
 def _look(study: Study, model: ScoreModel, one: Measured) -> dict[str, Any]:
     subjects = [study.subjects[place] for place in one.rows.places]
-    attributes: list[Mapping[str, Any]] = [subject.attributes for subject in subjects]
-    starts: list[datetime | None] = [subject.start for subject in subjects]
+    told = list(zip(subjects, one.rows.moments, strict=True))
+    attributes: list[Mapping[str, Any]] = [subject.attributes_at(moment) for subject, moment in told]
+    starts: list[datetime | None] = [subject.start_at(moment) for subject, moment in told]
     size = len(subjects)
     columns: dict[str, Any] = {name: np.full(size, np.nan) for name in ("display", "exact", "coverage")}
     columns |= {"plain": np.full(size, UNKNOWN, np.uint8), "seen": np.zeros(len(model.signals))}

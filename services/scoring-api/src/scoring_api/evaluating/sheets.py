@@ -3,7 +3,7 @@
 import csv
 import gzip
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -24,14 +24,32 @@ def find(folder: Path, name: str) -> Path | None:
 
 def rows(folder: Path, name: str) -> Iterator[dict[str, str]]:
     """Yield a table's rows by the names of its columns; a missing cell is an empty text. Raises DataUnreadable."""
+    yield from (row for _, row in placed_rows(folder, name))
+
+
+def placed_rows(folder: Path, name: str, needs: Sequence[str] = ()) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield rows as `rows` does, each with its file and line; `needs` are columns that have to be there."""
     path = find(folder, name)
     if path is None:
         raise DataUnreadable(f"{folder} has no {name}")
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as raw:
-            yield from csv.DictReader(io.TextIOWrapper(raw, encoding="utf-8-sig", newline=""), restval="")
+            table = csv.DictReader(io.TextIOWrapper(raw, encoding="utf-8-sig", newline=""), restval="")
+            if missing := [column for column in needs if column not in (table.fieldnames or ())]:
+                raise DataUnreadable(f"{path.name}:1: there is no column {missing[0]}")
+            for row in table:
+                yield f"{path.name}:{table.line_num}", _sound(f"{path.name}:{table.line_num}", row)
     except (OSError, UnicodeDecodeError, csv.Error, EOFError) as error:
         raise DataUnreadable(f"{path} cannot be read: {error}") from error
+
+
+def _sound(place: str, row: dict[str, str]) -> dict[str, str]:
+    # The reader keeps cells beyond the header's under no name.
+    if None in row:
+        raise DataUnreadable(f"{place}: there are more cells than the header has names")
+    if any("\0" in cell for cell in row.values()):
+        raise DataUnreadable(f"{place}: a cell holds the character U+0000, which no text may hold")
+    return row
 
 
 def days_of(text: str) -> timedelta | None:
@@ -50,9 +68,9 @@ def moment_of(text: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise DataUnreadable(f"{text[:40]!r} is no moment") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def described(name: str) -> Mapping[str, Any]:
@@ -76,7 +94,10 @@ def split_anew(settings: Mapping[str, Any], split: Mapping[str, Any]) -> dict[st
 
     `split` holds lists of texts under train and test. Raises DataUnreadable when they do not fit the data set.
     """
-    own = dict(settings.get("split") or {})
+    if not split:
+        return dict(settings)
+    told = settings.get("split")
+    own = dict(told) if isinstance(told, Mapping) else {}
     by_cohort = "attribute" in own
     names = {"train": "train", "test": "test"} if by_cohort else {"train": "train_before", "test": "test_from"}
     for side, said in split.items():

@@ -46,7 +46,9 @@ async def store(
 
 
 def _introductions(study: Study) -> Iterator[Event]:
-    """That every account began, and what it is like: known from the beginning, which is when it was."""
+    """That every account began, and what it is like at its start; nothing of a study whose events tell it."""
+    if study.tells_itself:
+        return
     for at, subject in enumerate(study.subjects):
         yield Event(at, "started", "account.started", subject.start)
         first = min(subject.start, subject.enters)

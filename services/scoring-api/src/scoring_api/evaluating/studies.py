@@ -24,11 +24,25 @@ class Event(NamedTuple):
     properties: Json | None = None
 
 
+class Told(NamedTuple):
+    """One word on an account: attributes that held from `occurred_at` on, or that it started then."""
+
+    occurred_at: datetime
+    recorded_at: datetime
+    id: str
+    attributes: Json = {}
+
+    def known_at(self, moment: datetime) -> bool:
+        """Whether it had happened, and had been told, by a moment."""
+        return self.occurred_at <= moment and self.recorded_at <= moment
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """One account: under observation from `enters` until it is `gone`; what comes after `ends` nobody knows.
 
-    `outcomes` are the moments at which it happened: of those who come back there may be several.
+    `outcomes` are the moments at which it happened: of those who come back there may be several. `attributes` are those
+    of the start; where they were told as time went by, `told` holds each word, and `starts` each word on the start.
     """
 
     name: str
@@ -38,6 +52,22 @@ class Subject:
     gone: datetime | None
     ends: datetime
     attributes: Json = field(default_factory=dict)
+    told: tuple[Told, ...] = ()
+    starts: tuple[Told, ...] = ()
+
+    def attributes_at(self, moment: datetime) -> Json:
+        """What was known of the account at a moment, by what had been told then; the newest that happened counts."""
+        if not self.told:
+            return self.attributes
+        known: dict[str, Any] = {}
+        for one in sorted((one for one in self.told if one.known_at(moment)), key=lambda one: (one.occurred_at, one.id)):
+            known |= one.attributes
+        return known
+
+    def start_at(self, moment: datetime) -> datetime:
+        """When the account started as it was known at a moment: the start said last by then, else `start`."""
+        said = [one for one in self.starts if one.known_at(moment)]
+        return max(said, key=lambda one: (one.recorded_at, one.id)).occurred_at if said else self.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +119,10 @@ class Study:
     settings: Json
     findings: Sequence[Finding] = ()
     split_words: str = ""
+    tells_itself: bool = False
+    """Starts and attributes are among the events; otherwise they are told once, as they were at the start."""
+    examined: bool = True
+    """Whether anybody looked for what cannot be."""
 
     def label(self, subject: Subject, moment: datetime) -> bool | None:
         """Whether it happens within the horizon, `(T, T + horizon]`; None: not looked at then, or nobody knows."""

@@ -49,7 +49,7 @@ class Trial:
         rows = panel(self.study)
         self._refuse(rows)
         ids, events = await store(self.feed, self.pool, recording(self.pool), self.study, self.progress)
-        measuring = Measuring(self.pool, ids, [one.attributes for one in self.study.subjects], self.progress)
+        measuring = Measuring(self.pool, ids, self.study.subjects, self.progress)
         report = _about(self.study, rows, events)
         report["model"] = await self._candidate(measuring, rows, candidate)
         if (reference.id, reference.version) != (report["model"]["id"], report["model"]["version"]):
@@ -140,6 +140,7 @@ def _about(study: Study, rows: Sequence[Rows], events: int) -> Json:
         "events": events,
         "looks": len(rows),
         "rows": sides,
+        "examined": study.examined,
         "findings": [
             {"what": one.what, "found": one.found, "of": one.of, "share": one.share} for one in study.findings
         ],

@@ -16,9 +16,10 @@ from scoring_api.routers import examples
 from scoring_api.routers.examples import answering
 from scoring_api.routers.health import answer_health
 from scoring_api.routers.moments import RESTATE, answer_then
+from scoring_api.routers.segments import Segments
 from scoring_api.views import AccountPage, BatchAnswer, BatchRequest, Evidence
 
-router = APIRouter(tags=["accounts"], dependencies=[require_scope("read"), Depends(strict_query)])
+router = APIRouter(tags=["accounts"], dependencies=[require_scope("read"), Depends(strict_query)], route_class=Segments)
 BANDS = ("red", "yellow", "green", "unknown")
 Order = Literal[
     "urgency", "score", "-score", "name", "-name", "change_28d", "-change_28d", "computed_at", "-computed_at"
@@ -54,7 +55,7 @@ _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "You have
 
 
 @router.get(
-    "/accounts/{account_id:path}/health",
+    "/accounts/{account_id}/health",
     response_model=HealthDocument,
     responses=answering(examples.HEALTH) | _NOT_MODIFIED,
     summary="The score of an account, with its reasons",
@@ -125,7 +126,7 @@ async def batch_health(body: BatchRequest, use: Use) -> BatchAnswer:
 
 
 @router.get(
-    "/accounts/{account_id:path}/evidence/{signal}",
+    "/accounts/{account_id}/evidence/{signal}",
     summary="The newest records behind a signal",
     responses=answering(examples.EVIDENCE),
 )

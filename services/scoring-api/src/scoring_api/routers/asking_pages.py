@@ -14,6 +14,7 @@ from scoring_api.pages.changes import change_page
 from scoring_api.pages.supposing import changes_of, what_if_page
 from scoring_api.recalling import Told
 from scoring_api.routers.screens import for_visitors, html, read_form, safely
+from scoring_api.routers.segments import PageSegments
 from scoring_api.supposing import SuppositionRefused
 from scoring_api.supposition_views import WhatIfAnswer, WhatIfRequest
 
@@ -23,9 +24,9 @@ DAY = timedelta(days=1)
 def asking_routes() -> list[Route]:
     """Return the routes of these screens, to stand before the page of an account."""
     return [
-        Route("/accounts/{asked:path}/change", safely(for_visitors(show_change)), methods=["GET"]),
-        Route("/accounts/{asked:path}/what-if", safely(for_visitors(show_what_if)), methods=["GET", "POST"]),
-        Route("/accounts/{asked:path}/path-to/{band}", safely(for_visitors(show_path)), methods=["GET"]),
+        PageSegments("/accounts/{asked}/change", safely(for_visitors(show_change)), methods=["GET"]),
+        PageSegments("/accounts/{asked}/what-if", safely(for_visitors(show_what_if)), methods=["GET", "POST"]),
+        PageSegments("/accounts/{asked}/path-to/{band}", safely(for_visitors(show_path)), methods=["GET"]),
     ]
 
 

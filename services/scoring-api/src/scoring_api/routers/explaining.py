@@ -13,10 +13,13 @@ from scoring_api.reading import explanation_of
 from scoring_api.routers import examples, explaining_examples
 from scoring_api.routers.accounts import Asked
 from scoring_api.routers.examples import answering
+from scoring_api.routers.segments import Segments
 from scoring_api.supposition_views import PathAnswer, WhatIfAnswer, WhatIfRequest
 from scoring_api.views import Explanation
 
-router = APIRouter(tags=["explanations"], dependencies=[require_scope("read"), Depends(strict_query)])
+router = APIRouter(
+    tags=["explanations"], dependencies=[require_scope("read"), Depends(strict_query)], route_class=Segments
+)
 _PROBLEM = {"application/problem+json": {"schema": {"type": "object"}}}
 _NO_WAY: dict[int | str, dict[str, Any]] = {
     422: {
@@ -31,7 +34,7 @@ Until = Annotated[Moment | None, Query(alias="to", description="RFC 3339 with it
 
 
 @router.get(
-    "/accounts/{account_id:path}/explanation",
+    "/accounts/{account_id}/explanation",
     summary="Why the score is what it is",
     responses=answering(examples.EXPLANATION),
 )
@@ -48,7 +51,7 @@ async def explain_account(
 
 
 @router.get(
-    "/accounts/{account_id:path}/history",
+    "/accounts/{account_id}/history",
     summary="Scores by day, as known and as restated",
     responses=answering(explaining_examples.HISTORY),
 )
@@ -71,7 +74,7 @@ async def read_history(
 
 
 @router.get(
-    "/accounts/{account_id:path}/change",
+    "/accounts/{account_id}/change",
     summary="What changed between two moments, and why",
     responses=answering(explaining_examples.CHANGE),
 )
@@ -87,7 +90,7 @@ async def compare_moments(account_id: Asked, use: Use, since: Since = None, unti
 
 
 @router.post(
-    "/accounts/{account_id:path}/what-if",
+    "/accounts/{account_id}/what-if",
     summary="The score if some values were others",
     responses=answering(explaining_examples.WHAT_IF),
 )
@@ -97,7 +100,7 @@ async def suppose_values(account_id: Asked, body: WhatIfRequest, use: Use) -> Wh
 
 
 @router.get(
-    "/accounts/{account_id:path}/path-to/{band}",
+    "/accounts/{account_id}/path-to/{band}",
     summary="The cheapest way to a better band",
     responses=answering(explaining_examples.PATH) | _NO_WAY,
 )

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from milepost_runtime.idempotency import NamedRequests, shows
+from milepost_runtime.idempotency import shows
 from scoring_api.dependencies import Use, strict_query
 from scoring_api.feedback_views import (
     AccountFeedback,
@@ -27,13 +27,12 @@ from scoring_api.routers.accounts import Asked
 from scoring_api.routers.examples import answering
 from scoring_api.routers.people import Cursor, Limit, MayAdminister, MayRead, MayWrite, speaker
 from scoring_api.routers.people_examples import making
+from scoring_api.routers.segments import NamedSegments
 
-router = APIRouter(tags=["people"], dependencies=[Depends(strict_query)], route_class=NamedRequests)
+router = APIRouter(tags=["people"], dependencies=[Depends(strict_query)], route_class=NamedSegments)
 
 
-@router.post(
-    "/accounts/{account_id:path}/notes", status_code=201, summary="Write a note", responses=making(examples.NOTE)
-)
+@router.post("/accounts/{account_id}/notes", status_code=201, summary="Write a note", responses=making(examples.NOTE))
 async def write_note(account_id: Asked, body: NoteRequest, request: Request, key: MayWrite, use: Use) -> NoteView:
     """Plain text of up to 5,000 characters; the score as it stands is kept beside it."""
     note = await use.people.noting.write(account_id, body, speaker(request, key, body.author))
@@ -42,7 +41,7 @@ async def write_note(account_id: Asked, body: NoteRequest, request: Request, key
 
 
 @router.get(
-    "/accounts/{account_id:path}/notes",
+    "/accounts/{account_id}/notes",
     dependencies=[MayRead],
     summary="Notes on an account",
     responses=answering(examples.NOTES),
@@ -54,14 +53,14 @@ async def list_notes(
     return await use.people.noting.page(account_id, visibility, cursor, limit)
 
 
-@router.delete("/accounts/{account_id:path}/notes/{note_id}", status_code=204, summary="Delete a note")
+@router.delete("/accounts/{account_id}/notes/{note_id}", status_code=204, summary="Delete a note")
 async def delete_note(account_id: Asked, note_id: UUID, request: Request, key: MayWrite, use: Use) -> None:
     """Its text is gone for good; that there was one, by whom, and who deleted it, is kept."""
     await use.people.noting.delete(account_id, note_id, speaker(request, key, None))
 
 
 @router.post(
-    "/accounts/{account_id:path}/feedback",
+    "/accounts/{account_id}/feedback",
     status_code=201,
     summary="Say that a score looks wrong",
     responses=making(examples.FEEDBACK),
@@ -74,7 +73,7 @@ async def ask_about_score(
 
 
 @router.get(
-    "/accounts/{account_id:path}/feedback",
+    "/accounts/{account_id}/feedback",
     dependencies=[MayRead],
     summary="Doubts about an account's score, with their answers",
     responses=answering(examples.FEEDBACK_OF),

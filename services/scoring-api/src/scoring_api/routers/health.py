@@ -31,7 +31,7 @@ def hot_route(state: Any) -> HotRoute:
             return await answer_then(state.keys, state.doors.recalling, asked, text, scope["headers"])
         return await answer_health(state.keys, state.doors.remembering, name, query, scope["headers"])
 
-    return HotRoute(METHODS, PREFIX, SUFFIX, NAME, answer)
+    return HotRoute(METHODS, PREFIX, SUFFIX, NAME, answer, one_part=True)
 
 
 async def answer_health(keys: KeyRing, remembering: Remembering, name: bytes, query: bytes, headers: Headers) -> Answer:

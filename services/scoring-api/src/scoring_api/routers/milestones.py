@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 
 from milepost_contracts.events import NAME_LENGTH, Moment
-from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import require_scope
 from scoring_api.dependencies import Use, strict_query
 from scoring_api.milestone_views import (
@@ -26,9 +25,10 @@ from scoring_api.routers.accounts import Asked
 from scoring_api.routers.examples import answering
 from scoring_api.routers.people import MayWrite, speaker
 from scoring_api.routers.people_examples import making
+from scoring_api.routers.segments import NamedSegments
 from scoring_api.surveying import Asked as Survey
 
-router = APIRouter(tags=["milestones"], dependencies=[Depends(strict_query)], route_class=NamedRequests)
+router = APIRouter(tags=["milestones"], dependencies=[Depends(strict_query)], route_class=NamedSegments)
 MayRead = require_scope("read")
 Which = Annotated[
     str, Path(alias="milestone", max_length=NAME_LENGTH, description="The milestone's id", examples=["sso"])
@@ -59,7 +59,7 @@ async def survey_journeys(
 
 
 @router.get(
-    "/accounts/{account_id:path}/milestones",
+    "/accounts/{account_id}/milestones",
     dependencies=[MayRead],
     summary="An account's plan, how it stands, and its history",
     responses=answering(examples.MILESTONES),
@@ -74,7 +74,7 @@ async def read_milestones(
 
 
 @router.post(
-    "/accounts/{account_id:path}/milestones",
+    "/accounts/{account_id}/milestones",
     status_code=201,
     summary="Plan a milestone for this account alone",
     responses=making(examples.MILESTONES),
@@ -87,7 +87,7 @@ async def plan_milestone(
 
 
 @router.patch(
-    "/accounts/{account_id:path}/milestones/{milestone}",
+    "/accounts/{account_id}/milestones/{milestone}",
     summary="Re-date a milestone, or plan it otherwise",
     responses=answering(examples.MILESTONES),
 )
@@ -99,7 +99,7 @@ async def change_milestone(
 
 
 @router.delete(
-    "/accounts/{account_id:path}/milestones/{milestone}",
+    "/accounts/{account_id}/milestones/{milestone}",
     summary="Drop a milestone from this account's plan",
     responses=answering(examples.MILESTONES),
 )
@@ -112,7 +112,7 @@ async def drop_milestone(
 
 
 @router.post(
-    "/accounts/{account_id:path}/milestones/{milestone}/complete",
+    "/accounts/{account_id}/milestones/{milestone}/complete",
     summary="Say that a milestone is reached",
     responses=answering(examples.MILESTONES),
 )
@@ -124,7 +124,7 @@ async def complete_milestone(
 
 
 @router.post(
-    "/accounts/{account_id:path}/milestones/{milestone}/reopen",
+    "/accounts/{account_id}/milestones/{milestone}/reopen",
     summary="Take back that a milestone is reached",
     responses=answering(examples.MILESTONES),
 )
@@ -136,7 +136,7 @@ async def reopen_milestone(
 
 
 @router.post(
-    "/accounts/{account_id:path}/delays",
+    "/accounts/{account_id}/delays",
     status_code=201,
     summary="Say whom we wait for",
     responses=making(examples.DELAY),
@@ -147,7 +147,7 @@ async def start_delay(account_id: Asked, body: NewDelay, request: Request, key: 
 
 
 @router.post(
-    "/accounts/{account_id:path}/delays/{delay}/end",
+    "/accounts/{account_id}/delays/{delay}/end",
     summary="Say that a waiting is over",
     responses=answering(examples.DELAY),
 )

@@ -19,6 +19,7 @@ from scoring_api.routers.asking_pages import asking_routes
 from scoring_api.routers.model_pages import model_routes
 from scoring_api.routers.people_pages import people_routes
 from scoring_api.routers.screens import SMALL_FORM, for_visitors, html, not_routed, read_form, safely
+from scoring_api.routers.segments import PageSegments
 
 PAGE_SIZE = 50
 
@@ -35,8 +36,8 @@ def pages_app() -> Starlette:
             *people_routes(),
             *model_routes(),
             *asking_routes(),
-            Route("/accounts/{asked:path}/evidence/{signal}", safely(for_visitors(show_evidence))),
-            Route("/accounts/{asked:path}", safely(for_visitors(show_account))),
+            PageSegments("/accounts/{asked}/evidence/{signal}", safely(for_visitors(show_evidence))),
+            PageSegments("/accounts/{asked}", safely(for_visitors(show_account))),
         ],
         exception_handlers={HTTPException: not_routed},
     )

@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 
 from milepost_contracts.events import Moment
-from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import Principal, require_scope
 from scoring_api.dependencies import Use, strict_query
 from scoring_api.people_views import (
@@ -23,9 +22,10 @@ from scoring_api.routers import people_examples as examples
 from scoring_api.routers.accounts import Asked
 from scoring_api.routers.examples import answering
 from scoring_api.routers.people_examples import making
+from scoring_api.routers.segments import NamedSegments
 from scoring_api.speaking import Speaker
 
-router = APIRouter(tags=["people"], dependencies=[Depends(strict_query)], route_class=NamedRequests)
+router = APIRouter(tags=["people"], dependencies=[Depends(strict_query)], route_class=NamedSegments)
 MayRead = require_scope("read")
 MayWrite = Annotated[Principal, require_scope("write")]
 MayAdminister = Annotated[Principal, require_scope("admin")]
@@ -39,7 +39,7 @@ def speaker(request: Request, key: Principal, author: str | None) -> Speaker:
 
 
 @router.post(
-    "/accounts/{account_id:path}/override",
+    "/accounts/{account_id}/override",
     status_code=201,
     summary="Overrule the score for a while",
     responses=making(examples.OVERRIDE),
@@ -55,7 +55,7 @@ async def begin_override(
 
 
 @router.get(
-    "/accounts/{account_id:path}/override",
+    "/accounts/{account_id}/override",
     dependencies=[MayRead],
     summary="The override in force, and those before",
     responses=answering(examples.OVERRIDES),
@@ -65,7 +65,7 @@ async def read_override(account_id: Asked, use: Use) -> AccountOverrides:
     return await use.people.overriding.of_account(account_id)
 
 
-@router.delete("/accounts/{account_id:path}/override", status_code=204, summary="End the override in force")
+@router.delete("/accounts/{account_id}/override", status_code=204, summary="End the override in force")
 async def end_override(
     account_id: Asked, request: Request, key: MayWrite, use: Use, body: EndRequest | None = None
 ) -> None:
@@ -106,7 +106,7 @@ async def review_overrides(
 
 
 @router.post(
-    "/accounts/{account_id:path}/pulse",
+    "/accounts/{account_id}/pulse",
     status_code=201,
     summary="Say how an account feels",
     responses=making(examples.PULSE),
@@ -120,7 +120,7 @@ async def give_pulse(account_id: Asked, body: PulseRequest, request: Request, ke
 
 
 @router.get(
-    "/accounts/{account_id:path}/pulse",
+    "/accounts/{account_id}/pulse",
     dependencies=[MayRead],
     summary="The pulse that stands, and those before",
     responses=answering(examples.PULSES),
@@ -133,7 +133,7 @@ async def read_pulse(account_id: Asked, use: Use) -> AccountPulses:
     return await use.people.pulsing.of_account(account_id)
 
 
-@router.delete("/accounts/{account_id:path}/pulse/{pulse_id}", status_code=204, summary="Take a pulse back")
+@router.delete("/accounts/{account_id}/pulse/{pulse_id}", status_code=204, summary="Take a pulse back")
 async def take_pulse_back(
     account_id: Asked,
     pulse_id: Annotated[str, Path(max_length=100)],

@@ -22,6 +22,7 @@ from scoring_api.pages import people as said
 from scoring_api.pages.forms import NOTHING_TYPED, FormRefused, Typed, read
 from scoring_api.routers.account_page import account_screen
 from scoring_api.routers.screens import for_visitors, for_writers, html, read_form, safely
+from scoring_api.routers.segments import PageSegments
 from scoring_api.speaking import Speaker, WordRefused
 from scoring_api.steering import PlanAgainst
 
@@ -48,7 +49,7 @@ def people_routes() -> list[Route]:
         Route("/feedback/{feedback}/answer", safely(for_writers(answer)), methods=["POST"]),
         Route("/overrides", safely(for_visitors(show_overrides)), methods=["GET"]),
         *(
-            Route(f"/accounts/{{asked:path}}/{path}", safely(for_writers(_form(path, saying))), methods=["POST"])
+            PageSegments(f"/accounts/{{asked}}/{path}", safely(for_writers(_form(path, saying))), methods=["POST"])
             for path, saying in forms.items()
         ),
     ]

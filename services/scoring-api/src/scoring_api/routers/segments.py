@@ -11,9 +11,6 @@ from starlette.routing import Match, Route
 
 from milepost_runtime.idempotency import NamedRequests
 
-# Whatever else is written encoded or not, it is the same part.
-_PLAIN = "!$&'()*+,;=:@-._~ "
-
 
 def as_sent(scope: Any) -> str:
     """Return the path of a request with its parts decoded, but for what would part them otherwise."""
