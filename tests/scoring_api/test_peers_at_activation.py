@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -36,8 +36,8 @@ async def scored(web: Web, scoring_pool: Pool) -> tuple[Scoring, list[UUID]]:
     return scoring, accounts
 
 
-def story(account: UUID, use: float, now: object) -> list[Told]:
-    start = now - timedelta(days=100)  # type: ignore[operator]
+def story(account: UUID, use: float, now: datetime) -> list[Told]:
+    start = now - timedelta(days=100)
     return [
         Told(account, "account.started", start),
         Told(account, "account.updated", start, properties={"name": "A", "segment": "smb"}),

@@ -138,10 +138,17 @@ def start(command: Command, watcher: Watcher | None = None) -> Child:
 
 
 def _before_the_program(command: Command) -> Callable[[], None] | None:
-    prepare = command.prepare
+    return ending_with_us(command.death_signal, command.prepare)
+
+
+def ending_with_us(death_signal: int, prepare: Callable[[], None] | None = None) -> Callable[[], None] | None:
+    """Return what a child runs before its program, so that the kernel ends it when the thread that forks it ends.
+
+    Without such a kernel that is `prepare` alone.
+    """
     if _LIBC is None:
         return prepare
-    libc, parent, wish = _LIBC, os.getpid(), int(command.death_signal)
+    libc, parent, wish = _LIBC, os.getpid(), int(death_signal)
 
     def ask_kernel() -> None:
         if prepare is not None:

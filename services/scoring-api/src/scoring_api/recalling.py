@@ -21,17 +21,22 @@ from milepost_runtime.database import Connection, Pool
 from scoring_api.documenting import Subject, build_document
 from scoring_api.judging import Before, Judged, Reference, Verdict, judge_batch, judged_again, verdict
 from scoring_api.lineup import LineUps
-from scoring_api.peering import KeptPeers, among_kept, group_keys
-from scoring_api.queries import past, peers, standings
+from scoring_api.peering import Among, KeptPeers, among_kept, group_keys, percentile_signals
+from scoring_api.queries import past, peers, restated, standings
 from scoring_api.queries import reading as reads
 from scoring_api.queries.plans import read_plans
 from scoring_api.queries.signals.measuring import BEYOND, Batch, Compiler, measure
 from scoring_api.reading import Reading, as_reference, as_uuid
 from scoring_api.replaying import subject_again, verdict_again
+from scoring_api.retelling import GATHERED, Judges, Retelling
 
 IN_CHARGE = "now"
 AS_OF = "query:as_of"
 NO_PREVIOUS = "No score was known before that moment: nothing is measured against it."
+MANY = (
+    "More than {} accounts are not ranked anew for one question: peers are those that were kept last by that moment."
+    " A restatement ranks all of them."
+)
 BEHIND = "{} rows of the feed had come and were not read yet when this score was made; they may tell of any account."
 
 
@@ -107,6 +112,7 @@ class Recalling:
     lineups: LineUps = field(repr=False)
     base_url: str
     compiler: Compiler = field(default_factory=Compiler, repr=False)
+    most_peers: int = GATHERED
 
     async def known(self, asked: str, at: datetime | None, pointer: str = AS_OF, *, survivor: bool = False) -> Told:
         """Return an account as it was known at a moment (None: now); `pointer` is where the moment was asked for.
@@ -146,7 +152,9 @@ class Recalling:
         async with self.pool.acquire() as connection:
             account, moment, _ = await self._place(connection, asked, at)
             model = await self._model(connection, version, account["attributes"])
-            return await self._restated(connection, account, moment, model)
+            only = None if version == IN_CHARGE else model
+            judges = Judges(await self.lineups.now(connection), only)
+            return await self._restated(connection, account, moment, model, judges)
 
     async def _place(
         self, connection: Connection, asked: str, at: datetime | None, pointer: str = AS_OF
@@ -161,7 +169,7 @@ class Recalling:
         return account, at or now, now - (at or now)
 
     async def _restated(
-        self, connection: Connection, account: asyncpg.Record, moment: datetime, whole: ScoreModel
+        self, connection: Connection, account: asyncpg.Record, moment: datetime, whole: ScoreModel, judges: Judges
     ) -> Told:
         name = account["account_id"]
         attributes = await past.attributes(connection, name, moment, BEYOND)
@@ -174,11 +182,13 @@ class Recalling:
         kept = None if row is None else KeptPeers.of(row)
         keys = group_keys(model, [attributes], [moment - timedelta(days=float(ages[0]))])
         segment = next((one.id for one in whole.segments if one.model is model), None)
-        judged = judge_batch(model, readings, ages, among_kept(kept, keys), segment)
+        among = await self._among(connection, judges, moment, model, keys)
+        judged = judge_batch(model, readings, ages, among or among_kept(kept, keys), segment)
         said = Before(None, None, None, override_of(await past.override(connection, name, moment)))
         reference = await self._reference(connection, name, moment, judged, kept)
         found = verdict(judged, 0, moment, said, reference)
         silent = [NO_PREVIOUS] if reference.against == "previous" and np.isnan(reference.points).all() else []
+        silent += [MANY.format(self.most_peers)] if among is None and kept is not None else []
         return Told(
             account_id=name,
             verdict=found,
@@ -189,6 +199,18 @@ class Recalling:
             restated=True,
             notes=tuple(silent),
         )
+
+    async def _among(
+        self, connection: Connection, judges: Judges, moment: datetime, model: ScoreModel, keys: Mapping[str, list[str]]
+    ) -> Among | None:
+        """Rank an account among those of that very moment, as a restatement does; None: there are too many of them."""
+        if not percentile_signals(model):
+            return Among({}, keys)
+        if await restated.count(connection, moment) > self.most_peers:
+            return None
+        retelling = Retelling(judges, self.compiler)
+        await retelling.gather(connection, model, moment)
+        return Among(retelling.peers.cohort(model, [moment], keys), keys)
 
     async def _reference(
         self, connection: Connection, account: UUID, moment: datetime, judged: Judged, kept: KeptPeers | None

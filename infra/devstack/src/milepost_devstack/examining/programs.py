@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from milepost_devstack.examining.scratch import scratch_database
 from milepost_devstack.house import PYTHON
 from milepost_devstack.refusal import Refusal
+from milepost_devstack.spawning import ending_with_us
 
 Watch = Callable[[float, float, str], None]
 # The longest line that a program may say: a report of a million examples.
@@ -67,8 +69,9 @@ async def run(module: str, arguments: Sequence[str], watch: Watch) -> Outcome:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("MILEPOST_")}
         environ |= {"MILEPOST_DATABASE_URL": url, "MILEPOST_ENVIRONMENT": "test"}
         process = await asyncio.create_subprocess_exec(
-            *PYTHON, module, *arguments, env=environ, stdout=asyncio.subprocess.PIPE, limit=_LONGEST
-        )
+            *PYTHON, module, *arguments, env=environ, stdout=asyncio.subprocess.PIPE, limit=_LONGEST,
+            preexec_fn=ending_with_us(signal.SIGKILL),
+        )  # fmt: skip
         try:
             report = await _follow(process, watch)
             status = await process.wait()

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from scoring_api.evaluating.describing import FILE, ByCohort, ByDate, ByDay, ByTime, Description, understood
 from scoring_api.evaluating.sheets import DataUnreadable, find, moment_of, parsed, placed_rows, split_anew
 from scoring_api.evaluating.sides import sides
-from scoring_api.evaluating.studies import Event, Finding, Look, Study, Subject, Told
+from scoring_api.evaluating.studies import Event, Finding, Look, Study, Subject, Told, folded
 from scoring_api.queries.records import ATTRIBUTE_TYPES
 
 _COLUMNS = ("id", "type", "account", "occurred_at", "recorded_at", "actor", "role", "item", "value")
@@ -137,10 +137,7 @@ class _Known:
 
     def attributes_of_the_start(self) -> dict[str, Any]:
         """What held at the start, whenever it was told."""
-        found: dict[str, Any] = {}
-        for one in sorted((one for one in self.told if one.occurred_at <= self.start), key=lambda one: (one.occurred_at, one.id)):
-            found |= one.attributes
-        return found
+        return folded(one for one in self.told if one.occurred_at <= self.start)
 
 
 def _known(told: Sequence[Line]) -> dict[str, _Known]:

@@ -1,10 +1,11 @@
-"""The words of `evaluation.yaml` and what each may say; it reads no table and decides nothing for who left a word out."""
+"""The words of `evaluation.yaml` and what each may say; it reads no table."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -35,10 +36,17 @@ def _cohort(said: object) -> object:
     return category_text(said) if isinstance(said, int | float) and not isinstance(said, bool) else said
 
 
+def _from_to(stretch: list[float]) -> list[float]:
+    if stretch[0] > stretch[1]:
+        raise ValueError("should be two days, the earlier one first")
+    return stretch
+
+
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Cohort = Annotated[str, BeforeValidator(_cohort)]
 Every = Annotated[int, Field(ge=1, le=3650)]
 Day = Annotated[int, Field(ge=0, le=36500)]
+Stretch = Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_from_to)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -128,7 +136,7 @@ class Description(Words):
     citation: str = ""
     outcome: str = "leaves"
     analogy: str = ""
-    journey: list[Annotated[list[float], Field(min_length=2, max_length=2)]] = []
+    journey: list[Stretch] = []
     fit: dict[str, Literal["rising", "falling"]] = {}
     bands: Quantiles = Quantiles()
     default: list[str] = []
@@ -168,5 +176,5 @@ def _told(error: Any, *above: str) -> str:
         return f"{FILE}: {place} has no meaning"
     if error["type"] == "missing":
         return f"{FILE}: says no {place}"
-    words = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    words = error["msg"].removeprefix("Value error, ").removeprefix("Input ").split(" or instance of ")[0]
     return f"{FILE}: {f'{place}: ' if place else ''}{words}"

@@ -30,11 +30,19 @@ class Told(NamedTuple):
     occurred_at: datetime
     recorded_at: datetime
     id: str
-    attributes: Json = {}
+    attributes: Json
 
     def known_at(self, moment: datetime) -> bool:
         """Whether it had happened, and had been told, by a moment."""
         return self.occurred_at <= moment and self.recorded_at <= moment
+
+
+def folded(told: Iterable[Told]) -> dict[str, Any]:
+    """Return what several words say together: of each attribute the newest that happened."""
+    found: dict[str, Any] = {}
+    for one in sorted(told, key=lambda one: (one.occurred_at, one.id)):
+        found |= one.attributes
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +67,7 @@ class Subject:
         """What was known of the account at a moment, by what had been told then; the newest that happened counts."""
         if not self.told:
             return self.attributes
-        known: dict[str, Any] = {}
-        for one in sorted((one for one in self.told if one.known_at(moment)), key=lambda one: (one.occurred_at, one.id)):
-            known |= one.attributes
-        return known
+        return folded(one for one in self.told if one.known_at(moment))
 
     def start_at(self, moment: datetime) -> datetime:
         """When the account started as it was known at a moment: the start said last by then, else `start`."""
