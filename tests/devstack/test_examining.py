@@ -1,8 +1,12 @@
 """Claims about the commands that try the score: each in a database of its own, with an exit status for scripts."""
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +60,59 @@ def test_an_evaluation_leaves_a_report_and_says_what_may_be_said(tmp_path: Path)
     assert "No evidence that this score ranks churn here" in ended.stdout
     assert "usage before its subscription begins" in ended.stdout
     assert sorted(path.name for path in (tmp_path / "told").iterdir()) == ["report.html", "report.json"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for where Linux tells of them")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_an_evaluation_that_is_asked_to_end_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "scratch").mkdir()
+    environ = environment(tmp_path / "home", TMPDIR=str(tmp_path / "scratch"))
+    argv = [sys.executable, "-m", "milepost_devstack.cli", "evaluate", str(SAMPLE), "--report", "told"]
+    with subprocess.Popen(argv, cwd=tmp_path, env=environ, stdout=subprocess.DEVNULL) as process:
+        child = _its_program(process)
+        process.send_signal(number)
+        assert process.wait(30) != 0
+    assert not Path(f"/proc/{child}").exists()
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert not (tmp_path / "told").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no kernel ends the child of who was killed")
+def test_the_program_of_an_evaluation_that_is_killed_ends_with_it(tmp_path: Path) -> None:
+    (tmp_path / "scratch").mkdir()
+    environ = environment(tmp_path / "home", TMPDIR=str(tmp_path / "scratch"))
+    argv = [sys.executable, "-m", "milepost_devstack.cli", "evaluate", str(SAMPLE), "--report", "told"]
+    with subprocess.Popen(argv, cwd=tmp_path, env=environ, stdout=subprocess.DEVNULL) as process:
+        child = _its_program(process)
+        # Held, it cannot happen to miss its database and end by itself.
+        os.kill(child, signal.SIGSTOP)
+        process.kill()
+    until = time.monotonic() + 5
+    while _runs(child) and time.monotonic() < until:
+        time.sleep(0.05)
+    runs_on = _runs(child)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+    assert not runs_on
+
+
+def _its_program(process: subprocess.Popen[bytes], timeout_s: float = 40.0) -> int:
+    """The process id of the program that the command has started; Linux alone tells it."""
+    until = time.monotonic() + timeout_s
+    while time.monotonic() < until and process.poll() is None:
+        for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+            with contextlib.suppress(OSError):
+                if b"scoring_api.evaluating" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return int(pid)
+        time.sleep(0.05)
+    raise AssertionError("the program never ran")
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
 
 
 def test_a_folder_of_nothing_known_is_one_line(tmp_path: Path) -> None:

@@ -96,7 +96,9 @@ def read(line: bytes, *known: bytes) -> tuple[list[Any], list[Any]]:
 def _columns(text: str) -> list[Any]:
     event_id, kind, at, *words, value, value_text, properties = text.split("\t")
     number = None if value == "\\N" else repr(float(value))
-    return [event_id, kind, datetime.fromisoformat(at), words, number, value_text, json.loads(properties)]
+    # COPY doubles every backslash.
+    as_json = properties.replace("\\\\", "\\")
+    return [event_id, kind, datetime.fromisoformat(at), words, number, value_text, json.loads(as_json)]
 
 
 def plain_like(document: Any) -> bytes:

@@ -198,6 +198,5 @@ async def test_restatements_are_listed_watched_and_cancelled_once(web: Web, clie
     assert listed["next_cursor"]
 
 
-
 def today_at(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)

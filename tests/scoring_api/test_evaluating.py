@@ -163,6 +163,9 @@ async def test_the_panel_of_enrolments_holds_exactly_whom_its_rule_names(attempt
     model = report["model"]
     assert report["rows"] == counted
     assert model["test"]["leaving"] == leaving > 50
+    ended = sum(row["final_result"] == "Withdrawn" and not row["withdrew_day"] for row in accounts)
+    findings = {one["what"]: one["found"] for one in report["findings"]}
+    assert findings.get("enrolments that ended as withdrawn, without a day", 0) == ended
     assert set(model["curves"]) == {"marks", "days_late", "last_heard", "registered_early", "credits"}
     assert model["test"]["auc"]["value"] > 0.6
     assert report["reference"]["id"] == "b2b-onboarding"
@@ -183,6 +186,8 @@ async def test_the_report_is_a_page_for_both_themes_and_the_same_as_data(tmp_pat
     page, data = write_report(tmp_path / "report", report)
     text = page.read_text()
     assert text.count("<svg") == 4
+    # Drawings keep their width on a narrow screen, so that their lettering stays as large as it is.
+    assert text.count('<div class="chart" tabindex="0"><svg') == 4
     assert "prefers-color-scheme: dark" in text
     assert "A made-up cohort &lt;b&gt;" in text
     assert report["verdict"]["text"] in text

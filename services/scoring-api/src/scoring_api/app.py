@@ -125,9 +125,7 @@ def _add_pages(app: FastAPI, pages: Starlette) -> None:
     app.mount("/app", pages)
 
 
-def open_doors(
-    settings: ScoringSettings, lineups: LineUps, keys: KeyRing, hints: Hints, restating: Restating
-) -> Doors:
+def open_doors(settings: ScoringSettings, lineups: LineUps, keys: KeyRing, hints: Hints, restating: Restating) -> Doors:
     """Return the use cases over the pool of the keys."""
     vault = Vault(settings.secret_key.get_secret_value())
     reading = Reading(keys.pool)

@@ -290,7 +290,6 @@ def _links(account_id: UUID, base_url: str) -> dict[str, str]:
     }
 
 
-
 def _rounded(value: Any, digits: int) -> float | None:
     known = number(value)
     return None if known is None else round(known, digits)

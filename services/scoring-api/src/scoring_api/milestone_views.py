@@ -100,6 +100,8 @@ class NewDelay(Asked):
 class DelayEnd(Asked):
     """That the waiting is over, now or since `ended_at`."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"author": "Dana Reyes"}]})
+
     ended_at: When | None = None
     author: Author = None
 

@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from milepost_contracts.health import Band, ModelRef
 
-
 _Account = Annotated[UUID, Field(strict=False)]
 
 
@@ -86,7 +85,9 @@ class KeptAnswer(_Frozen):
 class Reasoned(_Frozen):
     """Why; the change log keeps it."""
 
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(
+        strict=True, json_schema_extra={"examples": [{"reason": "agreed in the quarterly review"}]}
+    )
 
     reason: str = Field(min_length=1, max_length=1000, pattern=r"\S", examples=["agreed in the quarterly review"])
 
@@ -150,7 +151,7 @@ class DiffAnswer(_Frozen):
 class PreviewRequest(_Frozen):
     """Whom to judge: these accounts, or so many of all."""
 
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(strict=True, json_schema_extra={"examples": [{"limit": 100}]})
 
     accounts: tuple[_Account, ...] | None = Field(default=None, strict=False, min_length=1, max_length=500)
     limit: int = Field(default=200, ge=1, le=500, description="How many accounts to try, when none are named")

@@ -118,7 +118,11 @@ class OverrideRequest(Asked):
         json_schema_extra={
             "examples": [
                 {"band": "yellow", "reason": "their migration was agreed with us; it ends next week", "days": 10}
-            ]
+            ],
+            "allOf": [
+                {"anyOf": [{"required": ["band"]}, {"required": ["score"]}]},
+                {"anyOf": [{"required": ["expires_at"]}, {"required": ["days"]}]},
+            ],
         }
     )
 

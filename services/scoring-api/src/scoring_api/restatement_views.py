@@ -39,9 +39,16 @@ class ModelChoice(_Frozen):
 
 
 class RestatementRequest(_Frozen):
-    """Which days to tell anew, by their dates or so many back from today, and by which model."""
+    """Which days to tell anew, by their dates or so many back from today, and by which model.
 
-    model_config = ConfigDict(strict=True)
+    A day's band goes on from the days before it that were restated already; without any the first day's is by plain
+    thresholds.
+    """
+
+    model_config = ConfigDict(
+        strict=True,
+        json_schema_extra={"examples": [{"days": 7, "model": {"id": "b2b-onboarding", "version": 1}}]},
+    )
 
     from_day: _Day | None = Field(None, alias="from", description="First day")
     to_day: _Day | None = Field(None, alias="to", description="Last day; today when not given")

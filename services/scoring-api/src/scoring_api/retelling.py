@@ -18,6 +18,7 @@ from milepost_core.model import Percentile, ScoreModel
 from milepost_core.scoring import BAND_WORDS, Population, Scores, band_codes, half_up, score
 from milepost_core.transitions import BandState, advance_band
 from milepost_runtime.database import Connection
+from scoring_api.continuing import stood_before
 from scoring_api.lineup import LineUp, NobodyJudges
 from scoring_api.peering import group_keys, percentile_signals, percentiles_only
 from scoring_api.queries import restated
@@ -159,7 +160,14 @@ class Retelling:
             cohort = self.peers.cohort(model, picked.moments, group_keys(model, *own))
             scores = await asyncio.to_thread(score, model, Population(ages), readings, cohort)
             judged.put(places, model, scores)
-        return await asyncio.to_thread(_points, rows, judged)
+        before = await self._before(connection, rows, judged)
+        return await asyncio.to_thread(_points, rows, judged, before)
+
+    async def _before(self, connection: Connection, rows: _Rows, judged: "_Judged") -> dict[UUID, BandState]:
+        """Return where accounts stood before their first day here, as far as days before it were restated."""
+        firsts = [at for at, account in enumerate(rows.accounts) if at == 0 or rows.accounts[at - 1] != account]
+        asked = [(rows.accounts[at], rows.days[at], judged.models[at]) for at in firsts]
+        return await stood_before(connection, self.judges.models, asked)
 
     async def gather(self, connection: Connection, model: ScoreModel, moment: datetime) -> None:
         """Gather the peers of a model at a moment over all accounts, batch by batch."""
@@ -236,9 +244,9 @@ class _Judged:
             self.models[place] = model
 
 
-def _points(rows: _Rows, judged: _Judged) -> Points:
+def _points(rows: _Rows, judged: _Judged, before: Mapping[UUID, BandState]) -> Points:
     """Put what was found into columns; bands follow one another day by day, as they would have live."""
-    bands = list(_bands(rows, judged))
+    bands = list(_bands(rows, judged, before))
     kept = [(at, model) for at, model in enumerate(judged.models) if model is not None]
     display, raw = _known(judged.display), _known(judged.raw)
     return Points(
@@ -258,8 +266,8 @@ def _known(values: Floats) -> list[float | None]:
     return [None if isnan(one) else one for one in values.tolist()]
 
 
-def _bands(rows: _Rows, judged: _Judged) -> Iterator[str]:
-    """Yield the band of every row; an account's first evaluation goes by plain thresholds."""
+def _bands(rows: _Rows, judged: _Judged, before: Mapping[UUID, BandState]) -> Iterator[str]:
+    """Yield the band of every row, on from where an account stood; without that by plain thresholds at first."""
     words = [word.value for word in BAND_WORDS]
     codes, display = judged.band.tolist(), judged.display.tolist()
     unknown = words.index(_UNKNOWN.value)
@@ -267,8 +275,8 @@ def _bands(rows: _Rows, judged: _Judged) -> Iterator[str]:
     for at, account in enumerate(rows.accounts):
         first = at == 0 or rows.accounts[at - 1] != account
         alone = first and (at + 1 == len(rows.accounts) or rows.accounts[at + 1] != account)
-        state, model = None if first else state, judged.models[at]
-        if alone or model is None:
+        state, model = before.get(account) if first else state, judged.models[at]
+        if model is None or (alone and state is None):
             yield words[codes[at]]
             continue
         known, moment = codes[at] != unknown, rows.moments[at]

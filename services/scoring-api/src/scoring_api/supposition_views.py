@@ -22,7 +22,10 @@ class _Frozen(BaseModel):
 class WhatIfRequest(_Frozen):
     """What to suppose: raw values of signals in their own units (null: no data), and facts behind gates."""
 
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(
+        strict=True,
+        json_schema_extra={"examples": [{"changes": {"open_critical": 0, "active_days": 12}}]},
+    )
 
     changes: dict[str, float | str | None] = Field(
         default_factory=dict, max_length=100, examples=[{"open_critical": 0, "active_days": 12}],

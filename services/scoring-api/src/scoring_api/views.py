@@ -58,11 +58,11 @@ class AccountPage(_Frozen):
 class BatchRequest(_Frozen):
     """Our ids or references, in any mixture."""
 
-    model_config = ConfigDict(strict=True)
-
-    ids: tuple[str, ...] = Field(
-        strict=False, min_length=1, max_length=200, examples=[["hubspot:4711:99", "domain:acme.com"]]
+    model_config = ConfigDict(
+        strict=True, json_schema_extra={"examples": [{"ids": ["hubspot:4711:99", "domain:acme.com"]}]}
     )
+
+    ids: tuple[str, ...] = Field(strict=False, min_length=1, max_length=200)
 
 
 class BatchAnswer(_Frozen):

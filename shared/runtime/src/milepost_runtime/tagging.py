@@ -1,6 +1,6 @@
 """Entity tags from content: whoever has an answer already is told so in no bytes; it knows no route.
 
-It never keeps an answer, and leaves alone what streams, what is no JSON, and what carries a tag of its own.
+It never keeps an answer, and leaves alone what streams, and what is no JSON and carries no tag of its own.
 """
 
 import hashlib
@@ -14,7 +14,10 @@ _WITH_304 = frozenset({b"etag", b"cache-control", b"vary", b"last-modified", b"l
 
 
 class ContentTags:
-    """Gives each good JSON answer to GET and HEAD a strong tag of its bytes, and answers 304 to who names it."""
+    """Gives each good JSON answer to GET and HEAD a strong tag of its bytes, and answers 304 to who names it.
+
+    A tag that an answer brings along is kept, and counts as well.
+    """
 
     def __init__(self, behind: Application) -> None:
         self._behind = behind
@@ -56,19 +59,29 @@ def conditions(headers: Headers) -> str:
     return ", ".join([value.decode("latin-1") for name, value in headers if name == b"if-none-match"])
 
 
+def moving_tag(content: bytes) -> str:
+    """Return a weak tag for an answer whose bytes move with the clock: of what it says apart from that (RFC 9110)."""
+    return f'W/"{_digest(content)}"'
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
 def _taggable(message: Any) -> bool:
     headers = message["headers"]
     kind = header(headers, b"content-type") or b""
-    return message["status"] == 200 and kind.startswith(b"application/json") and header(headers, b"etag") is None
+    tagged = header(headers, b"etag") is not None
+    return message["status"] == 200 and (tagged or kind.startswith(b"application/json"))
 
 
 def _answer(asked: Headers, start: Any, end: Any) -> tuple[Any, Any]:
     """Return both messages with a tag, or as 304 without a body."""
-    body = end.get("body", b"")
-    etag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
-    headers = [*start["headers"], (b"etag", etag.encode())]
-    headers += [one for one in (REVALIDATE, VARY) if header(headers, one[0]) is None]
-    if holds(conditions(asked), etag):
+    own = header(start["headers"], b"etag")
+    etag = own or f'"{_digest(end.get("body", b""))}"'.encode()
+    given = ((b"etag", etag), REVALIDATE, VARY)
+    headers = [*start["headers"], *(one for one in given if header(start["headers"], one[0]) is None)]
+    if holds(conditions(asked), etag.decode("latin-1").removeprefix("W/")):
         kept = [(name, value) for name, value in headers if name in _WITH_304]
         return {**start, "status": 304, "headers": kept}, {**end, "body": b""}
     return {**start, "headers": headers}, end

@@ -27,8 +27,8 @@ def read(folder: Path, split: Mapping[str, Any]) -> Study:
         churned.setdefault(row["account_id"], []).append(_at(row["churn_date"]))
     ends = max(_at(row["usage_date"]) for row in tables["feature_usage"])
     subjects = [_subject(row, churned.get(row["account_id"], []), ends) for row in tables["accounts"]]
-    split, horizon = split_of(settings["split"]), timedelta(days=settings["horizon_days"])
-    assert isinstance(split, ByTime)
+    parts, horizon = split_of(settings["split"]), timedelta(days=settings["horizon_days"])
+    assert isinstance(parts, ByTime)
     return Study(
         name="ravenstack",
         title=settings["title"],
@@ -37,10 +37,10 @@ def read(folder: Path, split: Mapping[str, Any]) -> Study:
         events=lambda: _events(tables, subjects),
         looks=list(_looks(_at(settings["panel"]["from"]), settings["panel"]["every_days"], ends)),
         horizon=horizon,
-        side=sides(split, horizon),
+        side=sides(parts, horizon),
         settings=settings,
         findings=_findings(tables),
-        split_words=f"trained before {split.train_before:%Y-%m-%d}, tested from {split.test_from:%Y-%m-%d}",
+        split_words=f"trained before {parts.train_before:%Y-%m-%d}, tested from {parts.test_from:%Y-%m-%d}",
     )
 
 

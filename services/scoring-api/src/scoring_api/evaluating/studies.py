@@ -126,8 +126,6 @@ class Study:
     split_words: str = ""
     tells_itself: bool = False
     """Starts and attributes are among the events; otherwise they are told once, as they were at the start."""
-    examined: bool = True
-    """Whether anybody looked for what cannot be."""
 
     def label(self, subject: Subject, moment: datetime) -> bool | None:
         """Whether it happens within the horizon, `(T, T + horizon]`; None: not looked at then, or nobody knows."""

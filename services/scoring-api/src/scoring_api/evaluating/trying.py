@@ -140,7 +140,6 @@ def _about(study: Study, rows: Sequence[Rows], events: int) -> Json:
         "events": events,
         "looks": len(rows),
         "rows": sides,
-        "examined": study.examined,
         "findings": [
             {"what": one.what, "found": one.found, "of": one.of, "share": one.share} for one in study.findings
         ],

@@ -32,6 +32,8 @@ _ORDERS = {
     "-change_28d": _Order("coalesce(change_28d, -101)", "float8", "desc"),
     "computed_at": _Order("computed_at", "timestamptz", "asc"),
     "-computed_at": _Order("computed_at", "timestamptz", "desc"),
+    # The one order in which nothing ever moves: for whoever has to see every account once.
+    "id": _Order("account_id", "uuid", "asc"),
 }
 ORDERS = tuple(_ORDERS)
 
@@ -110,7 +112,7 @@ def page_of(wanted: Filter, order: str, after: Position | None, limit: int) -> t
         value = f"{bind(after.value, 'text')}::timestamptz" if kind == "timestamptz" else bind(after.value, kind)
         compare = ">" if direction == "asc" else "<"
         conditions.append(f"({expression}, account_id) {compare} ({value}, {bind(after.account_id, 'uuid')})")
-    position = f"({expression})::text" if kind == "timestamptz" else expression
+    position = f"({expression})::text" if kind in ("timestamptz", "uuid") else expression
     where = f" where {' and '.join(conditions)}" if conditions else ""
     statement = (
         f"select account_id, body, top_reason, urgency < {CALM} as act, {position} as position from health_document"  # noqa: S608 - names of ours

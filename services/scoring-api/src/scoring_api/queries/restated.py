@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -30,6 +30,21 @@ left join lateral (select distinct on (a.name) a.name, a.value from scoring.attr
 group by p.place order by p.place
 """  # noqa: S608 - names of ours
 
+# The last day with a band of each account, by whichever of the models, and from so many days before it on all points.
+_BEFORE = """
+select w.account_id, p.as_of, p.score, p.band, p.model_id, p.model_version
+from unnest($1::uuid[], $2::date[], $3::text[]) with ordinality as w(account_id, first, judge, place)
+cross join lateral (select max(l.day) as day from unnest($4::text[], $5::int[]) as m(id, version)
+  cross join lateral (select r.day from scoring.restated_point r where r.account_id = w.account_id
+    and r.model_id = m.id and r.model_version = m.version and r.day < w.first and r.band <> 'unknown'
+    order by r.day desc limit 1) l) a
+cross join lateral (select distinct on (r.day) r.* from unnest($4::text[], $5::int[]) as m(id, version)
+  join scoring.restated_point r on r.account_id = w.account_id and r.model_id = m.id and r.model_version = m.version
+    and r.day >= a.day - $6::int and r.day < w.first
+  order by r.day, (r.model_id = w.judge) desc, r.model_id) p
+order by w.place, p.day
+"""
+
 
 @dataclass(frozen=True)
 class Points:
@@ -43,6 +58,34 @@ class Points:
     scores: Sequence[float | None]
     bands: Sequence[str]
     raws: Sequence[float | None]
+
+
+class Stood(NamedTuple):
+    """What was restated of an account at a moment, by whom."""
+
+    account_id: UUID
+    as_of: datetime
+    score: float | None
+    band: str
+    model_id: str
+    model_version: int
+
+
+async def before(
+    connection: Connection,
+    asked: Sequence[tuple[UUID, date, str]],
+    models: Sequence[tuple[str, int]],
+    days: int,
+) -> list[Stood]:
+    """Return restated points before a day, day by day: from `days` before the last one with a band on.
+
+    `asked` are accounts, each with its day and the model of which the word counts where several judged; `models` are
+    those whose points are looked at. Who has no band before its day is missing.
+    """
+    accounts, firsts, judges = zip(*asked, strict=True)
+    names, versions = zip(*models, strict=True)
+    rows = await connection.fetch(_BEFORE, accounts, firsts, judges, names, versions, days)
+    return [Stood(*row) for row in rows]
 
 
 async def count(connection: Connection, until: datetime) -> int:

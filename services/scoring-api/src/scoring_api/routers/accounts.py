@@ -22,7 +22,7 @@ from scoring_api.views import AccountPage, BatchAnswer, BatchRequest, Evidence
 router = APIRouter(tags=["accounts"], dependencies=[require_scope("read"), Depends(strict_query)], route_class=Segments)
 BANDS = ("red", "yellow", "green", "unknown")
 Order = Literal[
-    "urgency", "score", "-score", "name", "-name", "change_28d", "-change_28d", "computed_at", "-computed_at"
+    "urgency", "score", "-score", "name", "-name", "change_28d", "-change_28d", "computed_at", "-computed_at", "id"
 ]
 Asked = Annotated[
     str,
@@ -105,7 +105,12 @@ async def list_accounts(
     use: Use,
     wanted: Annotated[ListQuery, Query()],
 ) -> AccountPage:
-    """Pages follow `next_cursor`, or the `Link` header; a cursor keeps to the filters and the order it came from."""
+    """Pages follow `next_cursor`, or the `Link` header; a cursor keeps to the filters and the order it came from.
+
+    A page is as of its own moment. Where what a list is sorted by moves while you turn pages, an account that moves
+    can be missed, or come twice. To see every account once, whatever happens meanwhile, walk with `sort=id` and
+    without filters; accounts that begin on the way may or may not be among them.
+    """
     search = (wanted.q or "").strip() or None
     rows = Filter(
         bands_of(wanted.band), wanted.segment, wanted.stage, wanted.owner, search, wanted.model, wanted.journey,

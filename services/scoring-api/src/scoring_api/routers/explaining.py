@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from milepost_contracts.events import Moment
 from milepost_runtime.keys import require_scope
+from milepost_runtime.tagging import moving_tag
 from scoring_api.change_views import ChangeAnswer
 from scoring_api.dependencies import Use, strict_query
 from scoring_api.history_views import History
@@ -58,6 +59,7 @@ async def explain_account(
 async def read_history(
     account_id: Asked,
     use: Use,
+    response: Response,
     since: Since = None,
     until: Until = None,
     model: Annotated[str | None, Query(max_length=300, description=RESTATED_BY)] = None,
@@ -70,7 +72,10 @@ async def read_history(
     `markers` say where another model or version began to judge, where a person's word began and ended, what was
     reached, and where the score went over to another level. Without `from`: the 90 days before `to`; at most 400.
     """
-    return await use.recounting.history(account_id, since, until, model)
+    found = await use.recounting.history(account_id, since, until, model)
+    # A stretch that ends now moves with the clock; what it holds is what counts.
+    response.headers["ETag"] = moving_tag(found.model_dump_json(exclude={"start", "end"}).encode())
+    return found
 
 
 @router.get(

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from milepost_contracts.events import NAME_LENGTH, Moment
 from milepost_runtime.keys import require_scope
+from milepost_runtime.tagging import moving_tag
 from scoring_api.dependencies import Use, strict_query
 from scoring_api.milestone_views import (
     AccountMilestones,
@@ -67,10 +68,14 @@ async def survey_journeys(
 async def read_milestones(
     account_id: Asked,
     use: Use,
+    response: Response,
     as_of: Annotated[Moment | None, Query(description="RFC 3339; as it was known then")] = None,
 ) -> AccountMilestones:
     """State, forecast and delay days by side; each milestone with all that was said of it."""
-    return await use.charting.milestones(account_id, as_of)
+    found = await use.charting.milestones(account_id, as_of)
+    # Asking later is no news by itself.
+    response.headers["ETag"] = moving_tag(found.model_dump_json(exclude={"as_of"}).encode())
+    return found
 
 
 @router.post(

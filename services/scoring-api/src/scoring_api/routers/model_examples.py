@@ -17,6 +17,17 @@ signals:
     source: {agg: active_days, where: {type: [session.started, feature.used]}, window_days: 14, min_age_days: 14}
     normalise: {kind: piecewise, points: [[0, 0], [9, 100]]}
 """
+# The same in JSON.
+PLAIN = {
+    "format": "health-score-model/1", "id": "acme-onboarding", "title": "Acme onboarding",
+    "dimensions": [{"id": "usage", "label": "Product usage", "weight": 1}],
+    "signals": [{
+        "id": "active_days", "dimension": "usage", "label": "Active days", "target": "at least 9",
+        "source": {"agg": "active_days", "where": {"type": ["session.started", "feature.used"]}, "window_days": 14,
+                   "min_age_days": 14},
+        "normalise": {"kind": "piecewise", "points": [[0, 0], [9, 100]]},
+    }],
+}  # fmt: skip
 _SUMMARY = {
     "id": "b2b-onboarding", "title": "B2B onboarding", "in_charge": 1, "versions": [1], "applies_to": {},
     "precedence": 0, "shipped": True,

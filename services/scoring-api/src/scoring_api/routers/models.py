@@ -43,15 +43,21 @@ public = APIRouter(tags=["models"], dependencies=[Depends(strict_query)])
 documents = APIRouter(tags=["models"], dependencies=[Depends(strict_query)])
 
 _SCHEMA = json.dumps(document_schema(), indent=1).encode()
+# The head of it: whole it would be as long as the rest of the contract.
+_SHORT_SCHEMA = {"schema": {"type": "object"}, "example": {key: document_schema()[key] for key in ("$schema", "title")}}
 ModelId = Annotated[str, Path(max_length=100, description="Id of a model", examples=["b2b-onboarding"])]
 Version = Annotated[int, Path(ge=1, le=2**31 - 1, description="Number of a version", examples=[1])]
+_SAME = answering(examples.KEPT.model_copy(update={"new": False}))[200] | {
+    "model": KeptAnswer,
+    "description": "It was kept before, as it is: nothing changed.",
+}
 _DOCUMENT: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
             # Anything may be said: what a document has to be is the answer's word, with line and column.
             YAML: {"schema": {}, "example": examples.DOCUMENT},
-            "application/json": {"schema": {}},
+            "application/json": {"schema": {}, "example": examples.PLAIN},
         },
     }
 }
@@ -66,7 +72,7 @@ async def list_models(use: Use) -> ModelList:
 @public.get(
     "/models/schema.json",
     summary="The form of a score model, for editors",
-    responses={200: {"description": "JSON Schema 2020-12", "content": {"application/schema+json": {}}}},
+    responses={200: {"description": "JSON Schema 2020-12", "content": {"application/schema+json": _SHORT_SCHEMA}}},
     response_class=Response,
 )
 async def read_schema() -> Response:
@@ -106,7 +112,7 @@ _FORMS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The document.",
         "content": {
-            "application/json": {"schema": {"type": "object"}},
+            "application/json": {"schema": {"type": "object"}, "example": examples.PLAIN},
             YAML: {"schema": {"type": "object"}, "example": examples.DOCUMENT},
         },
     }
@@ -128,8 +134,10 @@ async def read_model(
 ) -> Response:
     """The policy itself. As YAML (`?format=yaml` or `Accept: application/yaml`): the text as its author wrote it."""
     kept = await use.catalogue.document(model_id, version)
-    headers = {"ETag": f'"{kept.digest}"', "Vary": "Accept", "Cache-Control": "private, no-cache"}
     wants_text = form == "yaml" or (form is None and YAML in request.headers.get("accept", ""))
+    # The same document in two forms is not the same bytes.
+    etag = f'"{kept.digest}.yaml"' if wants_text else f'"{kept.digest}"'
+    headers = {"ETag": etag, "Vary": "Authorization, Accept", "Cache-Control": "private, no-cache"}
     if wants_text:
         return PlainTextResponse(kept.text, media_type=f"{YAML}; charset=utf-8", headers=headers)
     return JSONResponse(kept.document, headers=headers)
@@ -139,7 +147,7 @@ async def read_model(
     "/models",
     status_code=201,
     summary="Keep a document as a new version",
-    responses={201: answering(examples.KEPT)[200]},
+    responses={201: answering(examples.KEPT)[200], 200: _SAME},
     openapi_extra=_DOCUMENT,
 )
 async def add_model(

@@ -1,0 +1,137 @@
+"""Claims about the restated past: it does not depend on where the order begins, nor on who asks for it."""
+
+import random
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from support.customers import now_of
+from support.histories import Told, new_account, tell
+from support.scoring_web import Web, add_key, running
+
+from milepost_core.model import ScoreModel, parse_model
+from milepost_runtime.database import Pool
+from milepost_runtime.lanes import drain
+from milepost_runtime.queue import Hints
+from milepost_runtime.secrets import Vault
+from scoring_api.lineup import KeptLineUps, OneModel
+from scoring_api.reading import Reading
+from scoring_api.recalling import Recalling
+from scoring_api.restating import Restating, Wanted
+from scoring_api.service import build
+
+DAYS = 40
+BANDS = {"green": 60, "yellow": 35, "margin_up": 3, "margin_down": 2, "dwell_up_days": 4, "dwell_down_days": 2}
+RANKED = {"kind": "percentile", "cohort": ["segment"], "min_cohort": 5,
+          "fallback": {"kind": "piecewise", "points": [[0, 0], [1000, 100]]}}  # fmt: skip
+
+
+def document(name: str, curve: dict[str, Any]) -> dict[str, Any]:
+    """A model of one signal: what the last `m` said."""
+    signal = {"id": "m", "label": "m", "dimension": "all", "source": {"agg": "last", "where": {"type": "m"}},
+              "normalise": curve}  # fmt: skip
+    return {"format": "health-score-model/1", "id": name, "version": 1, "title": name, "signals": [signal],
+            "dimensions": [{"id": "all", "label": "All", "weight": 1}], "bands": BANDS}  # fmt: skip
+
+
+def wandering(name: str) -> ScoreModel:
+    return parse_model(document(name, {"kind": "piecewise", "points": [[0, 0], [100, 100]]}))
+
+
+@pytest.fixture(scope="module")
+async def web(database_url: str, redis_url: str) -> AsyncIterator[Web]:
+    async with running(database_url, redis_url) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def start(web: Web, scoring_pool: Pool) -> datetime:
+    """Accounts whose score wanders around the thresholds, and falls silent before anything was said."""
+    begun = datetime.combine((await now_of(web.owner)).date() - timedelta(days=DAYS), time(0), UTC)
+    chance, told = random.Random(4), list[Told]()
+    for number in range(12):
+        account, value = new_account(), 50.0
+        told.append(Told(account, "account.started", begun))
+        told.append(Told(account, "account.updated", begun, properties={"segment": "ab"[number % 2]}))
+        for day in range(number % 4, DAYS):
+            value = min(max(value + chance.uniform(-12, 12), 10), 90)
+            told.append(Told(account, "m", begun + timedelta(days=day, hours=9), value=value))
+    await tell(web.owner, told)
+    await drain(
+        scoring_pool,
+        build(web.settings, KeptLineUps(web.founding), scoring_pool, Hints(web.settings.redis_url)).recording.lane,
+        seconds=60,
+    )
+    return begun
+
+
+async def restate(restating: Restating, start: datetime, first: int, last: int, **more: Any) -> None:
+    day = start.date()
+    await restating.order(Wanted(day + timedelta(days=first), day + timedelta(days=last), **more), "tests")
+    await drain(restating.pool, restating.lane, seconds=60)
+
+
+async def points(owner: asyncpg.Connection, model: str) -> list[asyncpg.Record]:
+    found: list[asyncpg.Record] = await owner.fetch(
+        "select account_id, day, as_of, score, band from scoring.restated_point where model_id = $1 order by 1, 2",
+        model,
+    )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("step", "spans"), [(1, [(20, 30), (7, 38), (13, 13), (31, 31), (1, 2)]), (3, [(21, 30), (12, 12)])]
+)
+async def test_a_part_of_what_was_restated_tells_the_same_bands_again(
+    web: Web, scoring_pool: Pool, start: datetime, step: int, spans: list[tuple[int, int]]
+) -> None:
+    name = f"wandering-{step}"
+    restating = Restating(scoring_pool, Hints(web.settings.redis_url), OneModel(wandering(name)), Vault("x" * 64))
+    await restate(restating, start, 0, DAYS - 1, every_days=step)
+    whole = await points(web.owner, name)
+    assert {one["band"] for one in whole} == {"red", "yellow", "green", "unknown"}
+    plain = ["green" if one["score"] >= 60 else "yellow" if one["score"] >= 35 else "red"
+             for one in whole if one["band"] != "unknown"]  # fmt: skip
+    assert plain != [one["band"] for one in whole if one["band"] != "unknown"], "bands have a memory here"
+    for first, last in spans:
+        await restate(restating, start, first, last, every_days=step)
+        assert await points(web.owner, name) == whole, (first, last)
+
+
+async def test_a_restated_moment_says_what_the_restatement_of_it_says(
+    web: Web, scoring_pool: Pool, start: datetime
+) -> None:
+    async with web.client(key=await add_key(web.owner, ["read", "models"])) as client:
+        made = await client.post("/models", json=document("ranked", RANKED))
+        assert made.status_code == 201, made.text
+        lineups = KeptLineUps(web.founding)
+        restating = Restating(scoring_pool, Hints(web.settings.redis_url), lineups, Vault("x" * 64))
+        await restate(restating, start, 10, 12, model_id="ranked", model_version=1)
+        found = await points(web.owner, "ranked")
+        asked = [
+            (await client.get(f"/accounts/{one['account_id']}/health",
+                              params={"as_of": one["as_of"].isoformat(), "restate": "ranked@1"})).json()
+            for one in found
+        ]  # fmt: skip
+
+    assert len(found) == 36
+    assert [one["score"] for one in asked] == [one["score"] for one in found]
+    assert not any("fallback curve" in note for one in asked for note in one["notes"])
+
+
+async def test_among_very_many_the_peers_are_those_that_were_kept(
+    web: Web, scoring_pool: Pool, start: datetime
+) -> None:
+    """Nobody waits for a whole store to be measured; the answer says what it was ranked among."""
+    (one, *_), lineups = await points(web.owner, "ranked"), KeptLineUps(web.founding)
+    recalling = Recalling(scoring_pool, Reading(scoring_pool), lineups, "")
+    few = replace(recalling, most_peers=3)
+    exact = await recalling.restated(str(one["account_id"]), one["as_of"], "ranked@1")
+    told = await few.restated(str(one["account_id"]), one["as_of"], "ranked@1")
+
+    assert exact.document().score == one["score"]
+    assert told.document().score != one["score"]
+    assert any("fallback curve" in note for note in told.document().notes)
