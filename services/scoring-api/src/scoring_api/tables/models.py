@@ -51,7 +51,8 @@ class Activation(SQLModel, table=True):
 class Cohort(SQLModel, table=True):
     """The peers of one model version at one moment, kept so that every percentile and median can be read again.
 
-    `tables`: signal → group → its size and 101 quantiles (or the values, if they are no more); `medians`: signal → median points over all accounts.
+    `tables`: signal → group → its size and 101 quantiles (or the values, if they are no more); `medians`: signal →
+    median points over all accounts.
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
