@@ -1,9 +1,12 @@
 """What tests of the scoring service share: a recorder for any model, and the whole worker with the shipped one."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
+import httpx
 import pytest
+from support.people import Office, open_office
+from support.scoring_web import Web, running
 
 from milepost_core.model import ScoreModel
 from milepost_runtime.database import Pool
@@ -41,3 +44,23 @@ def scoring(database_url: str, redis_url: str, scoring_pool: Pool, shipped: Scor
     """The use cases of the worker, as the worker builds them."""
     settings = ScoringSettings(environment="test", database_url=database_url, redis_url=redis_url)
     return build(settings, OneModel(shipped), scoring_pool, Hints(redis_url))
+
+
+@pytest.fixture(scope="module")
+async def web(database_url: str, redis_url: str) -> AsyncIterator[Web]:
+    """The web process of the service over the module's own database."""
+    async with running(database_url, redis_url) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def office(web: Web, scoring_pool: Pool) -> Office:
+    """People with a key, and the worker that hears them."""
+    return await open_office(web, scoring_pool)
+
+
+@pytest.fixture
+async def client(office: Office) -> AsyncIterator[httpx.AsyncClient]:
+    """A client with the key of the office."""
+    async with office.client() as made:
+        yield made

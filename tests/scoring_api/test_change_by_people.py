@@ -1,6 +1,5 @@
 """Claims about differences by the word of a person: whatever people say, and whenever it was, moves `human` alone."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -8,25 +7,11 @@ from uuid import UUID
 
 import httpx
 import pytest
-from support.people import Office, open_office
+from support.people import Office
 from support.scored import clock
-from support.scoring_web import Web, running
-
-from milepost_runtime.database import Pool
 
 SAID = ("complete", "backdate", "reopen", "plan", "drop", "give", "take_back")
 OPEN = ("data_import", "first_report", "team_trained", "rollout")
-
-
-@pytest.fixture(scope="module")
-async def web(database_url: str, redis_url: str) -> AsyncIterator[Web]:
-    async with running(database_url, redis_url) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-async def office(web: Web, scoring_pool: Pool) -> Office:
-    return await open_office(web, scoring_pool)
 
 
 class Person:

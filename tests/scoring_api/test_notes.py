@@ -1,6 +1,5 @@
 """Claims about notes: plain text with the score of its moment, for those who may see it, until it is deleted."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -8,26 +7,12 @@ from uuid import UUID
 import httpx
 import pytest
 from support.histories import Told, new_account, tell
-from support.people import Office, fault, health, open_office
+from support.people import Office, fault, health
 from support.scored import clock
-from support.scoring_web import Web, running
-
-from milepost_runtime.database import Pool
 
 NOTE = {"text": "Import waits for their IT."}
 DOUBT = {"because": "These tickets are feature wishes.", "signal": "open_critical", "expected_band": "green"}
 ANSWER = {"verdict": "data_fixed", "answer": "Wishes carry their own tag now.", "author": "Ola"}
-
-
-@pytest.fixture(scope="module")
-async def web(database_url: str, redis_url: str) -> AsyncIterator[Web]:
-    async with running(database_url, redis_url) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-async def office(web: Web, scoring_pool: Pool) -> Office:
-    return await open_office(web, scoring_pool)
 
 
 @pytest.fixture
@@ -38,12 +23,6 @@ async def account(office: Office) -> UUID:
 @pytest.fixture(scope="module")
 async def shared(office: Office) -> UUID:
     return await office.customer(well=False)
-
-
-@pytest.fixture
-async def client(office: Office) -> AsyncIterator[httpx.AsyncClient]:
-    async with office.client() as made:
-        yield made
 
 
 async def test_a_note_keeps_the_score_of_its_moment(office: Office, client: httpx.AsyncClient, account: UUID) -> None:

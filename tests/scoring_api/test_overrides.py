@@ -1,28 +1,13 @@
 """Claims about overrides: signed, limited, counted above the score and never instead of it."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from support.histories import Told, new_account, tell
-from support.people import OVERRIDE, Office, fault, health, open_office
+from support.people import OVERRIDE, Office, fault, health
 from support.scored import clock, score, thriving
-from support.scoring_web import Web, running
-
-from milepost_runtime.database import Pool
-
-
-@pytest.fixture(scope="module")
-async def web(database_url: str, redis_url: str) -> AsyncIterator[Web]:
-    async with running(database_url, redis_url) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-async def office(web: Web, scoring_pool: Pool) -> Office:
-    return await open_office(web, scoring_pool)
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +19,6 @@ async def shared(office: Office) -> UUID:
 @pytest.fixture
 async def account(office: Office) -> UUID:
     return await office.customer()
-
-
-@pytest.fixture
-async def client(office: Office) -> AsyncIterator[httpx.AsyncClient]:
-    async with office.client() as made:
-        yield made
 
 
 async def test_an_override_is_signed_limited_and_shown(client: httpx.AsyncClient, account: UUID) -> None:

@@ -1,6 +1,5 @@
 """Claims about pulses: a person's word that the model weighs, that ends by itself, and that can be taken back."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,22 +7,8 @@ from uuid import UUID
 import httpx
 import pytest
 from support.histories import Told, tell
-from support.people import PULSE, Office, fault, health, open_office
+from support.people import PULSE, Office, fault, health
 from support.scored import clock
-from support.scoring_web import Web, running
-
-from milepost_runtime.database import Pool
-
-
-@pytest.fixture(scope="module")
-async def web(database_url: str, redis_url: str) -> AsyncIterator[Web]:
-    async with running(database_url, redis_url) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-async def office(web: Web, scoring_pool: Pool) -> Office:
-    return await open_office(web, scoring_pool)
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +20,6 @@ async def shared(office: Office) -> UUID:
 @pytest.fixture
 async def account(office: Office) -> UUID:
     return await office.customer()
-
-
-@pytest.fixture
-async def client(office: Office) -> AsyncIterator[httpx.AsyncClient]:
-    async with office.client() as made:
-        yield made
 
 
 async def signal(client: httpx.AsyncClient, account: UUID, name: str = "pulse") -> dict[str, Any]:

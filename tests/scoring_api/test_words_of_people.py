@@ -1,7 +1,6 @@
 """Claims that hold for every word of a person: who may say it, that it moves with a merge, and forgets whom it must."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,26 +8,13 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from support.histories import Told, new_account, tell
-from support.people import OVERRIDE, PULSE, Office, open_office
+from support.people import OVERRIDE, PULSE, Office
 from support.scored import clock, newcomer, score
-from support.scoring_web import Web, add_key, running
-
-from milepost_runtime.database import Pool
+from support.scoring_web import add_key
 
 NOTE = {"text": "Import waits for their IT."}
 DOUBT = {"because": "These tickets are feature wishes.", "signal": "open_critical", "expected_band": "green"}
 ANSWER = {"verdict": "data_fixed", "answer": "Wishes carry their own tag now.", "author": "Ola"}
-
-
-@pytest.fixture(scope="module")
-async def web(database_url: str, redis_url: str) -> AsyncIterator[Web]:
-    async with running(database_url, redis_url) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-async def office(web: Web, scoring_pool: Pool) -> Office:
-    return await open_office(web, scoring_pool)
 
 
 @pytest.fixture
@@ -39,12 +25,6 @@ async def account(office: Office) -> UUID:
 @pytest.fixture(scope="module")
 async def shared(office: Office) -> UUID:
     return await office.customer(well=False)
-
-
-@pytest.fixture
-async def client(office: Office) -> AsyncIterator[httpx.AsyncClient]:
-    async with office.client() as made:
-        yield made
 
 
 @pytest.mark.parametrize(
