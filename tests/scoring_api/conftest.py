@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from support.forms import send
 from support.people import Office, open_office
 from support.scoring_web import Web, running
 
@@ -63,4 +64,12 @@ async def office(web: Web, scoring_pool: Pool) -> Office:
 async def client(office: Office) -> AsyncIterator[httpx.AsyncClient]:
     """A client with the key of the office."""
     async with office.client() as made:
+        yield made
+
+
+@pytest.fixture
+async def visitor(office: Office) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser that has signed in."""
+    async with office.web.client() as made:
+        await send(made, "/app/sign-in", {"key": office.key})
         yield made

@@ -2,37 +2,22 @@
 
 import re
 from collections.abc import AsyncIterator
-from html import unescape
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from support.people import OVERRIDE, Office, open_office
+from support.forms import FORMS, send, words
+from support.people import OVERRIDE, Office
 from support.scoring_web import Web, running
 
-from milepost_runtime.database import Pool
-
-OURS = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded"}
 EVIL = '<script>alert(1)</script>\n"><img src=x onerror=alert(2)>'
-FORMS = {
-    "override": {"band": "red", "reason": "They told us on the phone.", "days": "14"},
-    "pulse": {"value": "good", "reason": "They want two more seats.", "days": "90"},
-    "notes": {"text": "Import waits for their IT.", "visibility": "partner"},
-    "feedback": {"because": "The tickets are wishes.", "signal": "open_critical", "expected_band": "green"},
-}
 
 
 @pytest.fixture(scope="module")
 async def web(database_url: str, redis_url: str) -> AsyncIterator[Web]:
     async with running(database_url, redis_url, "production") as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-async def office(web: Web, scoring_pool: Pool) -> Office:
-    return await open_office(web, scoring_pool)
 
 
 @pytest.fixture
@@ -43,29 +28,6 @@ async def account(office: Office) -> UUID:
 @pytest.fixture(scope="module")
 async def shared(office: Office) -> UUID:
     return await office.customer()
-
-
-@pytest.fixture
-async def client(office: Office) -> AsyncIterator[httpx.AsyncClient]:
-    async with office.client() as made:
-        yield made
-
-
-@pytest.fixture
-async def visitor(office: Office) -> AsyncIterator[httpx.AsyncClient]:
-    """A browser that has signed in."""
-    async with office.web.client() as made:
-        await send(made, "/app/sign-in", {"key": office.key})
-        yield made
-
-
-async def send(browser: httpx.AsyncClient, path: str, fields: dict[str, str], **headers: str) -> httpx.Response:
-    return await browser.post(path, content=urlencode(fields), headers=OURS | headers)
-
-
-def words(page: str) -> str:
-    page = re.sub(r"</?bdi[^>]*>", "", page)
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).replace("\xa0", " ").split())
 
 
 async def test_the_inbox_shows_what_waits_and_takes_the_answer(
