@@ -1,6 +1,7 @@
 """Claims about lanes: nobody's work is done twice, nothing is stuck, a bad row harms only itself."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
@@ -228,7 +229,12 @@ async def test_a_store_that_fails_again_and_again_brings_no_row_under_suspicion(
         # By now the lease of what was claimed is over, as after the death of its holder.
         await asyncio.sleep(0.05)
 
-    assert await drain(parcels, made) == 2
+    done = 0
+    for _ in range(5):
+        # A pool may notice late that a connection of its own was cut.
+        with contextlib.suppress(*STORE_TROUBLE):
+            done += await drain(parcels, made)
+    assert done == 2
     assert await parcels.fetchval("select count(*) from parcel where outcome is null and crashes = 0") == 2
 
 

@@ -115,13 +115,13 @@ async def follow(connection: Connection, attached: Attached) -> None:
     known = [(name, found) for name in names if not follows(name) and (found := attached.book.now(name)) is not None]
     await placing.attach_known(connection, known)
     async for page in placing.waiting(connection, names):
-        book = await _book_of(connection, page)
+        book = await _book_of(connection, page, attached)
         placed = [(row["event_id"], found) for row in page if (found := _place(book, row)) is not None]
         await placing.attach(connection, placed)
     since = min(shift.low for shift in attached.shifts.values())
     items = [name for name, shift in attached.shifts.items() if shift.item]
     async for page in placing.told(connection, names, since, items):
-        book = await _book_of(connection, page)
+        book = await _book_of(connection, page, attached)
         await placing.move(
             connection, [_move(row, there) for row in page if (there := _place(book, row)) != row["account_id"]]
         )
@@ -172,8 +172,10 @@ async def _load(
     return await load_book(connection, names, changing, hinting)
 
 
-async def _book_of(connection: Connection, rows: Sequence[Record]) -> Book:
-    return await load_book(connection, {name for row in rows for name in _names(row)})
+async def _book_of(connection: Connection, rows: Sequence[Record], attached: Attached) -> Book:
+    """Return a book that can place these rows: the batch's own, unless they name something that it did not."""
+    names = {name for row in rows for name in _names(row)}
+    return attached.book if names <= attached.names else await load_book(connection, names)
 
 
 def _names(row: Record) -> list[str]:

@@ -1,7 +1,7 @@
 """Turns kept deliveries into events on accounts, each fact once; it never changes what was delivered.
 
 A group of deliveries is one transaction: lock the claims, read the bodies, settle whom references belong to, note the
-facts that are new, append them to the feed, write down what became of every element, finish the claims.
+facts that are new, append them to the feed, write down what became of every element, which finishes the claims.
 """
 
 import json
@@ -19,7 +19,7 @@ from ingest_webhooks.shapes import Fault, clean
 from ingest_webhooks.telling import Outcome, Told, tell
 from milepost_runtime.database import Pool
 from milepost_runtime.failpoints import fp
-from milepost_runtime.lanes import Claim, Lane, finish, hold
+from milepost_runtime.lanes import Claim, Lane, hold
 from milepost_runtime.metrics import REGISTRY
 from milepost_runtime.queue import Hints
 
@@ -73,7 +73,6 @@ class Relaying:
             told = await tell(connection, heard)
             await self._hearing.persons.ask(connection, heard)
             await deliveries.settle(connection, [settled(one, told.outcomes[one.id]) for one in heard])
-            await finish(connection, self.lane, [claim for claim in claims if claim.key in ours])
             fp("relay.before_commit")
         report(heard, told)
         return len(heard)

@@ -12,7 +12,7 @@ from functools import cached_property
 import asyncpg
 import structlog
 
-from milepost_contracts.events import FEED
+from milepost_contracts.events import ACCOUNT_LINKED, ACCOUNT_MERGED, ACCOUNT_UNLINKED, FEED, PERSON_ERASED
 from milepost_runtime.database import Connection, Pool, is_store_trouble
 from milepost_runtime.failpoints import afp
 from milepost_runtime.feeds import advance_cursor
@@ -21,7 +21,7 @@ from milepost_runtime.metrics import FEED_BEHIND, FEED_UNREADABLE
 from milepost_runtime.queue import Hints
 from scoring_api.queries import corrections, forgetting, marks, merges, records, starts
 from scoring_api.queries.marks import Arrival
-from scoring_api.queries.records import Span
+from scoring_api.queries.records import Holds, Page, Span
 
 log = structlog.get_logger()
 LANE = "scoring.record"
@@ -68,7 +68,7 @@ class Recording:
                 await release(connection, self.lane, claims)
                 return 0
             FEED_BEHIND.labels(FEED).set(page.newest - page.span.after)
-            if not await self._record(connection, claims, page.span):
+            if not await self._record(connection, claims, page):
                 return 0
             FEED_BEHIND.labels(FEED).set(page.newest - page.span.upto)
         self.hints.nudge(self.rescore_lane)
@@ -81,16 +81,16 @@ class Recording:
                 self.hints.nudge(self.rescore_lane)
             self._started.set()
 
-    async def _record(self, connection: Connection, claims: Sequence[Claim], whole: Span) -> bool:
+    async def _record(self, connection: Connection, claims: Sequence[Claim], page: Page) -> bool:
         """Record a range at once or, if something in it cannot be recorded, in halves down to that row.
 
         Returns False when somebody else has claimed the cursor meanwhile.
         """
-        waiting = [whole]
+        waiting, fold = [page.span], self._folding(page.holds)
         while waiting:
             span = waiting.pop()
             try:
-                ours = await self._pass(connection, claims, span, self._fold, last=not waiting)
+                ours = await self._pass(connection, claims, span, fold, last=not waiting)
             except _Unreadable as error:
                 middle = (span.after + span.upto) // 2
                 if middle > span.after:
@@ -114,31 +114,44 @@ class Recording:
             await afp("scoring.record.before_commit")
         return True
 
-    async def _fold(self, connection: Connection, span: Span) -> None:
-        """Bring every projection up to date. Raises _Unreadable when it is the range's own fault that it cannot be.
+    def _folding(self, holds: Holds) -> Work:
+        """Return the work of bringing every projection up to date.
 
-        A statement that the store does not understand, or that we may not run, is no row's fault: it waits.
+        It raises _Unreadable when it is the range's own fault that it cannot be done. A statement that the store does
+        not understand, or that we may not run, is no row's fault: it waits.
         """
-        try:
-            await self._project(connection, span)
-        except Exception as error:
-            if is_store_trouble(error) or isinstance(error, asyncpg.SyntaxOrAccessError):
-                raise
-            raise _Unreadable(repr(error)[:500].replace("\0", "")) from error
 
-    async def _project(self, connection: Connection, span: Span) -> None:
-        """Write every projection; marks come last, their row locks are the contended ones."""
+        async def fold(connection: Connection, span: Span) -> None:
+            try:
+                await self._project(connection, span, holds)
+            except Exception as error:
+                if is_store_trouble(error) or isinstance(error, asyncpg.SyntaxOrAccessError):
+                    raise
+                raise _Unreadable(repr(error)[:500].replace("\0", "")) from error
+
+        return fold
+
+    async def _project(self, connection: Connection, span: Span, holds: Holds) -> None:
+        """Write every projection that the range bears on; marks come last, their row locks are the contended ones."""
+        described, survivors = [], []
         fresh = await starts.upsert_accounts(connection, *span)
-        await starts.note_names(connection, *span)
+        if holds.own:
+            await starts.note_names(connection, *span)
         await records.insert_records(connection, span)
-        described = await records.insert_attributes(connection, span)
-        described += await corrections.supersede(connection, *span)
-        await records.upsert_references(connection, span)
-        await forgetting.unlink(connection, span)
-        survivors = await merges.absorb(connection, span, self.arrival.lasts)
-        await forgetting.forget(connection, span)
+        if not holds.told.isdisjoint(records.ATTRIBUTE_TYPES):
+            described += await records.insert_attributes(connection, span)
+        if holds.corrections:
+            described += await corrections.supersede(connection, *span)
+        if ACCOUNT_LINKED in holds.own:
+            await records.upsert_references(connection, span)
+        if ACCOUNT_UNLINKED in holds.own:
+            await forgetting.unlink(connection, span)
+        if ACCOUNT_MERGED in holds.own:
+            survivors += await merges.absorb(connection, span, self.arrival.lasts)
+        if PERSON_ERASED in holds.own:
+            await forgetting.forget(connection, span)
         await records.fold_attributes(connection, {*described, *survivors})
-        await starts.restart(connection, {*await corrections.touched(connection, *span), *survivors})
+        await starts.restart(connection, {*holds.accounts, *survivors})
         await marks.mark(connection, span, fresh, self.arrival)
 
 

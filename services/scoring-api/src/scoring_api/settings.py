@@ -5,7 +5,7 @@ from pydantic import Field
 from milepost_runtime.database import Schema
 from milepost_runtime.settings import RuntimeSettings
 
-SCHEMA = Schema(name="scoring", role="milepost_scoring", package="scoring_api")
+SCHEMA = Schema(name="scoring", role="milepost_scoring", package="scoring_api", one_plan=True)
 
 
 class ScoringSettings(RuntimeSettings):

@@ -32,11 +32,16 @@ _REVISION_FILE = re.compile(r"(\d{4})_\w+\.py\Z")
 
 @dataclass(frozen=True)
 class Schema:
-    """A service's own room in the database: its schema, the role that owns it, the package with its migrations."""
+    """A service's own room in the database: its schema, the role that owns it, the package with its migrations.
+
+    `one_plan`: its statements are the same for one row and for a thousand, and so are their plans: making one takes
+    longer than running it.
+    """
 
     name: str
     role: str
     package: str
+    one_plan: bool = False
 
 
 class SchemaTooOld(Exception):
@@ -123,6 +128,9 @@ def _manners(schema: Schema, process: str, statement_timeout_s: float) -> dict[s
         "application_name": f"milepost {process}",
         # Our statements are short and wide: compiling one costs a hundred times what it saves.
         "jit": "off",
+        # Plans are made while tables are small and kept: reading a whole one must not look cheap then.
+        "random_page_cost": "1.1",
+        "plan_cache_mode": "force_generic_plan" if schema.one_plan else "auto",
         "TimeZone": "UTC",
         "synchronous_commit": "on",
         "statement_timeout": f"{int(statement_timeout_s * 1000)}",

@@ -26,6 +26,7 @@ from milepost_runtime.metrics import LANE_BURIED, LANE_CLAIMED, LANE_FAILED, LAN
 
 log = structlog.get_logger()
 RENEW_EVERY_S = 5.0
+SUSPECTS_EVERY_S = 0.5
 RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0, 600.0)
 # What takes too long may be the row's doing: its lease runs out, and it is claimed alone, so that it delays nobody.
 _TOO_LONG = (TimeoutError, asyncpg.QueryCanceledError)
@@ -147,15 +148,20 @@ async def postpone(connection: Connection, lane: Lane, claims: Sequence[Claim], 
 async def drain(pool: Pool, lane: Lane, *, seconds: float = 15.0) -> int:
     """Do all that is due in a lane, at most for about `seconds`; return how much was done.
 
-    A batch that raises is tried again row by row, so that one bad row cannot hold up the others.
+    A batch that raises is tried again row by row, so that one bad row cannot hold up the others. Suspects wait until
+    nothing else is due, but never for long.
     """
     until = time.monotonic() + seconds
+    suspicion = time.monotonic() + SUSPECTS_EVERY_S
     total = 0
     while time.monotonic() < until:
         async with pool.acquire() as connection:
             await _give_back(connection, lane)
             claims = await claim(connection, lane, lane.batch)
-            suspects = await claim(connection, lane, 1, suspects=True) if len(claims) < lane.batch else []
+            suspects = []
+            if not claims or time.monotonic() > suspicion:
+                suspects = await claim(connection, lane, 1, suspects=True)
+                suspicion = time.monotonic() + SUSPECTS_EVERY_S
         if not claims and not suspects:
             break
         await afp(f"{lane.name}.claimed")

@@ -109,12 +109,12 @@ async def bodies(connection: Connection, ids: Sequence[UUID]) -> list[Record]:
 
 
 async def settle(connection: Connection, outcomes: Sequence[Settled]) -> None:
-    """Write down what became of deliveries."""
+    """Write down what became of deliveries, whose rows the caller holds; nothing is left to do about them."""
     await connection.execute(
         """
         update ingest.delivery d set state = o.state, relayed = o.relayed, linked = o.linked,
             duplicates = o.duplicates, ignored = o.ignored, quarantined = o.quarantined, faults = o.faults::jsonb,
-            further = o.further
+            further = o.further, next_at = null, lease_until = null, crashes = 0
         from unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::int[], $7::int[], $8::text[],
             $9::int[]) as o(id, state, relayed, linked, duplicates, ignored, quarantined, faults, further)
         where d.id = o.id

@@ -49,7 +49,8 @@ async def references(connection: Connection, names: Iterable[str]) -> list[Recor
 async def words(connection: Connection, changing: Collection[str], following: Collection[str]) -> list[Record]:
     """Return all words over which `following` names lead somewhere, and the same for what leads over `changing` ones.
 
-    Two names of one thing are taken together, so their words come together.
+    Two names of one thing are taken together, so their words come together. The names are handed on as an array: how
+    many they are is not foreseen, and a join would read every word of the book for a few of them.
     """
     rows: list[Record] = await connection.fetch(
         """
@@ -71,7 +72,7 @@ async def words(connection: Connection, changing: Collection[str], following: Co
             ) n
         )
         select l.reference, l.target, least(greatest(l.at, $3), $4) as at, l.kind
-        from down join ingest.reference_link l on l.reference = down.name
+        from ingest.reference_link l where l.reference = any(array(select name from down))
         """,
         list(changing),
         list(following),

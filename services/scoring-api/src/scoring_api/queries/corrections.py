@@ -25,19 +25,6 @@ returning t.account_id
 
 async def supersede(connection: Connection, after: int, upto: int) -> list[UUID]:
     """Carry out what the range corrects or takes back; return the accounts whose attributes it touches."""
-    told = await connection.fetchval(
-        "select exists(select from ingest.event where id > $1 and id <= $2 and supersedes is not null)", after, upto
-    )
-    if not told:
-        return []
     await connection.execute(_SUPERSEDE.format(table="record"), after, upto)
     rows = await connection.fetch(_SUPERSEDE.format(table="attribute"), after, upto)
     return sorted({row["account_id"] for row in rows})
-
-
-async def touched(connection: Connection, after: int, upto: int) -> list[UUID]:
-    """Return the accounts that the range speaks of."""
-    rows = await connection.fetch(
-        "select distinct account_id from ingest.event where id > $1 and id <= $2 order by 1", after, upto
-    )
-    return [row["account_id"] for row in rows]

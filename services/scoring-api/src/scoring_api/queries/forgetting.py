@@ -29,14 +29,6 @@ async def unlink(connection: Connection, span: Span) -> None:
 
 async def forget(connection: Connection, span: Span) -> None:
     """Let records and attributes of forgotten people say what the feed still says of them."""
-    told = await connection.fetchval(
-        "select exists(select from ingest.event where id > $1 and id <= $2 and type = $3 and source = $4)",
-        *span,
-        PERSON_ERASED,
-        OWN_SOURCE,
-    )
-    if not told:
-        return
     gone = await unsaying.names(connection, _BLANKED, *span, PERSON_ERASED, OWN_SOURCE)
     await unsaying.unsay(connection, gone)
     await connection.execute(

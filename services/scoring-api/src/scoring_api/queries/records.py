@@ -33,23 +33,40 @@ class Span(NamedTuple):
     upto: int
 
 
+class Holds(NamedTuple):
+    """What kinds of rows a range of the feed has: types told by us, types told by senders, corrections, accounts."""
+
+    own: frozenset[str]
+    told: frozenset[str]
+    corrections: bool
+    accounts: Sequence[UUID]
+
+
 class Page(NamedTuple):
-    """A range to read next, and the newest id of the feed."""
+    """A range to read next, what it holds, and the newest id of the feed."""
 
     span: Span
+    holds: Holds
     newest: int
+
+
+_PAGE = """
+select max(id) as upto, (select max(id) from ingest.event) as newest,
+  array_agg(distinct type) filter (where source = $3) as own,
+  array_agg(distinct type) filter (where source <> $3) as told,
+  bool_or(supersedes is not null) as corrections, array_agg(distinct account_id) as accounts
+from (select id, type, source, supersedes, account_id from ingest.event where id > $1 order by id limit $2) as page
+"""
 
 
 async def next_page(connection: Connection, after: int, limit: int) -> Page | None:
     """Return the next range of at most `limit` feed rows, or None when all is read."""
-    row = await connection.fetchrow(
-        "select max(id) as upto, (select max(id) from ingest.event) as newest"
-        " from (select id from ingest.event where id > $1 order by id limit $2) as page",
-        after,
-        limit,
-    )
+    row = await connection.fetchrow(_PAGE, after, limit, OWN_SOURCE)
     assert row is not None
-    return None if row["upto"] is None else Page(Span(after, row["upto"]), row["newest"])
+    if row["upto"] is None:
+        return None
+    own, told = frozenset(row["own"] or ()), frozenset(row["told"] or ())
+    return Page(Span(after, row["upto"]), Holds(own, told, row["corrections"], row["accounts"]), row["newest"])
 
 
 async def set_aside(connection: Connection, row_id: int, reason: str) -> UUID | None:

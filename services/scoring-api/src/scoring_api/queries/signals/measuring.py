@@ -16,10 +16,6 @@ from scoring_api.queries.signals.statement import Compiled, compile_model, matri
 # Later than every moment at which anything is told.
 BEYOND = datetime(9999, 12, 31, tzinfo=UTC)
 
-# The statement is the same for one account and for a thousand, and so is its plan: making one takes longer than
-# measuring an account.
-ONE_PLAN = "set local plan_cache_mode = force_generic_plan"
-
 
 @dataclass
 class Compiler:
@@ -58,11 +54,7 @@ async def measure(
     it had no score then. Raises KeyError when an account of the batch is not known to this day.
     """
     told = BEYOND if restated else known_at
-    async with connection.transaction():
-        await connection.execute(ONE_PLAN)
-        rows = await connection.fetch(
-            compiled.sql, list(batch.accounts), list(batch.moments), told, *compiled.arguments
-        )
+    rows = await connection.fetch(compiled.sql, list(batch.accounts), list(batch.moments), told, *compiled.arguments)
     if len(rows) != len(batch.accounts):
         raise KeyError(f"{len(batch.accounts) - len(rows)} accounts of the batch are not known")
     columns = matrix(compiled.names, rows)
