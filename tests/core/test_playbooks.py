@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from milepost_core.playbook_document import MOST_STEPS, PlaybookInvalid, parse_playbook
 from milepost_core.playbooks import (
     BandTrigger,
     Change,
@@ -17,6 +16,7 @@ from milepost_core.playbooks import (
     match,
     trigger_key,
 )
+from milepost_core.playbooks.parsing import MOST_STEPS, PlaybookInvalid, parse_playbook
 
 GOOD: dict[str, Any] = {
     "format": "playbook/1",

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from support.outreach import PLAYBOOK, health_of
 
-from milepost_core.playbook_document import PlaybookInvalid
+from milepost_core.playbooks.parsing import PlaybookInvalid
 from playbook_runner.briefing import SPARSE, SPECIMEN, NoReasons, brief, page_link
 from playbook_runner.documents import check_document, read_yaml, shipped
 from playbook_runner.templates import TemplateFailed, check, render

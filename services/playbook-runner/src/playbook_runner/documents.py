@@ -7,8 +7,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from milepost_core.playbook_document import PlaybookInvalid, Problem, parse_playbook
 from milepost_core.playbooks import Playbook
+from milepost_core.playbooks.parsing import PlaybookInvalid, Problem, parse_playbook
 from playbook_runner.actions.addresses import BadAddress, check_address
 from playbook_runner.briefing import SPARSE, SPECIMEN
 from playbook_runner.templates import check

@@ -7,8 +7,8 @@ from typing import Any
 import asyncpg
 import structlog
 
-from milepost_core.playbook_document import PlaybookInvalid, parse_playbook
 from milepost_core.playbooks import Playbook
+from milepost_core.playbooks.parsing import PlaybookInvalid, parse_playbook
 from milepost_runtime.database import Connection, Pool
 from playbook_runner.documents import check_document
 from playbook_runner.queries import playbooks as queries

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from milepost_core.playbook_document import Problem
+from milepost_core.playbooks.parsing import Problem
 
 MOST_RESULT = 256 * 1024
 FILTERS = frozenset(

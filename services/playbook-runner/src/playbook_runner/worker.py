@@ -2,7 +2,7 @@
 
 import asyncio
 
-from milepost_core.playbook_document import PlaybookInvalid
+from milepost_core.playbooks.parsing import PlaybookInvalid
 from milepost_runtime import logging
 from milepost_runtime.database import open_pool, require_schema
 from milepost_runtime.entry import refusals_in_one_line

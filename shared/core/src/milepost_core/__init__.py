@@ -10,7 +10,7 @@ Reading order, from the door inwards:
 6. ``explanation``  why the score is so, in numbers that add up and in sentences
 7. ``transitions``  bands over time and what counts as news (``trends``, ``overrides``)
 8. ``what_if``      the smallest change to the next band
-9. ``playbooks``, ``playbook_document``, ``cadence``, ``effects``   what outreach a change starts, when the
+9. ``playbooks``, ``cadence``, ``effects``   what outreach a change starts, when the
    next step is due, and what may become of it
 
 Everything here is a pure function of its arguments. It never reads a clock, a file, a setting or

@@ -54,10 +54,11 @@ def may_start(playbook: Playbook, pursuit: Pursuit, changed_at: datetime, now: d
     if pursuit.open_run:
         return Declines("already_running", "a run of this playbook is open for the account")
     last = pursuit.last_started_at
-    if last is not None and now - last < playbook.re_entry:
-        again = (last + playbook.re_entry).strftime("%Y-%m-%d %H:%M UTC")
+    pause = timedelta(days=playbook.re_entry.days)
+    if last is not None and now - last < pause:
+        again = (last + pause).strftime("%Y-%m-%d %H:%M UTC")
         return Declines(
-            "too_soon", f"the last run began less than {playbook.re_entry.days} days ago; again from {again}"
+            "too_soon", f"the last run began less than {playbook.re_entry.days:g} days ago; again from {again}"
         )
     return Starts()
 

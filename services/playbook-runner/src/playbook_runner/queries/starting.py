@@ -56,8 +56,10 @@ async def pursuits(
 async def open_runs(connection: Connection, runs: Sequence[NewRun]) -> set[UUID]:
     """Insert runs and their first steps, due now; return the ids of those that were not there before."""
     opened = await connection.fetch(
-        "insert into run (id, account_id, playbook_id, version, change_id, trigger_key, state, because, correlation_id)"
-        " select id, account_id, playbook_id, version, change_id, trigger_key, 'running', because, correlation_id"
+        "insert into run (id, account_id, playbook_id, version, change_id, trigger_kind, trigger_key, state, because,"
+        " correlation_id)"
+        " select id, account_id, playbook_id, version, change_id, 'band_changed', trigger_key, 'running', because,"
+        " correlation_id"
         " from unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::bigint[], $6::bytea[], $7::text[], $8::text[])"
         " as new(id, account_id, playbook_id, version, change_id, trigger_key, because, correlation_id)"
         " on conflict do nothing returning id",

@@ -1,58 +1,24 @@
-"""The tables of the schema `playbooks`, as they stand at head; it never reads or writes a row.
-
-Every unique key of a table that speaks of an account contains `account_id`: it is the distribution key. Where rows
-are looked up by their own id, the id comes first in that key.
-"""
+"""Tables of runs, their steps and effects, and the ledger; no row is read or written here."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import BYTEA, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlmodel import Field, SQLModel
 
-from milepost_runtime.columns import NOW, STAMP, ApiKeyColumns, CursorColumns, LaneColumns, may, metadata, must, primary
-from playbook_runner.settings import SCHEMA
-
-METADATA = metadata(SCHEMA)
-
-PLAYBOOK_STATES = ("active", "paused", "retired")
-RUN_STATES = ("running", "done", "cancelled")
-STEP_STATES = ("due", "performing", "done", "skipped", "failed", "cancelled")
-# `leased` is not stored: it is `ready` under a lease that has not run out.
-EFFECT_STATES = (
-    "ready", "started", "in_doubt", "done", "failed_permanent", "parked", "cancelled", "suppressed",
-)  # fmt: skip
-LEDGER_OUTCOMES = (
-    "sent", "deferred", "capped", "suppressed", "skipped", "in_doubt", "parked", "failed", "cancelled",
-)  # fmt: skip
-
-
-def _one_of(column: str, words: tuple[str, ...]) -> sa.CheckConstraint:
-    listed = ", ".join(f"'{word}'" for word in words)
-    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
-def _waiting(table: str) -> sa.Index:
-    """The index of a lane: only rows that wait for something are in it."""
-    return sa.Index(f"ix_{table}_waiting", "next_at", postgresql_where=sa.text("next_at IS NOT NULL"))
-
-
-class Playbook(SQLModel, table=True):
-    """One version of a playbook; at most one version of an id is not retired."""
-
-    metadata: ClassVar[sa.MetaData] = METADATA
-    __table_args__ = (
-        _one_of("state", PLAYBOOK_STATES),
-        sa.Index("uq_playbook_current", "id", unique=True, postgresql_where=sa.text("state <> 'retired'")),
-    )
-    id: str = primary(sa.Text)
-    version: int = primary(sa.Integer)
-    document: dict[str, Any] = must(JSONB)
-    state: str = must(sa.Text)
-    created_at: datetime = must(STAMP, NOW)
-    activated_at: datetime | None = may(STAMP)
+from milepost_runtime.columns import NOW, STAMP, LaneColumns, may, must, primary
+from playbook_runner.tables.vocabulary import (
+    EFFECT_STATES,
+    LEDGER_OUTCOMES,
+    METADATA,
+    RUN_STATES,
+    STEP_STATES,
+    TRIGGER_KINDS,
+    one_of,
+    waiting,
+)
 
 
 class Run(SQLModel, table=True):
@@ -60,11 +26,15 @@ class Run(SQLModel, table=True):
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __table_args__ = (
-        _one_of("state", RUN_STATES),
-        sa.UniqueConstraint("account_id", "playbook_id", "change_id"),
+        one_of("state", RUN_STATES),
+        one_of("trigger_kind", TRIGGER_KINDS),
         sa.UniqueConstraint("account_id", "trigger_key"),
         sa.Index(
-            "uq_run_open", "account_id", "playbook_id", unique=True, postgresql_where=sa.text("state = 'running'")
+            "uq_run_open",
+            "account_id",
+            "playbook_id",
+            unique=True,
+            postgresql_where=sa.text("state IN ('holding', 'running')"),
         ),
         sa.Index(None, "account_id", "playbook_id", "started_at"),
     )
@@ -72,11 +42,19 @@ class Run(SQLModel, table=True):
     account_id: UUID = primary(sa.Uuid)
     playbook_id: str = must(sa.Text)
     version: int = must(sa.Integer)
-    change_id: int = must(sa.BigInteger)
+    change_id: int | None = may(sa.BigInteger)
+    trigger_kind: str = must(sa.Text)
     trigger_key: bytes = must(BYTEA)
     state: str = must(sa.Text)
     because: str = must(sa.Text, "''")
     correlation_id: str = must(sa.Text, "''")
+    tier: str | None = may(sa.Text)
+    arm: str | None = may(sa.Text)
+    value_class: str | None = may(sa.Text)
+    stage: str | None = may(sa.Text)
+    band: str | None = may(sa.Text)
+    owner: str | None = may(sa.Text)
+    started_by: str = must(sa.Text, "''")
     started_at: datetime = must(STAMP, NOW)
     ended_at: datetime | None = may(STAMP)
     end_code: str | None = may(sa.Text)
@@ -84,14 +62,16 @@ class Run(SQLModel, table=True):
 
 
 class Step(LaneColumns, table=True):
-    """One node of a run: `due` waits in the lane, `performing` waits for its effect."""
+    """One node of a run: `due` is work, `waiting` lasts until `next_at` or what `wakes_on` names, `performing` waits
+    for its effect, task or approval."""
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __table_args__ = (
-        _one_of("state", STEP_STATES),
+        one_of("state", STEP_STATES),
         sa.UniqueConstraint("account_id", "run_id", "path", "iteration"),
         sa.Index(None, "run_id"),
-        _waiting("step"),
+        sa.Index("ix_step_wakes", "account_id", postgresql_where=sa.text("wakes_on IS NOT NULL")),
+        waiting("step"),
     )
     id: UUID = primary(sa.Uuid)
     account_id: UUID = primary(sa.Uuid)
@@ -102,6 +82,8 @@ class Step(LaneColumns, table=True):
     state: str = must(sa.Text)
     attempts: int = must(sa.SmallInteger, "0")
     reason: str = must(sa.Text, "''")
+    outcome: str | None = may(sa.Text)
+    wakes_on: list[str] | None = may(ARRAY(sa.Text))
     created_at: datetime = must(STAMP, NOW)
     ended_at: datetime | None = may(STAMP)
 
@@ -114,11 +96,11 @@ class Effect(LaneColumns, table=True):
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __table_args__ = (
-        _one_of("state", EFFECT_STATES),
+        one_of("state", EFFECT_STATES),
         sa.CheckConstraint("octet_length(key) = 32", name="key"),
         sa.Index(None, "run_id"),
         sa.Index("ix_effect_unclear", "created_at", postgresql_where=sa.text("state IN ('in_doubt', 'parked')")),
-        _waiting("effect"),
+        waiting("effect"),
         {"postgresql_with": {"fillfactor": 70}},
     )
     key: bytes = primary(BYTEA)
@@ -126,7 +108,10 @@ class Effect(LaneColumns, table=True):
     run_id: UUID = must(sa.Uuid)
     step_id: UUID = must(sa.Uuid)
     channel: str = must(sa.Text)
+    destination: str = must(sa.Text, "''")
     recipient: str = must(sa.Text)
+    priority: int = must(sa.SmallInteger, "50")
+    transactional: bool = must(sa.Boolean, "false")
     payload: bytes | None = may(BYTEA)
     state: str = must(sa.Text)
     attempts: int = must(sa.SmallInteger, "0")
@@ -154,11 +139,24 @@ class Attempt(SQLModel, table=True):
     payload_hash: bytes | None = may(BYTEA)
 
 
+class Touch(SQLModel, table=True):
+    """One time somebody's attention was taken: what caps count. `person` is a digest of the address or user."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (sa.Index(None, "account_id", "at"), sa.Index(None, "person", "at"))
+    account_id: UUID = primary(sa.Uuid)
+    effect_key: bytes = primary(BYTEA)
+    person: bytes = must(BYTEA)
+    channel: str = must(sa.Text)
+    transactional: bool = must(sa.Boolean, "false")
+    at: datetime = must(STAMP, NOW)
+
+
 class Ledger(SQLModel, table=True):
     """What became of every reason to write to somebody; rows are added and never changed."""
 
     metadata: ClassVar[sa.MetaData] = METADATA
-    __table_args__ = (_one_of("outcome", LEDGER_OUTCOMES), sa.Index(None, "account_id", "id"))
+    __table_args__ = (one_of("outcome", LEDGER_OUTCOMES), sa.Index(None, "account_id", "id"))
     id: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger, sa.Identity(always=True), primary_key=True))
     account_id: UUID = primary(sa.Uuid)
     playbook_id: str = must(sa.Text)
@@ -170,27 +168,3 @@ class Ledger(SQLModel, table=True):
     code: str = must(sa.Text)
     reason: str = must(sa.Text, "''")
     correlation_id: str = must(sa.Text, "''")
-
-
-class Control(SQLModel, table=True):
-    """The one switch; the table has exactly one row."""
-
-    metadata: ClassVar[sa.MetaData] = METADATA
-    __table_args__ = (sa.CheckConstraint("id = 1", name="one_row"),)
-    id: int = primary(sa.SmallInteger)
-    paused: bool = must(sa.Boolean, "false")
-    changed_at: datetime = must(STAMP, NOW)
-    changed_by: str = must(sa.Text, "''")
-
-
-class Cursor(CursorColumns, table=True):
-    """How far the runner has come in the feeds that it reads."""
-
-    metadata: ClassVar[sa.MetaData] = METADATA
-
-
-class ApiKey(ApiKeyColumns, table=True):
-    """The keys that this service accepts."""
-
-    metadata: ClassVar[sa.MetaData] = METADATA
-    __tablename__ = "api_key"

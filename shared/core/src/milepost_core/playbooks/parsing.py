@@ -7,16 +7,16 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final, cast, get_args
 
-from milepost_core.playbooks import (
+from milepost_core.playbooks.document import (
     BAND_RANK,
     Band,
     BandTrigger,
     Direction,
     EmailStep,
     Playbook,
+    ReEntry,
     Step,
     Trigger,
 )
@@ -62,7 +62,7 @@ def parse_playbook(document: Mapping[str, Any]) -> Playbook:
         name=reader.text(root, "name", "", most=120),
         purpose=reader.text(root, "purpose", "", most=2000, default=""),
         trigger=_trigger(reader, root),
-        re_entry=timedelta(days=reader.whole(root, "re_entry_days", "", _RE_ENTRY_DAYS, default=7)),
+        re_entry=ReEntry(days=reader.whole(root, "re_entry_days", "", _RE_ENTRY_DAYS, default=7)),
         steps=tuple(_steps(reader, root)),
     )
     if reader.problems:

@@ -1,78 +1,18 @@
-"""Playbooks: what a checked one says, and which change of an account starts it.
+"""Which change of an account starts a playbook, and under which key.
 
-It never reads a document (see `playbook_document`), looks at a clock or renders a template.
+It never looks at a clock, asks for health or renders a template.
 """
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
-Band: TypeAlias = Literal["green", "yellow", "red", "unknown"]
-Direction: TypeAlias = Literal["down", "up", "any"]
+from milepost_core.playbooks.document import BAND_RANK, BandTrigger, Direction, Trigger
+
 # Only causes that speak of the present may reach a person: history and another model's opinion
 # are not news to them.
 STARTING_CAUSES: Final = frozenset({"live", "silence"})
-# Better bands have higher ranks; `unknown` has none, as it is the absence of an answer.
-BAND_RANK: Final[Mapping[str, int]] = {"red": 0, "yellow": 1, "green": 2}
-
-
-@dataclass(frozen=True)
-class BandTrigger:
-    """Starts when an account's effective band moves to one of `to` in the given direction.
-
-    `first_score` lets the first score that an account ever gets count as such a move.
-    """
-
-    to: tuple[Band, ...]
-    direction: Direction
-    first_score: bool
-
-
-@dataclass(frozen=True)
-class EmailStep:
-    """One mail: `to` is `owner` or an address; subject, text and html are templates."""
-
-    id: str
-    to: str
-    subject: str
-    text: str
-    html: str
-
-    @property
-    def kind(self) -> str:
-        """Return the word that the document uses for this step."""
-        return "email"
-
-
-Trigger: TypeAlias = BandTrigger
-Step: TypeAlias = EmailStep
-
-
-@dataclass(frozen=True)
-class Playbook:
-    """A checked document, ready to be matched and advanced."""
-
-    id: str
-    version: int
-    name: str
-    purpose: str
-    trigger: Trigger
-    re_entry: timedelta
-    steps: tuple[Step, ...]
-
-    def step(self, path: str) -> Step | None:
-        """Return the step at this path, or None when the playbook has none there."""
-        return next((step for step in self.steps if step.id == path), None)
-
-    def after(self, path: str | None) -> Step | None:
-        """Return the step that follows `path` (None: the first one), or None at the end of the playbook."""
-        if path is None:
-            return self.steps[0]
-        ids = [step.id for step in self.steps]
-        following = ids.index(path) + 1
-        return self.steps[following] if following < len(ids) else None
 
 
 @dataclass(frozen=True)
@@ -109,6 +49,8 @@ def match(trigger: Trigger, change: Change) -> Starts | Ignores | Declines:
     A change that came out of back-filled history or out of another score model never starts outreach:
     the customer did nothing today that would explain a mail today.
     """
+    if not isinstance(trigger, BandTrigger):
+        return Ignores()
     if change.kind == "first_score":
         fits = trigger.first_score and change.to_band in trigger.to
     else:

@@ -1,0 +1,34 @@
+"""Tables of the one switch, the cursors in feeds and the keys; no row is read or written here."""
+
+from datetime import datetime
+from typing import ClassVar
+
+import sqlalchemy as sa
+from sqlmodel import SQLModel
+
+from milepost_runtime.columns import NOW, STAMP, ApiKeyColumns, CursorColumns, must, primary
+from playbook_runner.tables.vocabulary import METADATA
+
+
+class Control(SQLModel, table=True):
+    """The one switch; the table has exactly one row."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (sa.CheckConstraint("id = 1", name="one_row"),)
+    id: int = primary(sa.SmallInteger)
+    paused: bool = must(sa.Boolean, "false")
+    changed_at: datetime = must(STAMP, NOW)
+    changed_by: str = must(sa.Text, "''")
+
+
+class Cursor(CursorColumns, table=True):
+    """How far the runner has come in the feeds that it reads."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+
+
+class ApiKey(ApiKeyColumns, table=True):
+    """The keys that this service accepts."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __tablename__ = "api_key"

@@ -1,0 +1,160 @@
+"""Tables of people: who works, who is away, who is left alone, their tasks and approvals; no row is read here."""
+
+from datetime import date, datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
+from sqlmodel import Field, SQLModel
+
+from milepost_runtime.columns import NOW, STAMP, LaneColumns, may, must, primary
+from playbook_runner.tables.vocabulary import APPROVAL_STATES, METADATA, SUPPRESSION_KINDS, TASK_STATES, one_of, waiting
+
+
+class Person(SQLModel, table=True):
+    """Somebody who works on accounts: where they live in time, what they can carry, who stands in for them."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    id: str = primary(sa.Text)
+    name: str = must(sa.Text, "''")
+    email: str = must(sa.Text, "''")
+    zone: str = must(sa.Text, "'UTC'")
+    region: str = must(sa.Text, "''")
+    roles: list[str] = must(ARRAY(sa.Text), "'{}'")
+    minutes_a_day: int = must(sa.Integer, "240")
+    active: bool = must(sa.Boolean, "true")
+
+
+class Absence(SQLModel, table=True):
+    """Days on which a person is away, and who stands in."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (sa.Index(None, "person_id", "since"),)
+    id: UUID = primary(sa.Uuid)
+    person_id: str = must(sa.Text)
+    since: date = must(sa.Date)
+    until: date = must(sa.Date)
+    delegate_id: str | None = may(sa.Text)
+
+
+class Suppression(SQLModel, table=True):
+    """A reason to leave somebody alone: a person (digest of the normalised address), an account, or both."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (
+        one_of("kind", SUPPRESSION_KINDS),
+        sa.CheckConstraint("person IS NOT NULL OR account_id IS NOT NULL", name="of_somebody"),
+        sa.Index(None, "person", postgresql_where=sa.text("person IS NOT NULL")),
+        sa.Index(None, "account_id", postgresql_where=sa.text("account_id IS NOT NULL")),
+    )
+    id: UUID = primary(sa.Uuid)
+    account_id: UUID | None = may(sa.Uuid)
+    person: bytes | None = may(BYTEA)
+    kind: str = must(sa.Text)
+    reason: str = must(sa.Text, "''")
+    author: str = must(sa.Text, "''")
+    since: datetime = must(STAMP, NOW)
+    until: datetime | None = may(STAMP)
+    ended_at: datetime | None = may(STAMP)
+
+
+class Task(LaneColumns, table=True):
+    """Work for a person; at most one open of an account and reason. `next_at` is the next moment at which its clocks
+    (acceptance, finish, snooze) have something to say."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (
+        one_of("state", TASK_STATES),
+        sa.Index(
+            "uq_task_open",
+            "account_id",
+            "reason",
+            unique=True,
+            postgresql_where=sa.text("state IN ('open', 'claimed', 'snoozed')"),
+        ),
+        sa.Index(None, "owner", "state"),
+        waiting("task"),
+    )
+    id: UUID = primary(sa.Uuid)
+    account_id: UUID = primary(sa.Uuid)
+    run_id: UUID | None = may(sa.Uuid)
+    step_id: UUID | None = may(sa.Uuid)
+    playbook_id: str | None = may(sa.Text)
+    reason: str = must(sa.Text)
+    title: str = must(sa.Text)
+    script: str = must(sa.Text, "''")
+    owner: str = must(sa.Text)
+    role: str = must(sa.Text, "''")
+    state: str = must(sa.Text)
+    risk: float = must(sa.Double, "0")
+    value: float = must(sa.Double, "0")
+    expected: float = must(sa.Double, "0")
+    effort_minutes: float = must(sa.Double, "30")
+    accept_by: datetime | None = may(STAMP)
+    due_at: datetime | None = may(STAMP)
+    breached_at: datetime | None = may(STAMP)
+    escalate_to: str | None = may(sa.Text)
+    snoozed_until: datetime | None = may(STAMP)
+    outcome: str | None = may(sa.Text)
+    outcome_note: str = must(sa.Text, "''")
+    minutes_spent: float | None = may(sa.Double)
+    created_at: datetime = must(STAMP, NOW)
+    claimed_at: datetime | None = may(STAMP)
+    ended_at: datetime | None = may(STAMP)
+    ended_by: str = must(sa.Text, "''")
+
+
+class TaskWord(SQLModel, table=True):
+    """Everything that was said and done about a task, oldest first: evidence, claims, snoozes, hand-overs, breaches."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __tablename__ = "task_word"
+    __table_args__ = (sa.Index(None, "task_id", "id"),)
+    id: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger, sa.Identity(always=True), primary_key=True))
+    account_id: UUID = primary(sa.Uuid)
+    task_id: UUID = must(sa.Uuid)
+    kind: str = must(sa.Text)
+    author: str = must(sa.Text, "''")
+    text: str = must(sa.Text, "''")
+    detail: dict[str, Any] = must(JSONB, "'{}'")
+    at: datetime = must(STAMP, NOW)
+
+
+class Approval(LaneColumns, table=True):
+    """A gate before a step: the draft as it would go, who may open it, and what nobody's word means at `next_at`."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (one_of("state", APPROVAL_STATES), waiting("approval"))
+    id: UUID = primary(sa.Uuid)
+    account_id: UUID = primary(sa.Uuid)
+    run_id: UUID = must(sa.Uuid)
+    step_id: UUID = must(sa.Uuid)
+    about: str = must(sa.Text)
+    owner: str = must(sa.Text)
+    state: str = must(sa.Text)
+    otherwise: str = must(sa.Text)
+    draft: dict[str, Any] = must(JSONB, "'{}'")
+    edited: dict[str, Any] | None = may(JSONB)
+    reason: str = must(sa.Text, "''")
+    ended_by: str = must(sa.Text, "''")
+    created_at: datetime = must(STAMP, NOW)
+    ended_at: datetime | None = may(STAMP)
+
+
+class InAppMessage(SQLModel, table=True):
+    """A message that the product shows until it is seen, dismissed or too old."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __tablename__ = "in_app_message"
+    __table_args__ = (sa.Index(None, "account_id", "expires_at"),)
+    effect_key: bytes = primary(BYTEA)
+    account_id: UUID = primary(sa.Uuid)
+    title: str = must(sa.Text)
+    text: str = must(sa.Text)
+    link: str = must(sa.Text, "''")
+    role: str = must(sa.Text, "''")
+    created_at: datetime = must(STAMP, NOW)
+    expires_at: datetime = must(STAMP)
+    seen_at: datetime | None = may(STAMP)
+    dismissed_at: datetime | None = may(STAMP)
