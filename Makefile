@@ -32,8 +32,8 @@ run: $(STAMP) ## Start everything; on an empty state folder with the demo compan
 demo: $(STAMP) ## As run, and play the demo company in whatever the state
 	@$(BIN)/milepost demo
 
-test: $(STAMP) ## Run the whole suite on PostgreSQL and Valkey of its own
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP) ## Run the whole suite, a process a core, each on PostgreSQL and Valkey of its own
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 test-fast: $(STAMP) ## Run what takes no killing, no browser and no patience
 	@$(BIN)/python -m pytest -m 'not chaos and not browser and not slow' $(ARGS)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+import structlog
 from support.stores import Databases
 
 from milepost_devstack.schemas import SCHEMAS
@@ -13,6 +14,14 @@ from milepost_runtime.database import Pool, open_pool
 from milepost_runtime.migrations import upgrade_all
 
 INGEST, SCORING, PLAYBOOKS = SCHEMAS
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_tracebacks() -> None:
+    """Logged faults as the house logs them: drawn with the values of its variables, a single one takes seconds."""
+    *steps, _drawn = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*steps, plain])
 
 
 @pytest.fixture(scope="session")

@@ -80,11 +80,11 @@ ROWS: dict[str, Row] = {
     "A10-invisible": Row("/events", event(actor="\u200b\u2060 \ufeff"), 422, "bad_string", "/actor"),
     "A10-a-megabyte": Row("/events", event(value="x" * 1_000_000), 422, "bad_string", "/value"),
     "A11-combining-marks": Row("/events", event(item="a" + "\u0301" * 10_000), 422, "bad_string", "/item"),
-    "A16-too-many": Row("/events", [event() for _ in range(1_001)], 413, "body_too_large", "/"),
+    "A16-too-many": Row("/events", [event() for _ in range(1_001)], 413, "body_too_large", ""),
     "A17-null": Row("/events", event(account=None), 422, "wrong_type", "/account"),
     "A17-missing": Row("/events", {"id": "x", "type": "a.b", "occurred_at": AT}, 422, "wrong_type", "/account"),
     "A17-extra-level": Row("/events", [[event()]], 422, "wrong_type", "/0"),
-    "A17-text": Row("/events", "an event", 422, "wrong_type", "/"),
+    "A17-text": Row("/events", "an event", 422, "wrong_type", ""),
     "A18-proto": Row("/events", event(__proto__={"x": 1}), 422, "unknown_field", "/__proto__"),
     "A18-constructor": Row("/connections", connection(constructor=1), 422, "unknown_field", "/constructor"),
     "A18-empty-name": Row("/events", event(**{"": 1}), 422, "unknown_field", "/"),
@@ -162,7 +162,12 @@ async def test_a2_a_key_opens_only_what_its_scope_says(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("part", "status"),
-    [(str(uuid4()), 404), ("00000000-0000-0000-0000-000000000000", 404), ("7", 422), ("x" * 10_000, 422)],
+    [
+        ("0199a1b2-0000-4000-8000-00000000dead", 404),
+        ("00000000-0000-0000-0000-000000000000", 404),
+        ("7", 422),
+        ("x" * 10_000, 422),
+    ],
 )
 async def test_a4_an_id_that_is_none_is_refused(bench: Bench, part: str, status: int) -> None:
     for path in (f"/deliveries/{part}", f"/connections/{part}/mapping", f"/imports/{part}"):

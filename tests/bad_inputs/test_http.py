@@ -198,30 +198,6 @@ async def test_r3_names_what_is_allowed(wire: Wire) -> None:
     assert b"allow: post" in said.head
 
 
-@pytest.mark.slow
-async def test_r7_to_r9_who_is_too_slow_is_told_so_and_a_stream_may_last(wire: Wire) -> None:
-    long = request(b"POST /streams/long", H, b"Content-Length: 9")
-    silent, silent_too, trickle, trickle_too, endless_head, stream, silent_stream = await asyncio.gather(
-        wire.say(request(b"POST /hot", H, b"Content-Length: 50", body=b"half of it")),
-        wire.say(request(b"POST /framework", H, b"Content-Length: 50", body=b"half of it")),
-        wire.say(request(b"POST /hot", H, b"Content-Length: 500"), *([b"x"] * 30), pause=1.0),
-        wire.say(request(b"POST /framework", H, b"Content-Length: 500"), *([b"x"] * 30), pause=1.0),
-        wire.say(b"GET /plain HTTP/1.1\r\n", *([b"X"] * 20), pause=1.0),
-        wire.say(long, *([b"xxx"] * 3), pause=7.5, patience=45.0),
-        wire.say(long, b"x", patience=45.0),
-    )
-    for told, least, most in ((silent, 4, 15), (silent_too, 4, 15), (silent_stream, 29, 33)):
-        assert (told.status, told.type, told.closed) == (408, "request_timeout", True), told
-        assert least < told.seconds < most
-    for told in (trickle, trickle_too):
-        assert (told.status, told.type, told.closed) == (408, "request_timeout", True), told
-        assert 14 < told.seconds < 17
-    assert (endless_head.status, endless_head.closed) == (0, True)
-    assert 9 < endless_head.seconds < 12
-    assert (stream.status, stream.body) == (200, b"9")
-    assert stream.seconds > 20
-
-
 async def test_r12_only_the_hosts_that_we_answer_for_are_answered() -> None:
     async with listening(application(), allowed_hosts="milepost.example, [::1]") as address:
         wire = Wire(address)
@@ -244,7 +220,27 @@ async def test_r16_whoever_asks_for_a_picture_gets_json(wire: Wire) -> None:
     assert b"content-type: application/json" in said.head
 
 
+@pytest.fixture(scope="module")
+async def slow_ones(wire: Wire) -> AsyncIterator[asyncio.Future[list[Said]]]:
+    """Everybody who is slow, at once; they begin before the silent ones of R17, who wait meanwhile."""
+    long = request(b"POST /streams/long", H, b"Content-Length: 9")
+    said = asyncio.gather(
+        wire.say(request(b"POST /hot", H, b"Content-Length: 50", body=b"half of it")),
+        wire.say(request(b"POST /framework", H, b"Content-Length: 50", body=b"half of it")),
+        wire.say(request(b"POST /hot", H, b"Content-Length: 500"), *([b"x"] * 30), pause=1.0),
+        wire.say(request(b"POST /framework", H, b"Content-Length: 500"), *([b"x"] * 30), pause=1.0),
+        wire.say(b"GET /plain HTTP/1.1\r\n", *([b"X"] * 20), pause=1.0),
+        wire.say(long, *([b"xxx"] * 3), pause=7.5, patience=45.0),
+        wire.say(long, b"x", patience=45.0),
+    )
+    yield said
+    said.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await said
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("slow_ones")
 async def test_r17_a_thousand_silent_connections_hold_nobody_up_and_end(wire: Wire) -> None:
     idle = [await asyncio.open_connection("127.0.0.1", wire.port) for _ in range(1_000)]
     try:
@@ -256,6 +252,21 @@ async def test_r17_a_thousand_silent_connections_hold_nobody_up_and_end(wire: Wi
     finally:
         for _, writer in idle:
             writer.close()
+
+
+@pytest.mark.slow
+async def test_r7_to_r9_who_is_too_slow_is_told_so_and_a_stream_may_last(slow_ones: asyncio.Future[list[Said]]) -> None:
+    silent, silent_too, trickle, trickle_too, endless_head, stream, silent_stream = await slow_ones
+    for told, least, most in ((silent, 4, 15), (silent_too, 4, 15), (silent_stream, 29, 33)):
+        assert (told.status, told.type, told.closed) == (408, "request_timeout", True), told
+        assert least < told.seconds < most
+    for told in (trickle, trickle_too):
+        assert (told.status, told.type, told.closed) == (408, "request_timeout", True), told
+        assert 14 < told.seconds < 17
+    assert (endless_head.status, endless_head.closed) == (0, True)
+    assert 9 < endless_head.seconds < 12
+    assert (stream.status, stream.body) == (200, b"9")
+    assert stream.seconds > 20
 
 
 async def test_requests_of_one_connection_are_answered_in_their_order(wire: Wire) -> None:
@@ -302,8 +313,8 @@ async def test_an_answered_request_leaves_nothing_for_the_search_for_garbage(wir
     gc.collect()
     gc.disable()
     try:
-        for _ in range(20):
-            await wire.say(one * 5)
+        await asyncio.gather(*(wire.say(one * 5) for _ in range(20)))
+        await asyncio.sleep(0.2)  # the server has seen all of them leave
         left = [kind for kind in gc.get_objects() if isinstance(kind, RequestResponseCycle)]
     finally:
         gc.enable()

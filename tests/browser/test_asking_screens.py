@@ -13,7 +13,7 @@ from support.chromium import Tab
 from support.histories import Told
 from support.listening import listening
 from support.scored import clock, score, three_customers
-from support.scoring_web import Web, running
+from support.scoring_web import Web, add_key, running
 
 from milepost_runtime.database import Pool
 
@@ -78,6 +78,23 @@ async def test_questions_fit_any_window(screen: Screen, path: str, width: int, t
     assert await screen.tab.evaluate(SIDEWAYS) <= 0
     assert await screen.tab.evaluate(SMALL_TARGETS) == []
     assert [text for text in screen.tab.failures if "422" not in text] == []
+
+
+async def test_a_persons_word_widens_no_page_of_a_change(
+    web: Web, scoring_pool: Pool, screen: Screen, account: UUID
+) -> None:
+    word = "W" * 200
+    async with web.client(key=await add_key(web.owner, ["read", "write"])) as client:
+        said_of = {"band": "red", "reason": word, "author": word, "days": 2}
+        assert (await client.post(f"/accounts/{account}/override", json=said_of)).status_code == 201
+        await score(web, scoring_pool, [])
+        for width in (320, 1280):
+            await screen.tab.look(width)
+            await screen.tab.open(f"{screen.page}/change")
+            assert "WWWWW" in await screen.tab.evaluate("document.querySelector('table.why').innerText")
+            assert await screen.tab.evaluate(SIDEWAYS) <= 0
+        assert (await client.delete(f"/accounts/{account}/override")).status_code == 204
+    await score(web, scoring_pool, [])
 
 
 async def test_a_what_if_answers_itself_in_the_browser(screen: Screen) -> None:

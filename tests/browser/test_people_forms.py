@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote
 from uuid import UUID
 
@@ -64,14 +63,29 @@ class Desk:
         raise TimeoutError(form)
 
 
-@pytest.fixture
-async def desk(database_url: str, redis_url: str, scoring_pool: Pool, tmp_path: Path) -> AsyncIterator[Desk]:
+@pytest.fixture(scope="module")
+async def office(database_url: str, redis_url: str, scoring_pool: Pool) -> AsyncIterator[Office]:
     async with running(database_url, redis_url, "development") as web:
-        office = await open_office(web, scoring_pool)
-        account = await office.customer(well=False)
-        async with listening(web.app) as base, chromium.tab(tmp_path) as tab:
-            await tab.look(1280)
-            yield Desk(tab, base, office, account)
+        yield await open_office(web, scoring_pool)
+
+
+@pytest.fixture(scope="module")
+async def base(office: Office) -> AsyncIterator[str]:
+    async with listening(office.web.app) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+async def tab(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Tab]:
+    async with chromium.tab(tmp_path_factory.mktemp("profile")) as made:
+        yield made
+
+
+@pytest.fixture
+async def desk(office: Office, base: str, tab: Tab) -> Desk:
+    """A customer of the test's own."""
+    await tab.look(1280)
+    return Desk(tab, base, office, await office.customer(well=False))
 
 
 async def test_a_form_of_our_page_is_taken(desk: Desk) -> None:

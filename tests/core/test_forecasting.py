@@ -46,6 +46,25 @@ def test_an_account_that_is_fast_is_expected_sooner_than_planned() -> None:
     assert found.finish.earliest == found.finish.at_own_pace < found.finish.at_plan_pace == day(18)
 
 
+def test_one_moment_has_one_forecast_and_another_plan_its_own() -> None:
+    one = chain(20.0)
+
+    assert forecast_of(one, day(25)) is forecast_of(one, day(25))
+    assert forecast_of(one, day(25)) != forecast_of(one, day(60))
+    assert forecast_of(replace(one, start_at=day(-30)), day(25)) != forecast_of(one, day(25))
+
+
+@pytest.mark.parametrize("due", [-60, -10, 0])
+def test_no_day_before_the_start_counts_as_planned_or_worked(due: float) -> None:
+    one = plan(step("kickoff", due, 0.0), step("switch", 30, after=("kickoff",)))
+    found = forecast_of(one, day(0))
+    assert found.finish is not None
+    assert (found.finish.at_plan_pace, found.slip_days) == (day(30), 0)
+    # What was done before the start took no longer for that: both had the same ten days.
+    early = [plan(step("kickoff", due, done), step("switch", 10, 10, after=("kickoff",))) for done in (due, 0)]
+    assert pace_of(early[0]) == pace_of(early[1]) == (1.0, 1)
+
+
 def test_pace_is_bounded() -> None:
     assert pace_of(chain(500, 1000, 1500))[0] == 3.0
     assert pace_of(plan(*(step(f"m{n}", 20, 0) for n in range(12))))[0] == 0.5

@@ -60,7 +60,7 @@ def models(draw: st.DrawFn) -> ScoreModel:
         {
             "id": f"stage{index}",
             "age_days": edges[index : index + 2],
-            "weights": {name: draw(st.sampled_from([0, 1, 5, 30])) for name in names[:-1]} | {names[-1]: 10},
+            "weights": {name: draw(st.sampled_from([0, 1, 5, 30])) for name in names[1:]} | {names[0]: 10},
             "transition_days": draw(st.sampled_from([0, 10, 60])) if index else 0,
         }
         for index in range(3)

@@ -66,6 +66,20 @@ def test_a_model_asks_no_more_questions_than_one_statement_may() -> None:
     assert refused(trends(6), "/signals", "asks 600 questions")
 
 
+def acting(count: int, **action: float) -> dict[str, Any]:
+    return document(*({"id": f"s{n}", "dimension": "d", "source": COUNT, "normalise": RISING,
+                       "action": {"step": 1, "max_change": 10} | action} for n in range(count)))  # fmt: skip
+
+
+def test_no_model_asks_for_a_way_that_takes_for_ever_to_find() -> None:
+    assert problems(acting(12)) == ()
+    assert refused(acting(13), "/signals", "13 signals have an action")
+    for action in ({"max_change": 10.99}, {"step": 9, "max_change": 90}, {"step": 20}):
+        assert problems(acting(1, **action)) == ()
+    assert refused(acting(1, max_change=11), "/signals/0/action/max_change", "11 is 11 steps of 1")
+    assert refused(acting(1, step=1e-300, max_change=1e300), "/signals/0/action/max_change", "steps of 1e-300")
+
+
 @pytest.mark.parametrize("key", ["signals", "gates", "milestones", "stages", "segments", "dimensions"])
 def test_a_list_that_is_too_long_is_refused_and_its_rest_not_read(key: str) -> None:
     doc = one_signal(COUNT) | {key: [{"strange": n} for n in range(5000)]}
@@ -237,7 +251,8 @@ LEAKS = [
     counting(type=["feature.used", "customer.churn"]),
     counting(type="account.updated", event="churned"), counting(type="account.updated", reason="churned"),
     counting(type="account.updated", lifecycle_stage="Churned"), counting(has_churned=False),
-    one_signal({"agg": "ratio", "num": COUNT, "den": "churned"}),
+    one_signal({"agg": "ratio", "num": COUNT, "den": "churned"}), counting(item="churned"),
+    *(counting(type=one) for one in ("churning", "churns", "renewals", "deal.renewal", "closed_lost_renewal")),
 ]  # fmt: skip
 HARMLESS = [
     peers("segment", "renewal_date"), one_signal(last(field="churn_risk")), one_signal(last(field="renewal_date")),

@@ -92,7 +92,8 @@ BEYOND = re.compile(
     r"|overlaps|leaves a hole|nothing covers|ends before it begins|does not lie below|in a circle|names a .* twice"
     r"|all weights are zero|stands for nothing|out of order|is no time zone|cannot be compared|has no order"
     r"|every record would|needs peers|is no date|no day is left|the model has only|cannot wait for its own"
-    r"|nobody reaches|nobody falls|is not whole|two keys read|^/segments/0/signals/s/"
+    r"|only dimensions without a signal|is next to nothing"
+    r"|nobody reaches|nobody falls|is not whole|two keys read| steps of |^/segments/0/signals/s/"
 )
 
 

@@ -38,7 +38,7 @@ def small_house(does: str) -> House:
         schemas=(),
         mailbox_port=18_025,
         smtp_port=18_026,
-        ready_s=6,
+        ready_s=float(os.environ.get("SMALL_HOUSE_READY_S", "6")),
         grace_s=float(os.environ.get("SMALL_HOUSE_GRACE_S", "1")),
     )
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from support.stores import Databases
 
 from milepost_devstack import clusters, ending, explaining, following, revising
+from milepost_devstack.modelling.showing import show_findings
 from milepost_devstack.schemas import SCHEMAS
 from milepost_devstack.state import AlreadyRunning, StateFolder
 from milepost_devstack.stores import EmbeddedPostgres
@@ -178,6 +179,16 @@ def test_an_explained_score_shows_band_in_words_and_reasons_with_signed_points()
         assert words in text
     for words in ("Product usage", "nps: No survey", "Three people sign in."):
         assert words in text
+
+
+def test_numbers_of_lines_and_names_are_no_pictures(capsys: pytest.CaptureFixture[str]) -> None:
+    line = {"line": 100, "column": 3, "said": "unknown key :smile:", "pointer": "/x"}
+    found = {"file": "mine.yaml", "mistakes": [line], "warnings": [], "valid": False}
+    show_findings([found])
+    explaining.show({"account": {"name": "Acme :100: [bold]x[/bold]"}, "score": None, "band": "unknown"})
+    text = capsys.readouterr().out
+    assert "mine.yaml:100:3: error: unknown key :smile:  /x" in text
+    assert "Acme :100: [bold]x[/bold]" in text
 
 
 def test_an_account_without_a_score_is_shown_as_unknown() -> None:

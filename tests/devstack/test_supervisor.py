@@ -209,9 +209,9 @@ async def test_a_store_that_ends_takes_the_house_down(place: Path) -> None:
 
 
 async def test_a_process_that_never_gets_ready_ends_the_start_with_its_last_lines(place: Path) -> None:
-    house = SmallHouse(place / "home", "never-ready")
+    house = SmallHouse(place / "home", "never-ready", SMALL_HOUSE_READY_S="3")
     assert await house.ended() == 1
-    assert "playbook-runner was not ready after 6 s" in house.said()
+    assert "playbook-runner was not ready after 3 s" in house.said()
     assert "listening on" in house.said()
 
 

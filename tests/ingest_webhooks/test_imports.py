@@ -23,6 +23,7 @@ from milepost_runtime.keys import insert_key, new_key
 from .conftest import Bench
 
 _numbers = itertools.count(1)
+NOBODYS = "0199a1b2-0000-4000-8000-00000000dead"
 JSON = {"content-type": "application/json"}
 NDJSON = {"content-type": "application/x-ndjson"}
 COUNTS = ("accepted", "duplicates", "conflicts", "unmapped", "ignored", "rejected", "blank")
@@ -444,14 +445,14 @@ async def test_lines_in_another_coat_are_415(bench: Bench, headers: dict[str, st
     ("method", "path", "status"),
     [
         ("GET", "/imports/not-an-id", 422),
-        ("GET", f"/imports/{uuid4()}", 404),
-        ("GET", f"/imports/{uuid4()}/rejects", 404),
+        ("GET", f"/imports/{NOBODYS}", 404),
+        ("GET", f"/imports/{NOBODYS}/rejects", 404),
         ("GET", "/imports?limit=0", 422),
         ("GET", "/imports?cursor=x", 400),
         ("GET", "/imports?limit=1&limit=2", 422),
-        ("POST", f"/imports/{uuid4()}/lines", 404),
-        ("POST", f"/imports/{uuid4()}/lines?from=-1", 422),
-        ("POST", f"/imports/{uuid4()}/lines?from=1e3", 422),
+        ("POST", f"/imports/{NOBODYS}/lines", 404),
+        ("POST", f"/imports/{NOBODYS}/lines?from=-1", 422),
+        ("POST", f"/imports/{NOBODYS}/lines?from=1e3", 422),
     ],
 )
 async def test_what_is_not_there_or_no_number_is_a_clean_answer(

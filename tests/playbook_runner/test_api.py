@@ -1,7 +1,6 @@
 """Claims about the API: who may do what, what people see of runs, effects and the ledger, and how refusals read."""
 
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -49,9 +48,10 @@ async def test_every_route_that_takes_a_body_asks_for_the_key_first_and_reads_st
     await require_strict_bodies(api)
 
 
+NOBODYS = "0199a1b2-0000-4000-8000-00000000dead"
 READS = [
     "/playbooks", f"/playbooks/{PLAYBOOK}", f"/playbooks/{PLAYBOOK}/versions/1", "/runs", "/ledger", "/effects",
-    "/control", f"/accounts/{uuid4()}/why-not?playbook={PLAYBOOK}",
+    "/control", f"/accounts/{NOBODYS}/why-not?playbook={PLAYBOOK}",
 ]  # fmt: skip
 WRITES = [f"/playbooks/{PLAYBOOK}:pause", f"/playbooks/{PLAYBOOK}:activate", "/pause", "/resume"]
 
@@ -65,7 +65,7 @@ async def test_reading_needs_a_key_that_may_read(api: httpx.AsyncClient, outreac
     assert (await api.get(path, headers=await key_with(outreach.pool, "read"))).status_code == 200
 
 
-@pytest.mark.parametrize("path", [*WRITES, f"/runs/{uuid4()}/cancel", f"/effects/{'0' * 64}/resolve"])
+@pytest.mark.parametrize("path", [*WRITES, f"/runs/{NOBODYS}/cancel", f"/effects/{'0' * 64}/resolve"])
 async def test_acting_needs_the_scope_playbooks(
     api: httpx.AsyncClient, reader: dict[str, str], author: dict[str, str], path: str
 ) -> None:
@@ -234,7 +234,7 @@ async def test_the_switch_remembers_who_turned_it(api: httpx.AsyncClient, author
         ("/playbooks/nobody", 404, "playbook_unknown"),
         (f"/playbooks/{PLAYBOOK}/versions/9", 404, "playbook_unknown"),
         (f"/playbooks/{PLAYBOOK}/versions/0", 422, "bad_parameter"),
-        (f"/runs/{uuid4()}", 404, "run_unknown"),
+        (f"/runs/{NOBODYS}", 404, "run_unknown"),
         ("/runs/7", 422, "bad_parameter"),
         ("/runs?state=sleeping", 422, "bad_parameter"),
         ("/runs?limit=0", 422, "bad_parameter"),
@@ -243,8 +243,8 @@ async def test_the_switch_remembers_who_turned_it(api: httpx.AsyncClient, author
         (f"/effects/{'A' * 64}", 404, "effect_unknown"),
         ("/effects?state=sleeping", 422, "bad_parameter"),
         ("/ledger?cursor=-1", 422, "bad_parameter"),
-        (f"/accounts/{uuid4()}/why-not?playbook=nobody", 404, "playbook_unknown"),
-        (f"/accounts/{uuid4()}/why-not", 422, "bad_parameter"),
+        (f"/accounts/{NOBODYS}/why-not?playbook=nobody", 404, "playbook_unknown"),
+        (f"/accounts/{NOBODYS}/why-not", 422, "bad_parameter"),
         ("/nowhere", 404, "not_found"),
     ],
 )

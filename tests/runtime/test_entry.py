@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -20,13 +21,16 @@ PROCESSES = [f"{package}.{kind}" for package in SCHEMA_OF for kind in ("app", "w
 AWAY = "postgresql://u:hidden@127.0.0.1:1/d"
 
 
-async def refused(module: str, **settings: str) -> dict[str, Any]:
-    """Start a process that ought to refuse; return its last log line, which is the only one at that level."""
+Started = dict[str, "subprocess.CompletedProcess[str]"]
+
+
+async def started(module: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """Start a process that ought to refuse, and wait until it has ended."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MILEPOST_")}
     # Should it start after all, then on ports that no other process wants.
     ports = {f"MILEPOST_{name}_PORT": "0" for name in ("SCORING", "SCORING_WORKER", "RUNNER", "RUNNER_WORKER")}
     told = {"MILEPOST_REDIS_URL": "redis://127.0.0.1:1/0", "MILEPOST_SECRET_KEY": "k" * 40, **ports, **settings}
-    done = await asyncio.to_thread(
+    return await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", module],
         env=kept | told,
@@ -35,6 +39,21 @@ async def refused(module: str, **settings: str) -> dict[str, Any]:
         timeout=30,
         check=False,
     )
+
+
+async def all_started(settings_of: Callable[[str], Awaitable[Mapping[str, str]]]) -> Started:
+    """Start every process of the house, two at a time; each ends for itself."""
+    places = asyncio.Semaphore(2)
+
+    async def one(module: str) -> "subprocess.CompletedProcess[str]":
+        async with places:
+            return await started(module, **await settings_of(module))
+
+    return dict(zip(PROCESSES, await asyncio.gather(*map(one, PROCESSES)), strict=True))
+
+
+def refusal(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
+    """Return the last log line of a process that refused, which is the only one at that level."""
     assert done.returncode == 1, done.stderr
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
@@ -44,17 +63,44 @@ async def refused(module: str, **settings: str) -> dict[str, Any]:
     return last
 
 
-@pytest.mark.parametrize("module", PROCESSES)
-async def test_a_process_refuses_an_old_schema_in_one_line(
-    databases: Databases, valkey: EmbeddedValkey, module: str
-) -> None:
-    schema = SCHEMA_OF[module.partition(".")[0]]
-    url = await databases.clone()
-    connection = await asyncpg.connect(url)
-    await connection.execute(f"update {schema.name}.alembic_version set version_num = '0000'")
-    await connection.close()
+async def refused(module: str, **settings: str) -> dict[str, Any]:
+    """Start a process that ought to refuse and return its refusal."""
+    return refusal(await started(module, **settings))
 
-    line = await refused(module, MILEPOST_DATABASE_URL=url, MILEPOST_REDIS_URL=valkey.url)
+
+@pytest.fixture(scope="module")
+async def on_an_old_schema(databases: Databases, valkey: EmbeddedValkey) -> Started:
+    async def settings_of(module: str) -> Mapping[str, str]:
+        url = await databases.clone()
+        connection = await asyncpg.connect(url)
+        schema = SCHEMA_OF[module.partition(".")[0]]
+        await connection.execute(f"update {schema.name}.alembic_version set version_num = '0000'")
+        await connection.close()
+        return {"MILEPOST_DATABASE_URL": url, "MILEPOST_REDIS_URL": valkey.url}
+
+    return await all_started(settings_of)
+
+
+@pytest.fixture(scope="module")
+async def with_bad_settings() -> Started:
+    async def settings_of(_module: str) -> Mapping[str, str]:
+        return {"MILEPOST_LOG_LEVEL": "LOUD", "MILEPOST_SECRET_KEY": "short"}
+
+    return await all_started(settings_of)
+
+
+@pytest.fixture(scope="module")
+async def without_database() -> Started:
+    async def settings_of(_module: str) -> Mapping[str, str]:
+        return {"MILEPOST_DATABASE_URL": AWAY}
+
+    return await all_started(settings_of)
+
+
+@pytest.mark.parametrize("module", PROCESSES)
+async def test_a_process_refuses_an_old_schema_in_one_line(on_an_old_schema: Started, module: str) -> None:
+    schema = SCHEMA_OF[module.partition(".")[0]]
+    line = refusal(on_an_old_schema[module])
 
     assert f"schema {schema.name} is at 0000" in line["reason"]
     assert line["reason"].endswith("run `milepost migrate`")
@@ -65,16 +111,20 @@ async def test_a_process_refuses_an_old_schema_in_one_line(
 
 
 @pytest.mark.parametrize("module", PROCESSES)
-async def test_a_process_refuses_bad_settings_in_one_line_that_holds_all_of_them(module: str) -> None:
-    line = await refused(module, MILEPOST_LOG_LEVEL="LOUD", MILEPOST_SECRET_KEY="short")
+async def test_a_process_refuses_bad_settings_in_one_line_that_holds_all_of_them(
+    with_bad_settings: Started, module: str
+) -> None:
+    line = refusal(with_bad_settings[module])
 
     for name in ("MILEPOST_DATABASE_URL", "MILEPOST_LOG_LEVEL", "MILEPOST_SECRET_KEY"):
         assert name in line["reason"]
 
 
 @pytest.mark.parametrize("module", PROCESSES)
-async def test_a_process_refuses_a_database_that_is_away_in_one_line_without_its_password(module: str) -> None:
-    line = await refused(module, MILEPOST_DATABASE_URL=AWAY)
+async def test_a_process_refuses_a_database_that_is_away_in_one_line_without_its_password(
+    without_database: Started, module: str
+) -> None:
+    line = refusal(without_database[module])
 
     assert line["reason"].startswith("the database cannot be used")
     assert "hidden" not in json.dumps(line)

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
+from asyncpg import Connection
 from fastapi import APIRouter, FastAPI
 from pydantic import BaseModel
 
@@ -63,9 +65,13 @@ async def workshop(ingest_pool: Pool) -> AsyncIterator[Workshop]:
             await asyncio.sleep(wanted.wait)
             if wanted.name == "refused":
                 raise Problem(409, "taken", "Taken.")
+            if wanted.name == "undone":
+                raise asyncpg.DeadlockDetectedError("deadlock detected")
+            shop.made.append(wanted.name)
             if wanted.name == "broken":
                 raise RuntimeError
-            shop.made.append(wanted.name)
+            if wanted.name == "cut":
+                raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
             return {"id": str(len(shop.made)), "secret": SECRET}
 
         app.include_router(router)
@@ -100,11 +106,47 @@ async def test_while_the_first_is_under_way_others_are_told_to_wait(workshop: Wo
     assert workshop.made == ["a"]
 
 
-@pytest.mark.parametrize(("name", "status"), [("refused", 409), ("broken", 500)])
+@pytest.mark.parametrize(("name", "status"), [("refused", 409), ("undone", 503)])
 async def test_what_made_nothing_may_come_again_under_its_name(workshop: Workshop, name: str, status: int) -> None:
     key = f"again-{name}"
     assert [(await workshop.ask(key, name=name)).status_code for _ in range(2)] == [status, status]
     assert (await workshop.ask(key)).status_code == 201
+
+
+@pytest.mark.parametrize(("name", "status"), [("broken", 500), ("cut", 503)])
+async def test_what_may_have_made_something_never_comes_again_under_its_name(
+    workshop: Workshop, name: str, status: int
+) -> None:
+    key = f"once-{name}"
+    assert (await workshop.ask(key, name=name)).status_code == status
+    again = [await workshop.ask(key, name=name) for _ in range(2)]
+    assert [one.json()["type"].rsplit("/", 1)[-1] for one in again] == ["idempotency_outcome_unknown"] * 2
+    assert {one.status_code for one in again} == {409}
+    assert workshop.made == [name]
+
+
+async def test_what_was_made_is_told_though_its_answer_cannot_be_kept(workshop: Workshop, owner: Connection) -> None:
+    await owner.execute(
+        "create function public.full() returns trigger language plpgsql as $$ begin"
+        " raise exception using errcode = '53100', message = 'disk full'; end $$;"
+        " create trigger full_disk before update on ingest.idempotency"
+        " for each row execute function public.full()"
+    )
+    try:
+        assert (await workshop.ask("kept")).status_code == 201
+    finally:
+        await owner.execute("drop trigger full_disk on ingest.idempotency; drop function public.full()")
+    assert (await workshop.ask("kept")).json()["type"].endswith("idempotency_in_progress")
+    await workshop.pool.execute("update ingest.idempotency set created_at = created_at - interval '2 minutes'")
+    assert (await workshop.ask("kept")).json()["type"].endswith("idempotency_outcome_unknown")
+    assert workshop.made == ["a"]
+
+
+async def test_two_names_are_none(workshop: Workshop) -> None:
+    headers = [("Idempotency-Key", "first"), ("Idempotency-Key", "second")]
+    told = await workshop.client.post("/things", json={"name": "a"}, headers=headers)
+    assert (told.status_code, told.json()["type"].rsplit("/", 1)[-1]) == (400, "bad_idempotency_key")
+    assert workshop.made == []
 
 
 @pytest.mark.parametrize("key", ["x" * 256, "", "two words", "t\tb", "ümlaut"])
@@ -125,13 +167,16 @@ async def test_answers_are_kept_sealed_and_for_a_day(workshop: Workshop) -> None
     assert (await workshop.ask("k4")).json()["id"] == "2"
 
 
-async def test_a_process_that_died_blocks_its_request_for_a_minute_only(workshop: Workshop) -> None:
+async def test_a_request_whose_process_died_is_never_carried_out_again(workshop: Workshop) -> None:
     await workshop.pool.execute("delete from ingest.idempotency")
     await workshop.ask("k5")
     await workshop.pool.execute("update ingest.idempotency set answer = null")
-    assert (await workshop.ask("k5")).status_code == 409
+    assert (await workshop.ask("k5")).json()["type"].endswith("idempotency_in_progress")
     await workshop.pool.execute("update ingest.idempotency set created_at = created_at - interval '61 seconds'")
-    assert (await workshop.ask("k5")).status_code == 201
+    told = await workshop.ask("k5")
+    assert (told.status_code, told.json()["type"].rsplit("/", 1)[-1]) == (409, "idempotency_outcome_unknown")
+    assert "retry-after" not in told.headers
+    assert workshop.made == ["a"]
 
 
 async def test_answers_that_are_a_day_old_are_forgotten(workshop: Workshop) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 import redis.asyncio
+from arq.connections import create_pool
 
 from milepost_devstack.stores import EmbeddedValkey
 from milepost_runtime.database import Pool
@@ -104,3 +105,23 @@ def test_passwords_in_the_queue_url_are_decoded_and_host_names_checked() -> None
 
     assert (settings.username, settings.password, settings.database) == ("us@er", "p@ss/", 3)
     assert settings.ssl_check_hostname
+
+
+async def test_a_hint_that_lay_too_long_is_dropped_without_an_alarm(
+    redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool = await create_pool(redis_settings(redis_url))
+    await pool.zadd("milepost:stale", {"expired-hint": 1})
+    task = asyncio.create_task(listen(redis_url, "stale", lambda _lane: None))
+    try:
+        started = time.monotonic()
+        while await pool.zcard("milepost:stale"):
+            assert time.monotonic() - started < 5
+            await asyncio.sleep(0.02)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await pool.aclose()
+
+    assert any("expired" in one.getMessage() for one in caplog.records)
+    assert not any("error serializing" in one.getMessage() or one.exc_info for one in caplog.records)

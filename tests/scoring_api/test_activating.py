@@ -230,6 +230,7 @@ async def test_a_preview_says_what_the_account_is_given_once_the_version_judges(
     ("path", "body"),
     [
         ("/models/nobody/versions/1:activate", {"reason": "r"}),
+        ("/models/b2b-onboarding/versions/1:preview", {"retire": ["nobody"]}),
         ("/models/b2b-onboarding/versions/99:activate", {"reason": "r"}),
         ("/models/b2b-onboarding/versions/1:activate", {"reason": "r", "retire": ["nobody"]}),
         ("/models/nobody:retire", {"reason": "r"}),

@@ -196,6 +196,33 @@ async def test_changes_come_in_order_once_and_the_end_can_be_asked_again(web: We
     assert first["data"][0]["to_score"] == 61.0
 
 
+async def test_changes_of_one_account_are_asked_for_by_any_name_of_it(web: Web, client: httpx.AsyncClient) -> None:
+    await add_changes(web, 2)
+    (name, *_) = (await client.get(f"/accounts/{ACCOUNT}/health")).json()["account"]["references"]
+    by_id, by_name = [
+        (await client.get("/changes", params={"account": one, "limit": 500})).json()["data"]
+        for one in (str(ACCOUNT), name)
+    ]
+    unknown = await client.get("/changes", params={"account": "external:nobody-is-called-so"})
+
+    assert by_name == by_id != []
+    assert (unknown.status_code, unknown.json()["type"].rsplit("/", 1)[-1]) == (404, "account_unknown")
+
+
+@pytest.mark.parametrize(
+    "path", ["/accounts", f"/accounts/{ACCOUNT}", f"/accounts/{ACCOUNT}/explanation", "/changes", "/models", "/livez"]
+)
+async def test_the_head_of_an_answer_can_be_asked_for_alone(client: httpx.AsyncClient, path: str) -> None:
+    whole, head = await client.get(path), await client.head(path)
+    unknown = await client.head("/accounts/external:nobody/history")
+
+    assert (whole.status_code, head.status_code, head.content) == (200, 200, b"")
+    for name in ("content-type", "content-length", "etag", "cache-control", "link"):
+        assert head.headers.get(name) == whole.headers.get(name)
+    assert (unknown.status_code, unknown.content) == (404, b"")
+    assert (await client.head("/accounts/health:batch")).headers["allow"] == "POST"
+
+
 async def test_a_cursor_of_accounts_is_none_of_changes(client: httpx.AsyncClient) -> None:
     cursor = (await client.get("/accounts", params={"limit": 1})).json()["next_cursor"]
 

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import httpx
 import pytest
-from support.scored import clock, three_customers
-from support.scoring_web import Web, running
+from support.people import health
+from support.scored import clock, score, three_customers
+from support.scoring_web import Web, add_key, running
 
 from milepost_runtime.database import Pool
 
@@ -93,3 +94,26 @@ async def test_the_way_to_a_band_is_a_page_or_says_why_there_is_none(
     assert page.status_code in (200, 422)
     assert never.status_code == 422
     assert "already" in never.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "band", "offered"), [("thriving", "red", []), ("stalled", "green", ["yellow", "green"])]
+)
+async def test_only_ways_ahead_of_the_score_are_offered_whatever_a_person_says(
+    web: Web, scoring_pool: Pool, ids: dict[str, UUID], kind: str, band: str, offered: list[str]
+) -> None:
+    address = f"/accounts/{ids[kind]}"
+    async with web.client(key=await add_key(web.owner, ["read", "write"])) as client:
+        client.headers["sec-fetch-site"] = "same-origin"
+        word = {"band": band, "reason": f"We see it as {band}.", "days": 2}
+        assert (await client.post(f"{address}/override", json=word)).status_code == 201
+        await score(web, scoring_pool, [])
+        acts = (await health(client, ids[kind]))["effective_band"]
+        page = (await client.get(f"/app{address}")).text
+        answers = [(await client.get(f"{address}/path-to/{one}")).text for one in ("yellow", "green")]
+        assert (await client.delete(f"{address}/override")).status_code == 204
+    await score(web, scoring_pool, [])
+
+    assert (acts["band"], acts["because"]) == (band, "override")
+    assert re.findall(r"/path-to/(\w+)", page) == offered
+    assert ["band_not_ahead" not in one for one in answers] == [one in offered for one in ("yellow", "green")]

@@ -162,6 +162,18 @@ async def test_a_schema_says_which_of_several_words_is_needed(contract: dict[str
     assert not validator.is_valid({"reason": "a call"})
     assert not validator.is_valid({"reason": "a call", "band": "red"})
     assert not validator.is_valid({"reason": "a call"} | until)
+    assert not validator.is_valid({"reason": "a call", "band": "red", "days": 3} | until)
+    assert validator.is_valid({"reason": "a call", "band": "red", "score": None, "days": None} | until)
+
+
+@pytest.mark.parametrize("name", ["", " ", "\n", "An\nna", "a\x00", "\x85"])
+async def test_what_is_no_name_is_none_in_the_contract_either(web: Web, contract: dict[str, Any], name: str) -> None:
+    schema = {**contract["components"]["schemas"]["ErasureRequest"], "components": contract["components"]}
+    validator = jsonschema_rs.Draft202012Validator(schema)
+    assert validator.is_valid({"person": "Åsa Løken"})
+    assert not validator.is_valid({"person": name * 2})
+    async with web.client(key=await add_key(web.owner, ["admin"])) as client:
+        assert (await client.post("/erasures", json={"person": name * 2})).status_code == 422
 
 
 async def test_every_example_runs_and_gets_what_is_documented(

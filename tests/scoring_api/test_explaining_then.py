@@ -5,13 +5,25 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import numpy as np
 import pytest
 from support.histories import Told
 from support.people import OVERRIDE, health, open_office
+from support.score_models import document, last_signal
 from support.scored import clock, score, three_customers
 from support.scoring_web import Web, running
 
+from milepost_core import scoring as law
+from milepost_core.explanation import Difference, Kind, Step
+from milepost_core.explanation.comparison import Movement
+from milepost_core.explanation.difference import Cause
+from milepost_core.model import parse_model
+from milepost_core.readings import Readings
+from milepost_core.scoring import Population
+from milepost_core.what_if import Situation
 from milepost_runtime.database import Pool
+from scoring_api.addressing import Behind
+from scoring_api.attributing import parts_of
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +106,7 @@ async def test_an_unknown_signal_ends_in_one_mark(web: Web, accounts: dict[str, 
     assert answer.json()["detail"].endswith("did you mean active_seats?")
 
 
-async def test_what_is_too_small_to_show_is_told_in_one_line(
+async def test_what_is_too_small_to_show_is_told_in_one_line_a_cause(
     web: Web, accounts: dict[str, UUID], scoring_pool: Pool
 ) -> None:
     account, at = accounts["stalled"], await clock(web.owner)
@@ -105,6 +117,21 @@ async def test_what_is_too_small_to_show_is_told_in_one_line(
 
     assert all(abs(line["exact"]) >= 0.05 for line in lines if line["label"] != "Small shifts")
     assert any(line["label"] == "Small shifts" for line in lines)
+
+
+def test_small_shifts_of_two_causes_are_two_lines() -> None:
+    model = parse_model(document(last_signal("m", "d"), last_signal("n", "d")))
+    readings, ages = Readings.empty(model, 1), Population(np.array([9.0]))
+    here = Situation(model, ages, readings, law.score(model, ages, readings), 0)
+    moved: list[tuple[Cause, dict[str, float]]] = [("model", {"m": 2.0, "n": 0.04}), ("stage", {"m": 0.03, "n": -0.01})]
+    steps = tuple(Step(Kind.MODEL, cause, here, here, Movement(value, {}, 0.0)) for cause, value in moved)
+    found = Difference(50.0, 52.06, steps)
+    part = next(one for one in parts_of(found, Behind("", None), Behind("", None)) if one.kind == "model")
+
+    assert [(line.cause, line.label, round(line.exact, 9)) for line in part.lines] == [
+        ("model", "m", 2.0), ("model", "Small shifts", 0.04), ("stage", "Small shifts", 0.02)
+    ]  # fmt: skip
+    assert round(sum(line.points for line in part.lines), 9) == part.points == 2.1
 
 
 async def test_no_arithmetic_leads_out_of_a_word_that_lowers_the_band(web: Web, scoring_pool: Pool) -> None:

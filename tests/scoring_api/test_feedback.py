@@ -52,6 +52,31 @@ async def test_without_an_owner_the_steward_of_the_models_answers(office: Office
     assert made["owner"] == office.web.settings.scoring_steward == "model owner"
 
 
+async def test_what_waits_goes_with_the_account_to_its_new_owner(
+    office: Office, client: httpx.AsyncClient, account: UUID
+) -> None:
+    open_one, done = [
+        (await client.post(f"/accounts/{account}/feedback", json={"because": word})).json() for word in ("Odd.", "Off.")
+    ]
+    await client.post(f"/feedback/{done['id']}/answer", json=ANSWER)
+    now = await clock(office.web.owner)
+    await score(
+        office.web,
+        office.pool,
+        [[Told(account, "account.updated", now, properties={"owner": "Noor Haddad"}, event_id=f"owner:{account}")]],
+    )
+    told = (await client.get(f"/accounts/{account}/feedback")).json()["data"]
+    hers = (await client.get("/feedback", params={"state": "open", "owner": "Noor Haddad"})).json()
+    left = (await client.get("/feedback", params={"state": "open", "owner": "Dana Reyes", "limit": 200})).json()
+
+    assert (open_one["owner"], done["owner"]) == ("Dana Reyes", "Dana Reyes")
+    assert {one["id"]: one["owner"] for one in told} == {open_one["id"]: "Noor Haddad", done["id"]: "Dana Reyes"}
+    assert ([one["id"] for one in hers["data"]], hers["open"]) == ([open_one["id"]], 1)
+    assert open_one["id"] not in [one["id"] for one in left["data"]]
+    answered = (await client.post(f"/feedback/{open_one['id']}/answer", json=ANSWER)).json()
+    assert answered["owner"] == "Noor Haddad", "the answer keeps whose it was"
+
+
 async def test_an_answer_reaches_who_asked_and_is_given_once(client: httpx.AsyncClient, account: UUID) -> None:
     made = (await client.post(f"/accounts/{account}/feedback", json=DOUBT)).json()
     answered = await client.post(f"/feedback/{made['id']}/answer", json=ANSWER)

@@ -61,10 +61,12 @@ async def seen(client: httpx.AsyncClient, name: object) -> float:
 
 async def remembered(client: httpx.AsyncClient, account: UUID) -> None:
     """Read an account by both of its names, before and after a look for changes: by then both are in memory."""
-    for _ in range(2):
-        for name in (account, f"external:{account}"):
-            await seen(client, name)
-        await asyncio.sleep(0.3)
+    names = (account, f"external:{account}")
+    for name in names:
+        await seen(client, name)
+    await asyncio.sleep(0.3)
+    for name in names:
+        await seen(client, name)
 
 
 async def lag_of(client: httpx.AsyncClient, account: UUID, score: float, since: float) -> float:

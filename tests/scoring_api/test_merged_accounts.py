@@ -27,8 +27,15 @@ async def client(web: Web) -> AsyncIterator[httpx.AsyncClient]:
         yield made
 
 
-async def merge(owner: asyncpg.Connection, scoring: Scoring, gone: UUID, survivor: UUID) -> None:
-    await tell(owner, [Told(gone, "account.merged", await now_of(owner), value_text=str(survivor))])
+async def merge(
+    owner: asyncpg.Connection, scoring: Scoring, gone: UUID, survivor: UUID, *names: str, at_once: bool = True
+) -> None:
+    """Tell a merge as ingest does: first that the names lead to the survivor, then who is gone."""
+    now = await now_of(owner)
+    await tell(owner, [Told(survivor, "account.linked", now, value_text=name) for name in names])
+    if not at_once:
+        await turn(scoring)
+    await tell(owner, [Told(gone, "account.merged", now, value_text=str(survivor))])
     await turn(scoring)
 
 
@@ -111,8 +118,9 @@ async def test_an_account_that_is_gone_is_not_due_whatever_was_told_of_it_beside
     assert (await owner.fetchval(due, gone), await owner.fetchval(due, survivor)) == (0, 1)
 
 
+@pytest.mark.parametrize("at_once", [True, False])
 async def test_an_account_that_was_merged_away_speaks_for_itself_up_to_then(
-    owner: asyncpg.Connection, scoring: Scoring, client: httpx.AsyncClient
+    owner: asyncpg.Connection, scoring: Scoring, client: httpx.AsyncClient, at_once: bool
 ) -> None:
     one, two, three = [await tell_healthy(owner, scoring, age=age) for age in (20, 60, 100)]
     name = f"external:{one}"
@@ -120,10 +128,10 @@ async def test_an_account_that_was_merged_away_speaks_for_itself_up_to_then(
     await turn(scoring)
     at = await now_of(owner)
     before = await then(client, one, at)
-    await merge(owner, scoring, one, two)
+    await merge(owner, scoring, one, two, name, at_once=at_once)
     between = await now_of(owner)
     of_two = await then(client, two, between)
-    await merge(owner, scoring, two, three)
+    await merge(owner, scoring, two, three, name, at_once=at_once)
     now = await now_of(owner)
 
     assert before["account"]["id"] == str(one)
@@ -134,8 +142,64 @@ async def test_an_account_that_was_merged_away_speaks_for_itself_up_to_then(
     assert (change.status_code, change.json()["account_id"]) == (200, str(three))
 
 
+async def test_a_name_that_was_given_to_another_account_speaks_for_that_one(
+    owner: asyncpg.Connection, scoring: Scoring, client: httpx.AsyncClient
+) -> None:
+    one, two, three = [await tell_healthy(owner, scoring, age=age) for age in (20, 60, 100)]
+    name = f"external:{one}"
+    await tell(owner, [Told(one, "account.linked", await now_of(owner), value_text=name)])
+    await turn(scoring)
+    at = await now_of(owner)
+    await tell(owner, [Told(two, "account.linked", at, value_text=name)])
+    await turn(scoring)
+    assert (await then(client, name, at))["account"]["id"] == str(two)
+    await merge(owner, scoring, two, three, name)
+    assert (await then(client, name, at))["account"]["id"] == str(two)
+    assert (await then(client, name, await now_of(owner)))["account"]["id"] == str(three)
+
+
 async def then(client: httpx.AsyncClient, asked: UUID | str, at: datetime) -> dict[str, Any]:
     answer = await client.get(f"/accounts/{asked}/health", params={"as_of": at.isoformat()})
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
+
+
+async def test_evidence_and_plan_of_then_are_those_of_the_score_of_then(
+    owner: asyncpg.Connection, scoring: Scoring, client: httpx.AsyncClient
+) -> None:
+    one, two, three = [await tell_healthy(owner, scoring, age=age) for age in (20, 60, 100)]
+    now = await now_of(owner)
+    words = [Told(account, "ticket.opened", now, item=f"T-{n}", properties={"severity": "high"})
+             for n, account in enumerate((one, two, three))]  # fmt: skip
+    words += [Told(two, "milestone.completed", now, item="integration"), Told(three, "delay.started", now,
+              properties={"side": "us", "because": "ours"})]  # fmt: skip
+    await tell(owner, words)
+    await turn(scoring)
+    at = await now_of(owner)
+    before = [await told_of(client, account, at) for account in (one, two, three)]
+    await merge(owner, scoring, one, two)
+    between = await now_of(owner)
+    of_two = await told_of(client, two, between)
+    await merge(owner, scoring, two, three)
+
+    assert [items for items, _ in before] == [{"T-0"}, {"T-1"}, {"T-2"}]
+    assert [await told_of(client, account, at) for account in (one, two, three)] == before
+    assert of_two[0] == {"T-0", "T-1"}
+    assert [await told_of(client, account, between) for account in (one, two, three)] == [of_two, of_two, before[2]]
+    assert (await told_of(client, three, await now_of(owner)))[0] == {"T-0", "T-1", "T-2"}
+
+
+async def told_of(client: httpx.AsyncClient, account: UUID, at: datetime) -> tuple[set[str], Any]:
+    """The tickets behind a score, and the plan without the moment that was asked for."""
+    asked = {"as_of": at.isoformat()}
+    behind = (await client.get(f"/accounts/{account}/evidence/open_critical", params=asked)).json()
+    plan = (await client.get(f"/accounts/{account}/milestones", params=asked)).json()
+    health = await then(client, account, at)
+    assert plan["account_id"] == health["account"]["id"] == behind["account_id"]
+    done = [{one["id"]: one["state"] for one in part["items" if "items" in part else "milestones"]}
+            for part in (health["milestones"], plan)]  # fmt: skip
+    assert done[0] == done[1]
+    journey = {key: one for key, one in plan["journey"].items() if key not in ("forecast", "delay_days")}
+    shown = [{key: one[key] for key in ("id", "state", "done_at", "due_at", "history")} for one in plan["milestones"]]
+    return {one["item"] for one in behind["records"]}, (journey, shown, plan["delays"])

@@ -136,3 +136,13 @@ async def test_without_a_span_the_last_three_months_are_told(web: Web, client: h
 )
 async def test_a_span_that_cannot_be_told_is_422(client: httpx.AsyncClient, query: dict[str, str]) -> None:
     assert (await client.get("/overrides/statistics", params=query)).status_code == 422
+
+
+@pytest.mark.parametrize("path", ["/overrides/statistics", "/milestones/statistics"])
+async def test_asking_for_statistics_again_is_no_news(client: httpx.AsyncClient, path: str) -> None:
+    first = await client.get(path)
+    again = await client.get(path, headers={"If-None-Match": first.headers["etag"]})
+    longer = await client.get(path, params={"from": "2020-01-01T00:00:00Z", "to": "2020-06-01T00:00:00Z"})
+
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+    assert longer.status_code == 200

@@ -30,6 +30,15 @@ async def shared(office: Office) -> UUID:
     return await office.customer()
 
 
+async def test_a_state_that_no_doubt_has_is_refused_on_the_screen_as_in_the_list(
+    visitor: httpx.AsyncClient, client: httpx.AsyncClient
+) -> None:
+    answers = [await client.get("/feedback?state=zz"), await visitor.get("/app/feedback?state=zz")]
+    assert [one.status_code for one in answers] == [422, 422]
+    assert "open or answered" in answers[1].text
+    assert (await visitor.get("/app/feedback?state=")).status_code == 200
+
+
 async def test_the_inbox_shows_what_waits_and_takes_the_answer(
     visitor: httpx.AsyncClient, client: httpx.AsyncClient, account: UUID
 ) -> None:

@@ -96,3 +96,19 @@ async def test_a_version_that_yesterday_was_valid_is_not_put_in_charge(
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/bands/dwell_up_days")
     assert (tried.status_code, tried.json()["type"].rpartition("/")[2]) == (422, "model_invalid")
     assert [one["in_charge"] for one in listed if one["id"] == "boundless"] == [None]
+
+
+async def test_a_preview_of_a_model_that_replaces_another_says_what_would_change(
+    client: httpx.AsyncClient, proving: tuple[Proving, UUID]
+) -> None:
+    _, account = proving
+    await client.post("/models", json=one_signal(COUNT) | {"id": "rival", "version": 1})
+    refused = await client.post("/models/rival/versions/1:preview", json={})
+    assert refused.json()["type"].endswith("/line_up_unfit"), refused.text
+    assert [one["code"] for one in refused.json()["errors"]] == ["equal_precedence"]
+
+    asked = {"retire": ["b2b-onboarding"], "limit": 409.0}
+    tried = (await client.post("/models/rival/versions/1:preview", json=asked)).json()
+    assert [one["account_id"] for one in tried["accounts"]] == [str(account)]
+    assert tried["accounts"][0]["before"]["model"]["id"] == "b2b-onboarding"
+    assert tried["accounts"][0]["after"]["model"]["id"] == "rival"

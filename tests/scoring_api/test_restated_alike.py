@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -11,15 +12,16 @@ import pytest
 from support.customers import now_of
 from support.histories import Told, new_account, tell
 from support.scoring_web import Web, add_key, running
+from support.several_models import Several
 
 from milepost_core.model import ScoreModel, parse_model
 from milepost_runtime.database import Pool
-from milepost_runtime.lanes import drain
+from milepost_runtime.lanes import Lane, drain
 from milepost_runtime.queue import Hints
 from milepost_runtime.secrets import Vault
 from scoring_api.lineup import KeptLineUps, OneModel
-from scoring_api.reading import Reading
-from scoring_api.recalling import Recalling
+from scoring_api.reading import NotScoredYet, Reading
+from scoring_api.recalling import NotScoredThen, Recalling
 from scoring_api.restating import Restating, Wanted
 from scoring_api.service import build
 
@@ -60,12 +62,12 @@ async def start(web: Web, scoring_pool: Pool) -> datetime:
             value = min(max(value + chance.uniform(-12, 12), 10), 90)
             told.append(Told(account, "m", begun + timedelta(days=day, hours=9), value=value))
     await tell(web.owner, told)
-    await drain(
-        scoring_pool,
-        build(web.settings, KeptLineUps(web.founding), scoring_pool, Hints(web.settings.redis_url)).recording.lane,
-        seconds=60,
-    )
+    await drain(scoring_pool, recorded(web, scoring_pool), seconds=60)
     return begun
+
+
+def recorded(web: Web, pool: Pool) -> Lane:
+    return build(web.settings, KeptLineUps(web.founding), pool, Hints(web.settings.redis_url)).recording.lane
 
 
 async def restate(restating: Restating, start: datetime, first: int, last: int, **more: Any) -> None:
@@ -135,3 +137,47 @@ async def test_among_very_many_the_peers_are_those_that_were_kept(
     assert exact.document().score == one["score"]
     assert told.document().score != one["score"]
     assert any("fallback curve" in note for note in told.document().notes)
+
+
+async def test_days_before_todays_start_are_told_anew_as_far_as_they_can_be_asked_for(
+    web: Web, scoring_pool: Pool, start: datetime
+) -> None:
+    """A start is moved, a record comes late, the first start is taken back: the past is the one that answers tell."""
+    account, lineups = new_account(), OneModel(wandering("moved"))
+    restating = Restating(scoring_pool, Hints(web.settings.redis_url), lineups, Vault("x" * 64))
+    recalling = Recalling(scoring_pool, Reading(scoring_pool), lineups, "")
+    first = Told(account, "account.started", start + timedelta(days=3), event_id=f"start-{account}")
+    moved = Told(account, "account.started", start + timedelta(days=12), start + timedelta(days=12))
+    late = Told(account, "m", start + timedelta(days=4), value=10.0)
+    back = Told(account, "event.retracted", start, start + timedelta(days=13), supersedes=first.event_id)
+    for words in ([first, Told(account, "m", start + timedelta(days=8), value=70.0)], [moved, late], [back]):
+        await tell(web.owner, words)
+        await drain(scoring_pool, recorded(web, scoring_pool), seconds=60)
+        await restate(restating, start, 0, 20, every_days=5)
+        found = {one["as_of"]: one["score"] for one in await points(web.owner, "moved") if one["account_id"] == account}
+        asked = {}
+        for day in range(1, 22, 5):
+            with suppress(NotScoredThen, NotScoredYet):
+                told = await recalling.restated(str(account), start + timedelta(days=day), "now")
+                asked[told.as_of] = told.verdict.display
+        assert found == asked
+        assert len(found) == 4, words
+
+
+async def test_a_day_that_another_model_judges_now_is_told_by_that_one_alone(
+    web: Web, scoring_pool: Pool, start: datetime
+) -> None:
+    everybody, others = wandering("everybody"), wandering("others")
+    some = parse_model(document("some", {"kind": "piecewise", "points": [[0, 0], [50, 100]]})
+                       | {"applies_to": {"segment": ["a"]}, "precedence": 5})  # fmt: skip
+    for model in (everybody, others):
+        alone = Restating(scoring_pool, Hints(web.settings.redis_url), OneModel(model), Vault("x" * 64))
+        await restate(alone, start, 10, 11)
+    both = Restating(scoring_pool, Hints(web.settings.redis_url), Several(everybody, some), Vault("x" * 64))
+    await restate(both, start, 10, 10)
+    count = "select count(*) from scoring.restated_point where model_id = $1 and day = $2"
+    day = start.date() + timedelta(days=10)
+    told = {one: await web.owner.fetchval(count, one, day) for one in ("everybody", "some", "others")}
+
+    assert told == {"everybody": told["others"] - told["some"], "some": 6, "others": told["others"]}
+    assert await web.owner.fetchval(count, "everybody", day + timedelta(days=1)) == told["others"]

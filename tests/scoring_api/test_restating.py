@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from support.customers import now_of, tell_healthy, turn
 from support.histories import Told, new_account, tell
+from support.several_models import Several
 
 from milepost_contracts.health import HealthDocument
 from milepost_core.model import ScoreModel, parse_model
@@ -17,7 +18,9 @@ from milepost_runtime.database import Pool
 from milepost_runtime.lanes import claim, drain
 from milepost_runtime.queue import Hints
 from milepost_runtime.secrets import Vault
-from scoring_api.lineup import LineUp, OneModel
+from scoring_api.lineup import OneModel
+from scoring_api.reading import Reading
+from scoring_api.recalling import Recalling
 from scoring_api.restating import EARLIEST_ZONE, RestatementOver, RestatementUnknown, Restating, Wanted
 from scoring_api.service import Scoring
 
@@ -101,22 +104,6 @@ def model(name: str, **more: Any) -> ScoreModel:
     return parse_model(plain | {"signals": [signal], "bands": {"green": 70, "yellow": 40}} | more)
 
 
-class Several:
-    """Models in charge that never change, and any others that may be asked for."""
-
-    def __init__(self, *models: ScoreModel) -> None:
-        self.lineup = LineUp.of(models)
-
-    async def now(self, _connection: Any) -> LineUp:
-        return self.lineup
-
-    async def at(self, _connection: Any, _moment: datetime) -> LineUp:
-        return self.lineup
-
-    async def model(self, _connection: Any, model_id: str, version: int) -> ScoreModel:
-        return next(one for one in self.lineup.models if (one.id, one.version) == (model_id, version))
-
-
 def over(pool: Pool, *models: ScoreModel) -> Restating:
     lineups: Any = OneModel(models[0]) if len(models) == 1 else Several(*models)
     return Restating(pool, Hints(NOBODY), lineups, Vault("x" * 64))
@@ -145,14 +132,15 @@ async def test_each_account_is_judged_by_its_own_model_and_by_what_it_was_on_the
     await drain(scoring_pool, scoring.recording.lane, seconds=60)
     halved = {"kind": "piecewise", "points": [[0, 0], [200, 100]]}
     large = model("large", applies_to={"tier": ["large"]}, precedence=5, normalise=halved)
-    await restate(
-        over(scoring_pool, model("all"), large),
-        Wanted(start.date() + timedelta(days=2), start.date() + timedelta(days=7)),
-    )
-    points = [
-        (point["model_id"], point["score"]) for point in sorted(await course(owner, moved), key=lambda one: one["day"])
-    ]
+    restating = over(scoring_pool, model("all"), large)
+    await restate(restating, Wanted(start.date() + timedelta(days=2), start.date() + timedelta(days=7)))
+    rows = sorted(await course(owner, moved), key=lambda one: one["day"])
+    points = [(point["model_id"], point["score"]) for point in rows]
     assert points == [("all", 60.0)] * 2 + [("large", 30.0)] * 4
+
+    recalling = Recalling(scoring_pool, Reading(scoring_pool), restating.lineups, "")
+    asked = [(await recalling.restated(str(moved), point["as_of"], "now")).document() for point in rows]
+    assert [(one.model.id, one.score) for one in asked] == points
 
 
 async def test_any_version_that_is_kept_may_judge_and_stands_beside_the_others(

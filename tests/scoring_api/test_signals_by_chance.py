@@ -34,21 +34,15 @@ def differences(
     """What the statement and the slow reading do not agree on, for one account."""
     assert found.category is not None
     assert expected.category is not None
-    wrong = []
-    for place, column in enumerate(model.columns):
-        pairs = {
-            "status": (found.status[row, place], expected.status[0, place]),
-            "censored": (found.censored[row, place], expected.censored[0, place]),
-            "word": (found.category[row, place], expected.category[0, place]),
-        }
-        bad = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
-        for name in ("raw", "age_days"):
-            pair = getattr(found, name)[row, place], getattr(expected, name)[0, place]
-            if not np.isclose(*pair, rtol=1e-9, atol=1e-9, equal_nan=True):
-                bad[name] = pair
-        if bad:
-            wrong.append((column.id, column.source, bad))
-    return wrong
+    wrong: dict[int, dict[str, Any]] = {}
+    for name in ("status", "censored", "category", "raw", "age_days"):
+        pair = getattr(found, name)[row], getattr(expected, name)[0]
+        assert pair[0].shape == pair[1].shape == (len(model.columns),)
+        near = name in ("raw", "age_days")
+        same = np.isclose(*pair, rtol=1e-9, atol=1e-9, equal_nan=True) if near else pair[0] == pair[1]
+        for place in map(int, np.flatnonzero(~same)):
+            wrong.setdefault(place, {})[name] = pair[0][place], pair[1][place]
+    return [(model.columns[place].id, model.columns[place].source, bad) for place, bad in wrong.items()]
 
 
 async def compare(

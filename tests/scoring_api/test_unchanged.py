@@ -8,7 +8,9 @@ import pytest
 from support.scored import clock, three_customers
 from support.scoring_web import Web, add_key, running
 
+from milepost_contracts.health import HealthDocument
 from milepost_runtime.database import Pool
+from scoring_api.publishing import without_moments
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,17 @@ async def test_what_people_say_is_sent(web: Web, account: UUID, part: str) -> No
 
     assert again.status_code == 200
     assert again.headers["etag"] != first.headers["etag"]
+
+
+async def test_of_a_document_only_its_moments_say_nothing_new(web: Web, account: UUID) -> None:
+    body = await web.owner.fetchval("select body from scoring.health_document where account_id = $1", account)
+    told = HealthDocument.model_validate_json(bytes(body))
+    # A name may look like the keys between which the moments stand.
+    named = told.account.model_copy(update={"name": '"as_of":"model":', "owner": '\\"as_of":\\"model":'})
+
+    for one in (told, told.model_copy(update={"account": named, "summary": '{"as_of":0,"model":1}'})):
+        without = one.model_dump_json(exclude={"as_of", "computed_at", "fresh_until"})
+        assert without_moments(one.model_dump_json().encode()) == without.encode()
 
 
 async def test_a_document_has_one_tag_in_each_of_its_forms(web: Web) -> None:

@@ -143,3 +143,22 @@ def test_a_file_that_is_not_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{")
     with pytest.raises(FileNotUnderstood, match="is not JSON"):
         read_file(tmp_path / "a.json")
+
+
+async def test_an_account_is_what_was_known_of_it_at_the_moment(store: Store) -> None:
+    """A later word on an account chooses neither its segment nor its peers."""
+    rising = {"kind": "piecewise", "points": [[0, 0], [10, 100]]}
+    signal = {"id": "s", "dimension": "d", "source": {"agg": "count", "where": {"type": "login"}}, "normalise": rising}
+    halved = {"signals": {"s": {"normalise": {"points": [[0, 0], [20, 100]]}}}}
+    model = {
+        "dimensions": [{"id": "d", "weight": 1}], "signals": [signal],
+        "segments": [{"id": "large", "when": {"tier": ["large"]}, **halved}],
+    }  # fmt: skip
+    words = [
+        {"name": "tier", "t": "2026-01-01", "value": "small"},
+        {"name": "tier", "t": "2026-02-01", "value": "large"},
+    ]
+    account = {"start_at": "2026-01-01", "attributes": words, "events": [{"t": "2026-01-03", "type": "login"}] * 5}
+    for as_of, expected in (("2026-01-10", 50), ("2026-02-10", 25)):
+        one = {"id": as_of, "model": model, "account": account, "as_of": as_of, "expected": {"raw_score": expected}}
+        assert (await judged(store, one)).verdict == "ok", as_of

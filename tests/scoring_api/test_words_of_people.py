@@ -12,6 +12,8 @@ from support.people import OVERRIDE, PULSE, Office
 from support.scored import clock, newcomer, score
 from support.scoring_web import add_key
 
+from milepost_runtime.lanes import claim, hold
+
 NOTE = {"text": "Import waits for their IT."}
 DOUBT = {"because": "These tickets are feature wishes.", "signal": "open_critical", "expected_band": "green"}
 ANSWER = {"verdict": "data_fixed", "answer": "Wishes carry their own tag now.", "author": "Ola"}
@@ -91,7 +93,8 @@ async def test_an_administrator_lets_a_person_be_forgotten_whom_no_event_names(
     signed = {"author": "jane.doe@cust.example"}
     await client.post(f"/accounts/{one}/pulse", json=PULSE | signed | {"reason": text})
     await client.post(f"/accounts/{one}/override", json=OVERRIDE | signed)
-    await client.post(f"/accounts/{one}/feedback", json={"because": text} | signed)
+    doubt = (await client.post(f"/accounts/{one}/feedback", json={"because": text} | signed)).json()
+    await client.post(f"/feedback/{doubt['id']}/answer", json=ANSWER)
     await client.post(f"/accounts/{other}/notes", json={"text": text} | signed)
     await office.web.owner.execute(
         "update scoring.feedback set owner = 'Jane.doe@cust.example' where account_id = $1", one
@@ -114,8 +117,55 @@ async def test_an_administrator_lets_a_person_be_forgotten_whom_no_event_names(
     assert (done.status_code, done.json(), again.json()) == (200, {"accounts": 2}, {"accounts": 0})
     assert not [text for text in (*told, health) if '"jane.doe@' in text.lower() or "to jane.doe@" in text.lower()]
     assert "by erased:person until" in health, "the score is told anew without the name"
-    assert told[2].count("erased:person") == 3, "who doubted, who owns it, and whom the text named"
+    assert told[2].count("erased:person") == 3, "who doubted, whose it was, and whom the text named"
     assert "mary-jane.doe@cust.example.org" in told[7], "another's address stays"
+
+
+async def test_what_was_known_is_told_without_a_forgotten_person(office: Office, client: httpx.AsyncClient) -> None:
+    account = await office.customer(well=False)
+    said = {"author": "Wilma", "reason": "Wilma has it from their board.", "band": "yellow", "days": 3}
+    await client.post(f"/accounts/{account}/override", json=said)
+    step = {"id": "board", "label": "Board call with Wilma", "owner": "Wilma"}
+    assert (await client.post(f"/accounts/{account}/milestones", json=step)).status_code == 201
+    await office.turn()
+    then = {"as_of": (await clock(office.web.owner)).isoformat()}
+    before = await client.get(f"/accounts/{account}/health", params=then)
+    kept = "select inputs_hash, readings::text from scoring.snapshot where account_id = $1 order by as_of"
+    hashes = [row["inputs_hash"] for row in await office.web.owner.fetch(kept, account)]
+    async with office.web.client(key=await add_key(office.web.owner, ["admin"])) as admin:
+        assert (await admin.post("/erasures", json={"person": "Wilma"})).json() == {"accounts": 1}
+    ask_again = {"If-None-Match": before.headers["etag"]}
+    after = await client.get(f"/accounts/{account}/health", params=then, headers=ask_again)
+    rows = await office.web.owner.fetch(kept, account)
+
+    assert "Red by Wilma" in before.text or "Yellow by Wilma" in before.text
+    assert before.headers["cache-control"] == "private, no-cache", "what may lose a name is no answer for good"
+    assert after.status_code == 200
+    assert after.json()["summary"] == before.json()["summary"].replace("Wilma", "erased:person")
+    assert after.json()["effective_band"]["band"] == before.json()["effective_band"]["band"]
+    assert "Wilma" in before.text
+    assert "Wilma" not in after.text
+    assert not [row for row in rows if "Wilma" in row["readings"]]
+    assert [row["inputs_hash"] for row in rows] == hashes, "the hash is of what was there"
+
+
+async def test_a_score_that_is_computed_from_words_that_are_being_forgotten_is_not_kept(
+    office: Office, client: httpx.AsyncClient
+) -> None:
+    account = await office.customer(well=False)
+    await client.post(f"/accounts/{account}/override", json=OVERRIDE | {"author": "Wotan"})
+    async with office.pool.acquire() as connection:
+        scoring = await score(office.web, office.pool, [])
+        await office.web.owner.execute(
+            "update scoring.rescoring set next_at = clock_timestamp(), marked = marked + 1 where account_id = $1",
+            account,
+        )
+        claims = [one for one in await claim(connection, scoring.rescoring.lane, 200) if one.key == account]
+        async with office.web.client(key=await add_key(office.web.owner, ["admin"])) as admin:
+            await admin.post("/erasures", json={"person": "Wotan"})
+        assert await hold(connection, scoring.rescoring.lane, claims) == set()
+    await office.turn()
+    assert "by erased:person until" in (await client.get(f"/accounts/{account}/health")).text
 
 
 async def _forget(office: Office, account: UUID, name: str, pseudonym: str) -> None:

@@ -6,6 +6,7 @@ One plain loop for each sentence of the law on visibility; the aggregations over
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -65,14 +66,15 @@ class Look:
         return happened and told and counts and lasts
 
 
-@dataclass
+@dataclass(frozen=True)
 class Feed:
     """All that was told of one account, and what our own people said of it."""
 
     told: Sequence[Told]
     own: Sequence[Row] = field(default_factory=tuple)
 
-    def rows(self) -> list[Row]:
+    @cached_property
+    def rows(self) -> Sequence[Row]:
         """Every event once, with the moments from which another stands in its place."""
         found: dict[str, Row] = {}
         for one in self.told:
@@ -82,7 +84,7 @@ class Feed:
 
     def start(self, look: Look) -> datetime | None:
         """The newest visible word on the start by when it was said, else what was seen first; None: unknown then."""
-        told = [row for row in self.rows() if not row.own]
+        told = [row for row in self.rows if not row.own]
         words = [row for row in told if row.told.type == "account.started" and look.sees(row)]
         if words:
             return max(words, key=lambda row: (row.told.told_at or row.known, row.place[1])).at
@@ -95,7 +97,7 @@ class Feed:
     def attributes(self, look: Look) -> dict[str, Any]:
         """The newest visible value of each attribute."""
         found: dict[str, Any] = {}
-        for row in sorted(self.rows(), key=lambda row: row.place):
+        for row in sorted(self.rows, key=lambda row: row.place):
             if row.told.type in ABOUT_ACCOUNTS and not row.own and look.sees(row):
                 found.update(row.told.properties)
         return found
@@ -114,7 +116,7 @@ class FeedReader(Reader):
 
     def __init__(self, feed: Feed, look: Look, model: ScoreModel) -> None:
         self.as_of, self.zone, self.plan = look.as_of, ZoneInfo(model.timezone), model.milestones
-        visible = [row for row in feed.rows() if look.sees(row)]
+        visible = [row for row in feed.rows if look.sees(row)]
         self.account = {"attributes": feed.attributes(look)}
         self.start = feed.start(look)
         self.age = float("nan") if self.start is None else days_between(self.start, look.as_of)

@@ -20,7 +20,6 @@ from milepost_core.model import (
     Saturating,
     ScoreModel,
     Signal,
-    sources,
 )
 from milepost_core.model.normalisers import category_text
 
@@ -169,8 +168,9 @@ def _rank(percentile: Percentile, one: Told) -> float | None:
     if len(peers) < max(1, percentile.min_cohort):
         return None if percentile.fallback is None else curve(percentile.fallback, one)
     assert isinstance(one.value, int | float)
-    below = bisect_left(peers, one.value)
-    same = bisect_right(peers, one.value) - below
+    blur = abs(one.value) * EPSILON
+    below = bisect_left(peers, one.value - blur)
+    same = bisect_right(peers, one.value + blur) - below
     rank = 100.0 * (below + same / 2) / len(peers)
     return 100.0 - rank if percentile.lower_is_better else rank
 
@@ -268,12 +268,8 @@ def _band(model: ScoreModel, answer: Answer) -> str:
 
 
 def _fresh(signal: Signal, one: Told) -> float:
-    """2^(−age / half-life); a state of a source that said anything within a day is fresh."""
-    age = max(0.0, one.age_days or 0.0)
-    states = (sources.OpenItems, sources.OverdueItems, sources.OldestOpenAge, sources.MilestoneProgress)
-    if isinstance(signal.source, states) and age <= 1.0:
-        return 1.0
-    return math.exp2(-age / signal.half_life_days)
+    """2^(−age / half-life)."""
+    return math.exp2(-max(0.0, one.age_days or 0.0) / signal.half_life_days)
 
 
 def nothing(value: float | None) -> float:

@@ -6,6 +6,7 @@ It is the yardstick for whatever computes signals fast. It never vectorises, cac
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,8 @@ from support.items import open_items, opened_at
 from support.plans import steps_of
 from support.records import (
     LARGEST,
+    MOST_LIVES,
+    MOST_QUOTIENT,
     Account,
     Value,
     canonical,
@@ -20,6 +23,7 @@ from support.records import (
     event_at,
     event_key,
     field_of,
+    held,
     instant,
     matches,
     missing,
@@ -166,11 +170,13 @@ class Reader:
 
     def decayed_sum(self, source: sources.DecayedSum) -> Value:
         events = self.matching(source.where, source.window_days)
-        total = math.fsum(
-            number_or(event, source.field, 1.0) * 2.0 ** (-self.days_ago(event) / source.half_life_days)
-            for event in events
-        )
-        return self.measured(total, events)
+        lives = [self.days_ago(event) / source.half_life_days for event in events]
+        total = sum(
+            (Fraction(number_or(event, source.field, 1.0)) * Fraction(2.0**-gone)
+             for event, gone in zip(events, lives, strict=True) if gone <= MOST_LIVES),
+            Fraction(0),
+        )  # fmt: skip
+        return self.measured(held(float(total)), events)
 
     def last(self, source: sources.Last) -> Value:
         spoken = [
@@ -212,10 +218,13 @@ class Reader:
         age = (
             above.age_days if isinstance(source.den, sources.Attribute | sources.Constant) else min(ages, default=None)
         )
+        zero = source.zero_den
+        nothing_below = missing(Status.ZERO_DENOMINATOR) if zero is None else Value(zero, Status.OK, age)
         if below.raw == 0:
-            return missing(Status.ZERO_DENOMINATOR) if source.zero_den is None else Value(source.zero_den, age_days=age)
-        share = above.raw / below.raw
-        return Value(share if source.max is None else min(share, source.max), Status.OK, age)
+            return nothing_below
+        share = Fraction(above.raw) / Fraction(below.raw)
+        share = share if source.max is None else min(share, Fraction(source.max))
+        return nothing_below if abs(share) > MOST_QUOTIENT else Value(float(share), Status.OK, age)
 
     def slope(self, source: sources.Slope) -> Value:
         counts, events = self.bucket_counts(source)
@@ -288,4 +297,4 @@ class Reader:
         value = attributes.get(source.name)
         if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= LARGEST:
             return missing(Status.NO_DATA)
-        return Value(float(value), Status.OK, 0.0)
+        return Value(held(float(value)), Status.OK, 0.0)

@@ -5,6 +5,7 @@ It never aggregates; `reading` does.
 
 import json
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,9 @@ from milepost_core.readings import Status
 Account = Mapping[str, Any]
 DAY_SECONDS = 86400.0
 LARGEST = 1e15
+# A number halved more often is no longer held in full; a larger quotient leaves no room for a difference.
+MOST_LIVES = 1022
+MOST_QUOTIENT = 10**307
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,11 @@ def number_or(event: Account, field: str, default: float) -> float:
     """A field as a number; absurdly large ones are mistakes, and words are none."""
     value = field_of(event, field)
     return float(value) if isinstance(value, int | float) and abs(value) < LARGEST else default
+
+
+def held(value: float) -> float:
+    """A number as far as a float holds it in full; what is fainter is nothing."""
+    return 0.0 if abs(value) < sys.float_info.min else value
 
 
 def numbers_of(events: Sequence[Account], field: str) -> list[float]:

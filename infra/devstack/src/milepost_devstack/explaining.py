@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from milepost_devstack.consoles import plain_console
 from milepost_devstack.refusal import Refusal
 from milepost_devstack.state import StateFolder
 
@@ -48,7 +49,7 @@ def _detail(answer: httpx.Response) -> str:
 
 def show(document: Mapping[str, Any], console: Console | None = None) -> None:
     """Print score, reasons, what is missing and what would change it."""
-    out = console or Console(highlight=False)
+    out = console or plain_console()
     account, band = document.get("account") or {}, str(document.get("band", "unknown"))
     shape, colour = _SHAPES.get(band, _SHAPES["unknown"])
     out.print(f"[bold]{escape(str(account.get('name') or account.get('id')))}[/bold]  [dim]{_about(account)}[/dim]")

@@ -96,12 +96,11 @@ async def play_demo(state: StateFolder, endpoints: Mapping[str, Any], *, quiet: 
 
     Raises DemoStopped; playing again goes on where it stopped.
     """
-    from rich.console import Console  # noqa: PLC0415
-
+    from milepost_devstack.consoles import plain_console  # noqa: PLC0415
     from milepost_devstack.demo import DemoFailed, play  # noqa: PLC0415
 
     try:
-        played = await play(endpoints, state.home, Console(stderr=True, quiet=quiet))
+        played = await play(endpoints, state.home, plain_console(stderr=True, quiet=quiet))
     except DemoFailed as error:
         raise DemoStopped(str(error)) from error
     (state.home / _PENDING).unlink(missing_ok=True)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from milepost_devstack.consoles import plain_console
 from milepost_devstack.findings import Finding, failed
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "unchecked": "dim"}
 
 def show_findings(findings: Sequence[Finding]) -> None:
     """One line per finding, the remedy below those that need one, and a sentence at the end."""
-    out = Console(highlight=False)
+    out = plain_console()
     for finding in findings:
         colour = _COLOURS[finding.state]
         out.print(f"[{colour}]{finding.state:<10}[/{colour}]{finding.check:<18}{escape(finding.found)}", soft_wrap=True)
@@ -46,7 +46,7 @@ def show_keys(keys: "Sequence[ListedKey]") -> None:
             _day(key.last_used_at),
             state,
         )
-    Console(highlight=False).print(table)
+    plain_console().print(table)
 
 
 def _day(at: datetime | None) -> str:

@@ -48,6 +48,7 @@ class Relaying:
             handle=self.relay,
             bury=self.quarantine,
             batch=200,
+            rung_for=200,
             lease_s=lease_s,
         )
 

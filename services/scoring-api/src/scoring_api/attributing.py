@@ -21,7 +21,7 @@ _SENTENCES: Final = {
     Kind.HUMAN: "What people said: the pulse, and milestones marked by hand",
 }
 _GATES: Final = "Gates"
-# Less than this shows in no figure: such reasons are told together, so that the lines still add up.
+# Less than this shows in no figure: such reasons are told together, cause by cause, so that the lines still add up.
 _WORTH_A_LINE: Final = 0.05
 _REST: Final = "rest"
 
@@ -72,12 +72,15 @@ def _part(found: Difference, kind: Kind, points: tuple[float, float], where: _Wh
     exact, displayed = points
     reasons = [one for step in found.steps if step.kind is kind for one in _reasons(step)]
     told = [one for one in reasons if abs(one.exact) >= _WORTH_A_LINE]
-    rest = [one for one in reasons if abs(one.exact) < _WORTH_A_LINE]
-    small = {_REST: sum(one.exact for one in rest)} if rest else {}
+    rest: dict[str, list[_Reason]] = {}
+    for one in reasons:
+        if abs(one.exact) < _WORTH_A_LINE:
+            rest.setdefault(one.step.cause, []).append(one)
+    small = {f"{_REST}:{cause}": sum(one.exact for one in of) for cause, of in rest.items()}
     shares = shared_out({one.key: one.exact for one in told} | small, tenths(displayed))
     ranked = sorted(told, key=lambda one: (-abs(one.exact), one.key))
     lines = [_line(one, shares[one.key], where) for one in ranked]
-    lines += [_rest_line(rest, shares[_REST], exact) for exact in small.values()]
+    lines += [_rest_line(rest[cause], shares[f"{_REST}:{cause}"], small[f"{_REST}:{cause}"]) for cause in rest]
     return ChangePart(kind=kind.value, points=displayed, exact=exact, sentence=_SENTENCES[kind], lines=tuple(lines))
 
 
@@ -113,7 +116,7 @@ def _line(reason: _Reason, points: float, where: _Where) -> ChangeLine:
 
 
 def _rest_line(rest: Sequence[_Reason], points: float, exact: float) -> ChangeLine:
-    """All that moved the score by less than shows, in one line."""
+    """All of one cause that moved the score by less than shows, in one line."""
     names = sorted({_GATES if one.signal is None else _model_of(one.step, one.signal).signal(one.signal).label
                     for one in rest})  # fmt: skip
     shown = ", ".join(in_sentence(one) for one in names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")

@@ -27,6 +27,7 @@ from scoring_api.queries import past, plans
 from scoring_api.queries import reading as reads
 from scoring_api.queries.plans import KnownPlan
 from scoring_api.queries.signals.states import DONE, DROPPED
+from scoring_api.queries.then import Then, then_of
 from scoring_api.reading import Reading, as_reference, as_uuid
 from scoring_api.recalling import FutureMoment
 
@@ -65,6 +66,7 @@ class Charting:
     async def milestones(self, asked: str, at: datetime | None) -> AccountMilestones:
         """Return an account's plan at a moment (None: now) as it was known then.
 
+        An account that was merged away later speaks for itself.
         Raises AccountUnknown, FutureMoment.
         """
         async with self.pool.acquire() as connection:
@@ -74,18 +76,26 @@ class Charting:
             now = await reads.now(connection)
             if at is not None and at > now:
                 raise FutureMoment(at, now)
-            chart = await self.chart(connection, row["account_id"], at or now)
-            since = await plans.journey_since(connection, row["account_id"], chart.as_of)
+            account, then = row["account_id"], None
+            if at is not None:
+                account = await past.account_then(connection, as_uuid(asked), as_reference(asked), at) or account
+                then = await then_of(connection, account, at)
+            chart = await self.chart(connection, account, at or now, then)
+            since = await plans.journey_since(connection, account, chart.as_of)
         return view_of(chart, since)
 
-    async def chart(self, connection: Connection, account: UUID, at: datetime) -> Chart:
-        """Return all about a plan as of a moment, by the model that judged the account then."""
+    async def chart(self, connection: Connection, account: UUID, at: datetime, then: Then | None = None) -> Chart:
+        """Return all about a plan as of a moment, by the model that judged the account then.
+
+        Of accounts that were merged, `then` says whose words those of that moment were.
+        """
+        holder = account if then is None else then.holder
         lineup = await self.lineups.at(connection, at)
-        model = lineup.judge_of(await past.attributes(connection, account, at, at))
-        known = (await plans.read_plans(connection, model, [account], at)).get(account)
+        model = lineup.judge_of(await past.attributes(connection, account, at, at, then))
+        known = (await plans.read_plans(connection, model, [holder], at, then=then)).get(holder)
         completions = () if known is None else tuple(known.completions.values())
-        words = await plans.words_on_milestones(connection, account, at, completions)
-        delays = delays_of((await plans.delay_words(connection, [account], at)).get(account, ()))
+        words = await plans.words_on_milestones(connection, holder, at, completions, then)
+        delays = delays_of((await plans.delay_words(connection, [holder], at, then=then)).get(holder, ()))
         return Chart(account, at, model, known, words, delays)
 
 

@@ -110,7 +110,7 @@ def _known_names(dependant: Dependant) -> set[str]:
     for field in dependant.query_params:
         kind = field.field_info.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            names |= set(kind.model_fields)
+            names |= {one.alias or name for name, one in kind.model_fields.items()}
         else:
             names.add(field.alias)
     return names.union(*(_known_names(inner) for inner in dependant.dependencies))

@@ -1,9 +1,10 @@
 """Builds the health document of one account from its verdict; it computes no figure of the score itself."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 from milepost_contracts import health
@@ -13,11 +14,13 @@ from milepost_core.scoring import SignalState
 from milepost_core.trends import change_over, trend
 from scoring_api import phrasing
 from scoring_api.addressing import Behind, account_url, page_prefix
-from scoring_api.judging import Verdict, number
+from scoring_api.judging import Verdict
 from scoring_api.planning import milestones_of, path_of
 
 # A hint that wins back less than this is not worth somebody's day.
 WORTH_DOING = 0.5
+_HALF_A_SECOND = timedelta(milliseconds=500)
+_PENDING = int(SignalState.PENDING)
 # What stands in `missing` though it was measured: too little else of its dimension was.
 UNCOUNTED = "missing:dimension_unavailable"
 ANOTHER_JUDGE = "Scores by another model or version are not compared with this one; restated by this one they would be."
@@ -139,11 +142,17 @@ def dimensions_of(verdict: Verdict) -> tuple[health.DimensionView, ...]:
         health.DimensionView(
             id=one.id,
             label=one.label,
-            weight=round(float(scores.dimension_weight[row, place]), 1),
-            score=_rounded(scores.dimension_score[row, place], 1),
-            coverage=_rounded(scores.dimension_coverage[row, place], 2) or 0.0,
+            weight=round(weight, 1),
+            score=_rounded(points, 1),
+            coverage=_rounded(covered, 2) or 0.0,
         )
-        for place, one in enumerate(verdict.judged.model.dimensions)
+        for one, weight, points, covered in zip(
+            verdict.judged.model.dimensions,
+            scores.dimension_weight[row].tolist(),
+            scores.dimension_score[row].tolist(),
+            scores.dimension_coverage[row].tolist(),
+            strict=True,
+        )
     )
 
 
@@ -171,7 +180,7 @@ def _driver(verdict: Verdict, behind: Behind, driver: Driver) -> health.Driver:
         direction="up" if points > 0 else "down" if points < 0 else "neutral",
         sentence=phrasing.driver_sentence(verdict, driver),
         evidence=health.Evidence(
-            newest_at=_newest_at(verdict, model.signal_index[driver.signal]),
+            newest_at=_newest_at(verdict.as_of, driver.age_days),
             imputed=driver.imputed,
             href=behind.signal(driver.signal),
         ),
@@ -186,12 +195,11 @@ def _shown_value(raw: float | str | None, form: str) -> float | str | None:
     return round(raw, 3 if form == "percent" else 1) if isinstance(raw, float) else raw
 
 
-def _newest_at(verdict: Verdict, place: int) -> datetime | None:
+def _newest_at(as_of: datetime, age: float) -> datetime | None:
     """The newest record's moment, to the second; a state (an open ticket) is of now, and has none."""
-    age = number(verdict.judged.readings.age_days[verdict.row, place])
-    if not age:
+    if math.isnan(age) or not age:
         return None
-    moment = verdict.as_of - timedelta(days=age) + timedelta(milliseconds=500)
+    moment = as_of - timedelta(days=age) + _HALF_A_SECOND
     return moment.replace(microsecond=0)
 
 
@@ -245,8 +253,8 @@ def _pending(verdict: Verdict) -> tuple[health.Missing, ...]:
             why=phrasing.pending_sentence(signal),
             code="pending",
         )
-        for place, signal in enumerate(model.signals)
-        if scores.state[verdict.row, place] == SignalState.PENDING and signal.weight > 0
+        for signal, state in zip(model.signals, scores.state[verdict.row].tolist(), strict=True)
+        if state == _PENDING and signal.weight > 0
     )
 
 
@@ -272,14 +280,6 @@ def _next_step(verdict: Verdict, advice: Advice) -> health.NextStep:
     )
 
 
-def top_reason(document: health.HealthDocument) -> str:
-    """Return the one line that a list shows: a gate if one fired, else the dearest driver, else the summary."""
-    if document.gates:
-        return document.gates[0].sentence
-    dearest = next((one.sentence for one in document.drivers if one.points_lost >= WORTH_DOING), None)
-    return dearest or document.summary
-
-
 def _links(account_id: UUID, base_url: str) -> dict[str, str]:
     account = account_url(account_id, base_url)
     return {
@@ -290,6 +290,5 @@ def _links(account_id: UUID, base_url: str) -> dict[str, str]:
     }
 
 
-def _rounded(value: Any, digits: int) -> float | None:
-    known = number(value)
-    return None if known is None else round(known, digits)
+def _rounded(value: float, digits: int) -> float | None:
+    return None if math.isnan(value) else round(value, digits)

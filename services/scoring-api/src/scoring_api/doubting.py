@@ -42,7 +42,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Doubting:
-    """The use cases of feedback; the `steward` answers where an account has no owner."""
+    """The use cases of feedback; what waits is the owner's of today, or the `steward`'s where an account has none."""
 
     speaking: Speaking = field(repr=False)
     steward: str
@@ -58,7 +58,7 @@ class Doubting:
                 raise NotScoredYet(asked, held.name)
             _check_signal(wanted.signal, stands)
             await queries.insert(held.connection, self._row(feedback, held, wanted, speaker, stands))
-            row = await queries.one(held.connection, feedback)
+            row = await queries.one(held.connection, self.steward, feedback)
         assert row is not None
         return _view(row)
 
@@ -85,32 +85,33 @@ class Doubting:
     async def of_account(self, asked: str) -> AccountFeedback:
         """Return the feedback on an account's score. Raises AccountUnknown."""
         account = await self.speaking.account(asked)
-        rows = await queries.of_account(self.speaking.pool, account, HISTORY)
+        rows = await queries.of_account(self.speaking.pool, self.steward, account, HISTORY)
         return AccountFeedback(account_id=account, data=tuple(_view(row) for row in rows))
 
     async def page(self, state: str | None, owner: str | None, cursor: str | None, limit: int) -> FeedbackPage:
         """Return feedback of a state and an owner, what waits longest first. Raises CursorBroken."""
         wanted = (state, owner)
         after = self.speaking.place("feedback", wanted, cursor)
-        found = await queries.listed(self.speaking.pool, wanted, after, limit + 1)
+        found = await queries.listed(self.speaking.pool, self.steward, wanted, after, limit + 1)
         rows, more = self.speaking.cut("feedback", wanted, found, limit)
         waits = await self.waiting(owner)
         return FeedbackPage(data=tuple(_view(row) for row in rows), open=waits.open, next_cursor=more)
 
     async def waiting(self, owner: str | None) -> Waiting:
         """Return what waits for this owner, or for anybody."""
-        row = await queries.waiting(self.speaking.pool, owner)
+        row = await queries.waiting(self.speaking.pool, self.steward, owner)
         return Waiting(row["open"], row["since"])
 
     async def owners(self) -> list[str]:
         """Return those who have something to answer."""
-        return await queries.owners(self.speaking.pool)
+        return await queries.owners(self.speaking.pool, self.steward)
 
     async def answer(self, feedback: UUID, wanted: AnswerRequest, speaker: Speaker) -> FeedbackView:
         """Answer a doubt, once. Raises WordUnknown, FeedbackAnswered."""
         async with self.speaking.pool.acquire() as connection, connection.transaction():
-            ours = await queries.answer(connection, feedback, wanted.verdict, wanted.answer, speaker.author)
-            row = await queries.one(connection, feedback)
+            said = (wanted.verdict, wanted.answer, speaker.author)
+            ours = await queries.answer(connection, self.steward, feedback, *said)
+            row = await queries.one(connection, self.steward, feedback)
         if row is None:
             raise WordUnknown("feedback", str(feedback))
         if not ours:

@@ -19,7 +19,7 @@ class Erasing:
     speaking: Speaking = field(repr=False)
 
     async def erase(self, wanted: ErasureRequest, speaker: Speaker) -> ErasureDone:
-        """Let the person sign nothing, own no doubt, and be named in no text, on any account."""
+        """Let the person sign nothing, have had no doubt to answer, and be named in no text, on any account."""
         accounts = await unsaying.accounts_naming(self.speaking.pool, wanted.person)
         for account in accounts:
             # One by one: what holds many accounts at once waits for a merge that waits for it.

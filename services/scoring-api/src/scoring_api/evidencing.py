@@ -15,6 +15,7 @@ from scoring_api.addressing import GATE
 from scoring_api.cataloguing import Catalogue
 from scoring_api.queries import evidence as queries
 from scoring_api.queries import reading as reads
+from scoring_api.queries.then import then_of
 from scoring_api.reading import Reading
 from scoring_api.recalling import Recalling
 from scoring_api.views import Evidence, EvidenceRecord
@@ -58,7 +59,8 @@ class Evidencing:
         score = await (self._now(asked) if at is None else self._then(asked, at))
         behind = _behind(score.model, name)
         judge = (score.model, behind.source)
-        records = await queries.newest_records(self.pool, score.account_id, judge, score.as_of, limit)
+        then = None if at is None else await then_of(self.pool, score.account_id, score.as_of)
+        records = await queries.newest_records(self.pool, score.account_id, judge, score.as_of, limit, then)
         return Evidence(
             account_id=score.account_id,
             signal=name,

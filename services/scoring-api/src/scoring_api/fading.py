@@ -13,6 +13,7 @@ from scoring_api.judging import Verdict, number
 
 # An input that has been silent for a half-life counts as silent; the model says how long that is.
 HALF = 0.5
+_OBSERVED = int(SignalState.OBSERVED)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def _inputs(verdict: Verdict, *, silent: bool) -> list[str]:
     judged, row = verdict.judged, verdict.row
     found: list[tuple[float, str]] = []
     for place, signal in enumerate(judged.model.signals):
-        if judged.scores.state[row, place] != SignalState.OBSERVED:
+        if judged.scores.state[row, place] != _OBSERVED:
             continue
         age = float(judged.readings.age_days[row, place])
         quiet = bool(np.isnan(age)) or 2.0 ** (-max(age, 0.0) / signal.half_life_days) < HALF

@@ -1,10 +1,13 @@
 """Gathers the peers of every model version in charge, from the newest snapshots; it scores and publishes nobody.
 
+What moves by itself is moved on from each snapshot to the moment of gathering: peers are of one moment.
+
 A version that nobody was judged by yet finds its peers by measuring all accounts it is to judge, before they are
 scored. A row of `scoring.cohort` is only ever added, and only when the peers say something else than before: a score
 replays with the very peers that it was made with.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -15,7 +18,7 @@ from milepost_core.model import ScoreModel, parse_model
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.queue import Hints
 from scoring_api.lineup import LineUp, LineUps, NobodyJudges
-from scoring_api.peering import needs_peers, percentile_signals
+from scoring_api.peering import needs_peers, percentile_signals, tables_of
 from scoring_api.queries import catalogue, lineups, peers
 from scoring_api.queries.signals.measuring import Compiler
 from scoring_api.sounding import sound
@@ -89,7 +92,8 @@ class Gathering:
         """Gather from the newest snapshots; return whether the peers say something else than before."""
         judge = (model.id, model.version)
         last = await peers.last(connection, judge, as_of)
-        tables = await peers.tables(connection, judge, as_of, _compared(model))
+        measures = await peers.measures(connection, judge, as_of, _compared(model))
+        tables = await asyncio.to_thread(tables_of, model, measures)
         medians = await peers.medians(connection, judge, as_of)
         if last is not None and (accounts, tables, medians) == (last["accounts"], last["tables"], last["medians"]):
             return False

@@ -1,5 +1,6 @@
 """Guesses which account was meant by an id or a reference that nobody is known by; it never answers for one."""
 
+import asyncio
 import difflib
 import re
 from dataclasses import dataclass
@@ -37,16 +38,22 @@ async def near(pool: Pool, asked: str) -> tuple[Near, ...]:
     """Return up to three accounts whose name or reference looks like what was asked for, the likest first.
 
     What begins alike is found by an index, however many accounts there are. Only if nothing of it is like enough, all
-    names are looked through for what shares a later part, for a fraction of a second at most.
+    names are looked through for the whole of what was asked, under any kind, or for what shares a later part, for a
+    fraction of a second at most. What is found is compared beside everything else that is answered.
     """
     kind, plain = _parted(asked)
     beginning = plain[:BEGINNING]
     if len(beginning) < 2:
         return ()
-    kinds = (kind,) if kind else KINDS
-    found = _likest(plain, await similar(pool, beginning, [one + beginning for one in kinds]))
-    parts = [pattern(one) for one in _parts(plain)]
-    return found if found or not parts else _likest(plain, await alike(pool, parts, _pieces(plain)))
+    kinds = dict.fromkeys((kind, *KINDS) if kind else KINDS)
+    starts = [one + beginning for one in kinds]
+    # Of those that begin alike, the ones that go on alike first: they may be more than are looked at.
+    starts += [one + plain for one in kinds if len(plain) > BEGINNING]
+    found = await asyncio.to_thread(_likest, plain, await similar(pool, beginning, starts))
+    parts = [pattern(one) for one in _parts(plain)] or ([pattern(plain)] if len(plain) >= SHORTEST_PART else [])
+    if found or not parts:
+        return found
+    return await asyncio.to_thread(_likest, plain, await alike(pool, parts, _pieces(plain)))
 
 
 def _parted(asked: str) -> tuple[str, str]:
@@ -75,7 +82,7 @@ def _likest(plain: str, rows: Rows) -> tuple[Near, ...]:
     best: dict[UUID, tuple[float, Near]] = {}
     for row in rows:
         found = Near(row["account_id"], row["name"], row["reference"])
-        likeness = max(_likeness(plain, found.name), _likeness(plain, _tail(found)))
+        likeness = max(_likeness(plain, one) for one in (found.name, _tail(found)))
         if likeness >= LIKE_ENOUGH and likeness > best.get(found.id, (0.0, found))[0]:
             best[found.id] = (likeness, found)
     ranked = sorted(best.values(), key=lambda pair: (-pair[0], pair[1].name))
@@ -87,4 +94,13 @@ def _tail(found: Near) -> str | None:
 
 
 def _likeness(asked: str, known: str | None) -> float:
-    return difflib.SequenceMatcher(None, asked.lower(), known.lower()).ratio() if known else 0.0
+    """How alike two texts are, from 0 to 1; what begins with all that was asked is as alike as what counts at least."""
+    if not known:
+        return 0.0
+    whole = known[:LONGEST].lower()
+    least = LIKE_ENOUGH if len(asked) >= BEGINNING and whole.startswith(asked) else 0.0
+    matcher = difflib.SequenceMatcher(None, asked, whole)
+    # Two bounds that cost next to nothing come before the comparison itself.
+    if min(matcher.real_quick_ratio(), matcher.quick_ratio()) < LIKE_ENOUGH:
+        return least
+    return max(least, matcher.ratio())

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,13 +14,13 @@ import numpy as np
 from milepost_core.explanation import Explanation, explain, fixed_points
 from milepost_core.model import Band, ScoreModel
 from milepost_core.overrides import EffectiveBand, Override, effective_band
-from milepost_core.readings import Readings, Status
-from milepost_core.scoring import Population, Scores, SignalState, score
+from milepost_core.readings import Readings
+from milepost_core.scoring import Population, Scores, score
 from milepost_core.scoring.columns import half_up
 from milepost_core.silence import still_speaking
 from milepost_core.transitions import BandState, Change, Standing, advance_band, compare, plain_band
 from milepost_core.what_if import Path, Situation, next_band, paths_to
-from scoring_api.peering import LEAST_PEERS, NOBODY, Among, KeptPeers, among_kept
+from scoring_api.peering import LEAST_PEERS, NOBODY, Among, KeptPeers, among_later
 
 NEWS = ("first_score", "band_changed", "score_moved")
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -176,6 +177,8 @@ def verdict(judged: Judged, row: int, as_of: datetime, before: Before, reference
 def is_gated(judged: Judged, row: int) -> bool:
     """A fired gate pushes the displayed score into a lower band than the signals alone would."""
     scores, bands = judged.scores, judged.model.bands
+    if not scores.gates_fired[row].any():
+        return False
     display, raw = number(scores.display[row]), number(half_up(scores.raw_score[row : row + 1])[0])
     if display is None or raw is None:
         return False
@@ -207,30 +210,13 @@ def cause_of(one: Verdict, fact: Mapping[str, Any], kind: str) -> str:
 
 def number(value: Any) -> float | None:
     """A float, or None for NaN."""
-    return None if np.isnan(value) else float(value)
+    known = float(value)
+    return None if math.isnan(known) else known
 
 
-def detail(judged: Judged, row: int) -> dict[str, Any]:
-    """Every figure behind one score, as the snapshot keeps it."""
-    model, scores = judged.model, judged.scores
-    return {
-        "signals": {signal.id: _signal(judged, row, place) for place, signal in enumerate(model.signals)},
-        "dimensions": {
-            one.id: {
-                "score": _short(scores.dimension_score[row, place]),
-                "coverage": _short(scores.dimension_coverage[row, place]),
-                "weight": _short(scores.dimension_weight[row, place]),
-            }
-            for place, one in enumerate(model.dimensions)
-        },
-        "gates": [
-            {"id": gate.id, "points": _short(scores.gate_points[row, place])}
-            for place, gate in enumerate(model.gates)
-            if scores.gates_fired[row, place]
-        ],
-        "raw_score": _short(scores.raw_score[row]),
-        "age_days": _short(judged.population.age_days[row]),
-    }
+def numbers(row: Floats) -> list[float | None]:
+    """A row of a column, NaN as None."""
+    return [None if math.isnan(value) else value for value in row.tolist()]
 
 
 def readings_of(judged: Judged, row: int) -> dict[str, Any]:
@@ -239,9 +225,9 @@ def readings_of(judged: Judged, row: int) -> dict[str, Any]:
     words = () if readings.category is None else readings.category[row]
     return {
         "columns": [column.id for column in columns],
-        "raw": [number(value) for value in readings.raw[row]],
-        "status": [int(value) for value in readings.status[row]],
-        "age_days": [number(value) for value in readings.age_days[row]],
+        "raw": numbers(readings.raw[row]),
+        "status": readings.status[row].tolist(),
+        "age_days": numbers(readings.age_days[row]),
         "censored": np.flatnonzero(readings.censored[row]).tolist(),
         "words": {str(place): str(word) for place, word in enumerate(words) if word is not None},
         "account_age_days": number(judged.population.age_days[row]),
@@ -254,7 +240,7 @@ def judged_again(snapshot: Mapping[str, Any], model: ScoreModel, peers: KeptPeer
     """Score one account once more from what its snapshot kept: the same bits as then, as a batch of one row.
 
     Args:
-        snapshot: a row of `scoring.snapshot`, of which `readings` is read.
+        snapshot: a row of `scoring.snapshot`, of which `readings` and `as_of` are read.
         model: the version that the row names, without any segment's view.
         peers: the row of `scoring.cohort` that the row names; None if it names none.
     """
@@ -269,29 +255,13 @@ def judged_again(snapshot: Mapping[str, Any], model: ScoreModel, peers: KeptPeer
     for place, word in kept["words"].items():
         readings.category[0, int(place)] = word
     keys = {signal: [key] for signal, key in kept["peers"].items()}
-    among = among_kept(peers, keys)
-    return judge_batch(own, readings, _floats([kept["account_age_days"]]), among, kept["segment"])
+    ages = _floats([kept["account_age_days"]])
+    among = among_later(peers, keys, own, (readings, ages), snapshot["as_of"])
+    return judge_batch(own, readings, ages, among, kept["segment"])
 
 
 def _floats(values: Sequence[Any]) -> Floats:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-
-
-def _signal(judged: Judged, row: int, place: int) -> dict[str, Any]:
-    readings, scores = judged.readings, judged.scores
-    word = None if readings.category is None else readings.category[row, place]
-    return {
-        "raw": _short(readings.raw[row, place]) if word is None else str(word),
-        "status": Status(int(scores.status[row, place])).reason,
-        "state": SignalState(int(scores.state[row, place])).name.lower(),
-        "y": _short(scores.y[row, place]),
-        "e": _short(scores.effective_weight[row, place]),
-    }
-
-
-def _short(value: Any) -> float | None:
-    """Six decimals: more than anybody reads, fewer than noise shows in."""
-    return None if np.isnan(value) else round(float(value), 6)
 
 
 def digest(parts: Mapping[str, Any] | Sequence[Any] | bytes) -> str:

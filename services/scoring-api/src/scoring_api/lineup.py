@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any, Protocol
 
 from milepost_core.model import ScoreModel, parse_model
+from milepost_core.model.document import holds
 from milepost_runtime.database import Connection, Pool
 from scoring_api.queries import lineups as queries
 
@@ -71,7 +72,10 @@ def can_meet(one: ScoreModel, other: ScoreModel) -> bool:
     if bool(one.applies_to) != bool(other.applies_to):
         return False
     asked = dict(other.applies_to)
-    return all(not set(values).isdisjoint(asked.get(name, values)) for name, values in one.applies_to)
+    return all(
+        name not in asked or any(holds(((name, asked[name]),), {name: value}) for value in values)
+        for name, values in one.applies_to
+    )
 
 
 class LineUps(Protocol):

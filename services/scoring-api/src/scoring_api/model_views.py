@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from milepost_contracts.health import Band, ModelRef
+from milepost_contracts.wholes import Whole
 
 _Account = Annotated[UUID, Field(strict=False)]
 
@@ -92,12 +93,15 @@ class Reasoned(_Frozen):
     reason: str = Field(min_length=1, max_length=1000, pattern=r"\S", examples=["agreed in the quarterly review"])
 
 
+_Retired = Annotated[
+    tuple[str, ...], Field(strict=False, max_length=50, description="Ids of models that stop judging with it")
+]
+
+
 class ActivateRequest(Reasoned):
     """Why, and which models give way at the same moment."""
 
-    retire: tuple[str, ...] = Field(
-        default=(), strict=False, max_length=50, description="Ids of models that stop judging with it"
-    )
+    retire: _Retired = ()
 
 
 class LineUpView(_Frozen):
@@ -149,12 +153,13 @@ class DiffAnswer(_Frozen):
 
 
 class PreviewRequest(_Frozen):
-    """Whom to judge: these accounts, or so many of all."""
+    """Whom to judge: these accounts, or so many of all; and which models would give way, as for activating."""
 
     model_config = ConfigDict(strict=True, json_schema_extra={"examples": [{"limit": 100}]})
 
     accounts: tuple[_Account, ...] | None = Field(default=None, strict=False, min_length=1, max_length=500)
-    limit: int = Field(default=200, ge=1, le=500, description="How many accounts to try, when none are named")
+    limit: Whole = Field(default=200, ge=1, le=500, description="How many accounts to try, when none are named")
+    retire: _Retired = ()
 
 
 class Judgement(_Frozen):

@@ -4,7 +4,8 @@ It never touches the store: `gathering` keeps the peers of a model version, and 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -13,13 +14,17 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
+from milepost_core.ageing import peers_later, value_later
 from milepost_core.cohorts import Cohort, PeerGroups, Peers, gather_peers, place_among
 from milepost_core.model import Percentile, ScoreModel, Signal
 from milepost_core.model.normalisers import category_text
 from milepost_core.model.sources import Source
 from milepost_core.readings import Readings
 
+Floats = NDArray[np.float64]
+DAY_S: Final = 86_400.0
 START_QUARTER: Final = "start_quarter"
 LEAST_PEERS: Final = 5
 """The median of fewer accounts is nobody's normal."""
@@ -129,10 +134,56 @@ def _measure(source: Source) -> str:
 
 
 def among_kept(peers: KeptPeers | None, keys: Mapping[str, Sequence[str]]) -> Among:
-    """Place accounts among peers that were kept; without any, percentiles are left to their fallback curves."""
+    """Place accounts among peers of that very moment; without any, percentiles are left to their fallback curves."""
     if peers is None:
         return Among({}, keys)
     return Among(place_among(peers.groups, keys), keys, peers.id)
+
+
+def among_later(
+    peers: KeptPeers | None,
+    keys: Mapping[str, Sequence[str]],
+    model: ScoreModel,
+    measured: tuple[Readings, Floats],
+    as_of: datetime,
+) -> Among:
+    """Place accounts that were measured as of a moment among peers that were gathered before, as of that moment.
+
+    What moves by itself (days since something) has moved for peers, too; that they did something meanwhile shows when
+    they are gathered again. `measured` is readings and ages of the accounts, by the columns of `model`.
+    """
+    found = among_kept(peers, keys)
+    if peers is None:
+        return found
+    days = (as_of - peers.as_of).total_seconds() / DAY_S
+    return replace(found, cohort=peers_later(model, found.cohort, *measured, days))
+
+
+def tables_of(model: ScoreModel, measures: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return signal → group → size and values or quantiles, as `scoring.cohort` keeps them, as of its moment.
+
+    Args:
+        model: without any segment's view.
+        measures: of one signal in one segment's view and one group each: signal, segment, key, and per account
+            values, waiting, ages and how many days before that moment it was measured.
+    """
+    views = {one.id: one.model for one in model.segments}
+    groups: dict[str, dict[str, list[Floats]]] = defaultdict(lambda: defaultdict(list))
+    for one in measures:
+        source = views.get(one["segment"], model).signal(one["signal"]).source
+        value, ages, days = (np.array(one[name], dtype=np.float64) for name in ("values", "ages", "days"))
+        later = value_later(source, value, np.array(one["waiting"], dtype=np.bool_), ages, days)
+        groups[one["signal"]][one["key"]].append(later)
+    return {
+        signal: {key: table_of(Peers.exactly(np.concatenate(parts))) for key, parts in own.items()}
+        for signal, own in groups.items()
+    }
+
+
+def table_of(peers: Peers) -> dict[str, Any]:
+    """Return one group as `scoring.cohort` keeps it: its size, and the values of few or the quantiles of many."""
+    few = peers.table()
+    return {"size": few.size, "quantiles" if few.is_table else "values": few.values.tolist()}
 
 
 def peers_at(

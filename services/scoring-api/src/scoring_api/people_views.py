@@ -5,6 +5,7 @@ as it is.
 """
 
 import difflib
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
@@ -25,6 +26,10 @@ REASON_LENGTH: Final = 1000
 AUTHOR_LENGTH: Final = 200
 # They make letters stand in another order than they were typed; no script needs them, or whoever shows it adds its own.
 _TURNS: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
+# Nothing that controls or breaks a line, and something beside blanks.
+SIGNATURE_FORM: Final = r"^[^\x00-\x1f\x7f-\xa0]*[^\x00-\x20\x7f-\xa0][^\x00-\x1f\x7f-\xa0]*$"
+_SIGNED: Final = re.compile(SIGNATURE_FORM.removeprefix("^").removesuffix("$"))
 
 OverrideState = Literal["active", "ended", "replaced", "expired"]
 PulseState = Literal["stands", "older", "expired", "taken_back"]
@@ -54,7 +59,7 @@ def _plain(calm: str) -> str:
 
 def _signature(name: str) -> str:
     calm = name.strip()
-    if not calm or not calm.isprintable():
+    if not _SIGNED.fullmatch(name) or not calm.isprintable():
         raise PydanticCustomError("bad_string", "expected a name that can be printed on one line")
     return calm
 
@@ -85,13 +90,15 @@ Reason = Annotated[
 Text = Annotated[
     str, StringConstraints(min_length=1, max_length=NOTE_LENGTH), AfterValidator(_plain), BeforeValidator(_calm)
 ]
-Author = Annotated[
-    str | None,
-    Field(description="Who says so, when an app speaks for people; the key's name when left out"),
-    StringConstraints(max_length=AUTHOR_LENGTH),
-    AfterValidator(lambda name: None if name is None else _signature(name)),
+Signature = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=AUTHOR_LENGTH),
+    AfterValidator(_signature),
+    Field(json_schema_extra={"pattern": SIGNATURE_FORM}),
 ]
-Signature = Annotated[str, StringConstraints(max_length=AUTHOR_LENGTH), AfterValidator(_signature)]
+Author = Annotated[
+    Signature | None, Field(description="Who says so, when an app speaks for people; the key's name when left out")
+]
 Until = Annotated[Moment, Field(strict=False)]
 BandWord = Annotated[
     str, StringConstraints(max_length=100), AfterValidator(_band), Field(json_schema_extra={"enum": list(BANDS)})
@@ -111,6 +118,11 @@ class Asked(Wire):
     model_config = ConfigDict(strict=True)
 
 
+def _said(*names: str) -> dict[str, Any]:
+    """The schema of a shape that says all of these; null is as good as left out."""
+    return {"required": list(names), "properties": {name: {"not": {"type": "null"}} for name in names}}
+
+
 class OverrideRequest(Asked):
     """A band or a score to act on instead of the computed one, why, and until when: 30 days at most."""
 
@@ -120,8 +132,8 @@ class OverrideRequest(Asked):
                 {"band": "yellow", "reason": "their migration was agreed with us; it ends next week", "days": 10}
             ],
             "allOf": [
-                {"anyOf": [{"required": ["band"]}, {"required": ["score"]}]},
-                {"anyOf": [{"required": ["expires_at"]}, {"required": ["days"]}]},
+                {"oneOf": [_said("band"), _said("score")]},
+                {"oneOf": [_said("expires_at"), _said("days")]},
             ],
         }
     )
@@ -152,7 +164,8 @@ class PulseRequest(Asked):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"value": "fair", "reason": "their lead was short in the last call", "days": 30}]
+            "examples": [{"value": "fair", "reason": "their lead was short in the last call", "days": 30}],
+            "not": _said("expires_at", "days"),
         }
     )
 

@@ -12,12 +12,13 @@ import asyncpg
 
 from milepost_contracts.health import ModelRef
 from milepost_core.model import ScoreModel
+from milepost_core.readings import Readings
 from milepost_runtime.database import Connection, Pool
 from scoring_api.cataloguing import Catalogue
 from scoring_api.judging import judge_batch, number
 from scoring_api.lineup import LineUp, NobodyJudges
 from scoring_api.model_views import Judgement, Move, PreviewAnswer, PreviewRequest, PreviewRow
-from scoring_api.peering import Among, among_kept, group_keys
+from scoring_api.peering import Among, among_later, group_keys
 from scoring_api.peering import KeptPeers as Peers
 from scoring_api.proving import measured
 from scoring_api.queries import catalogue as queries
@@ -35,15 +36,20 @@ class Previewing:
     catalogue: Catalogue
 
     async def preview(self, model_id: str, version: int, wanted: PreviewRequest) -> PreviewAnswer:
-        """Judge accounts as of now by today's line-up, and by one with this version in it. Raises ModelUnknown,
-        and ModelUnmeasurable when the store refuses what the version asks of it.
+        """Judge accounts as of now by today's line-up, and by the one that activating this version would make.
+
+        Raises ModelUnknown, LineUpUnfit when these models could not judge together, and ModelUnmeasurable when the
+        store refuses what the version asks of it.
 
         Percentiles are read among the peers that were gathered last for the version, else for the one in charge.
         """
         candidate = (await self.catalogue.read(model_id, version)).parsed
         today = await self.catalogue.in_charge()
-        other = [one for one in today.models if one.id != model_id]
+        for name in wanted.retire:
+            await self.catalogue.one(name)
+        other = [one for one in today.models if one.id not in {model_id, *wanted.retire}]
         tomorrow = LineUp.of([*other, candidate])
+        tomorrow.check()
         async with self.pool.acquire() as connection:
             rows = await queries.sample(connection, wanted.accounts, wanted.limit)
             compiler = Compiler()
@@ -83,7 +89,7 @@ async def _judged(
         as_of = group[0]["as_of"]
         batch = Batch([row["account_id"] for row in group], [as_of] * len(group))
         readings, ages = await measure(connection, compiler.of(model), batch)
-        among = await _among(connection, model, group, stands_in)
+        among = await _among(connection, model, group, (readings, ages), stands_in)
         judged = await asyncio.to_thread(judge_batch, model, readings, ages, among)
         for place, row in enumerate(group):
             found[row["account_id"]] = Judgement(
@@ -95,7 +101,11 @@ async def _judged(
 
 
 async def _among(
-    connection: Connection, model: ScoreModel, group: Sequence[asyncpg.Record], stands_in: LineUp | None
+    connection: Connection,
+    model: ScoreModel,
+    group: Sequence[asyncpg.Record],
+    measured: tuple[Readings, Any],
+    stands_in: LineUp | None,
 ) -> Among:
     keys = group_keys(model, [row["attributes"] for row in group], [row["start_at"] for row in group])
     as_of = group[0]["as_of"]
@@ -103,8 +113,8 @@ async def _among(
         newest = await peers.newest(connection, (one.id, one.version), as_of)
         kept = None if newest is None else await peers.kept(connection, newest)
         if kept is not None:
-            return among_kept(Peers.of(kept), keys)
-    return among_kept(None, keys)
+            return among_later(Peers.of(kept), keys, model, measured, as_of)
+    return among_later(None, keys, model, measured, as_of)
 
 
 def _answer(

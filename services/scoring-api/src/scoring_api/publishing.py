@@ -11,15 +11,14 @@ from typing import Any
 from milepost_contracts.health import HealthDocument
 from milepost_core.transitions import Change
 from scoring_api.crossing import Crossing, crossing_of
-from scoring_api.documenting import Subject, build_document, top_reason
+from scoring_api.detailing import detail
+from scoring_api.documenting import WORTH_DOING, Subject, build_document
 from scoring_api.fading import Fading, fading_of
-from scoring_api.judging import Verdict, cause_of, detail, digest
+from scoring_api.judging import Verdict, cause_of, digest
 from scoring_api.queries.lists import CALM
 from scoring_api.queries.verdicts import ChangeTuple, Rows
 from scoring_api.replaying import inputs_hash, inputs_of, state_of
 
-# The moments move with every look; a document that differs in nothing else says nothing new.
-MOMENTS = {"as_of", "computed_at", "fresh_until"}
 # Of a past that arrives nothing is heard for so long: it is there.
 QUIET = timedelta(seconds=60)
 RANKS = ("red", "yellow", "unknown", "green")
@@ -37,7 +36,8 @@ def rows_of(verdict: Verdict, fact: Mapping[str, Any], subject: Subject, turns_a
     """Return what to write of one account; `fact` is what the store said of it before."""
     document = build_document(verdict, subject, turns_at, frame.base_url)
     crossing, fading = crossing_of(verdict, subject.plan, fact), fading_of(verdict, fact)
-    content = digest(document.model_dump_json(exclude=MOMENTS).encode())
+    body = document.model_dump_json().encode()
+    content = digest(without_moments(body))
     fresh_until = fact["fresh_until"]
     told = content == fact["content_digest"] and fresh_until is not None and fresh_until > verdict.as_of
     return Rows(
@@ -46,10 +46,20 @@ def rows_of(verdict: Verdict, fact: Mapping[str, Any], subject: Subject, turns_a
         next_at=_next(verdict.as_of, crossing, (turns_at, fresh_until) if told else (turns_at,)),
         standing=(*_standing(verdict, fact, content, wrote=not told), frame.lineup, *crossing.remembered, fading.stale),
         snapshot=None if told else (*_snapshot(verdict, fact, subject), frame.lineup),
-        document=None if told else _document(document, verdict),
+        document=None if told else _document(document, body),
         changes=(*changes_of(verdict, fact), *crossings(verdict, fact, crossing), *fadings(verdict, fact, fading)),
         words=crossing.completed,
     )
+
+
+def without_moments(body: bytes) -> bytes:
+    """Return a document as it is written, without its moments: as_of, computed_at and fresh_until, side by side.
+
+    They move with every look; a document that differs in nothing else says nothing new.
+    """
+    before, _, rest = body.partition(b'"as_of":')
+    # A quotation mark inside a text is escaped, so that these can be nothing but keys.
+    return before + rest[rest.index(b'"model":') :]
 
 
 def _next(as_of: datetime, crossing: Crossing, turns: Iterable[datetime]) -> datetime:
@@ -100,8 +110,7 @@ def _snapshot(verdict: Verdict, fact: Mapping[str, Any], subject: Subject) -> tu
     )
 
 
-def _document(document: HealthDocument, verdict: Verdict) -> tuple[Any, ...]:
-    body = document.model_dump_json().encode()
+def _document(document: HealthDocument, body: bytes) -> tuple[Any, ...]:
     return (
         document.account.id,
         body,
@@ -123,6 +132,14 @@ def _document(document: HealthDocument, verdict: Verdict) -> tuple[Any, ...]:
         document.milestones.journey,
         urgency(document),
     )
+
+
+def top_reason(document: HealthDocument) -> str:
+    """Return the one line that a list shows: a gate if one fired, else the dearest driver, else the summary."""
+    if document.gates:
+        return document.gates[0].sentence
+    dearest = next((one.sentence for one in document.drivers if one.points_lost >= WORTH_DOING), None)
+    return dearest or document.summary
 
 
 def urgency(document: HealthDocument) -> float:

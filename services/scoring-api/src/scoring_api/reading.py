@@ -92,6 +92,29 @@ class Reading:
         snapshot = await queries.snapshot_detail(self.pool, stored.account_id)
         return explanation_of(stored.parsed(), snapshot["detail"] if snapshot else {})
 
+    async def account_id(self, asked: str) -> UUID:
+        """Return the id that a reference stands for, scored or not; one of our ids as it is, known or not.
+
+        Raises AccountUnknown.
+        """
+        own = as_uuid(asked)
+        if own is not None:
+            return own
+        row = await queries.account(self.pool, None, as_reference(asked))
+        if row is None:
+            raise await self.absent(asked)
+        found: UUID = row["account_id"]
+        return found
+
+    async def own_band(self, document: HealthDocument) -> str:
+        """Return the band of an account by its score, whatever a person's word sets."""
+        acts = document.effective_band
+        if acts.because != "override":
+            return acts.band
+        row = await queries.snapshot_detail(self.pool, document.account.id)
+        own: str = row["detail"]["band_state"]["band"] if row else document.band
+        return own
+
     async def absent(self, asked: str) -> Exception:
         """Return why nothing is known of what was asked for: AccountUnknown with near matches, or NotScoredYet."""
         row = await queries.account(self.pool, as_uuid(asked), as_reference(asked))

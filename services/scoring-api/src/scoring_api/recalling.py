@@ -21,7 +21,7 @@ from milepost_runtime.database import Connection, Pool
 from scoring_api.documenting import Subject, build_document
 from scoring_api.judging import Before, Judged, Reference, Verdict, judge_batch, judged_again, verdict
 from scoring_api.lineup import LineUps
-from scoring_api.peering import Among, KeptPeers, among_kept, group_keys, percentile_signals
+from scoring_api.peering import Among, KeptPeers, among_later, group_keys, percentile_signals
 from scoring_api.queries import past, peers, restated, standings
 from scoring_api.queries import reading as reads
 from scoring_api.queries.plans import read_plans
@@ -80,8 +80,6 @@ class Told:
     base_url: str
     restated: bool = False
     notes: tuple[str, ...] = ()
-    settled_for: timedelta = timedelta(0)
-    """How long ago the moment asked for was when it was asked for."""
     detail: Mapping[str, Any] = field(default_factory=dict)
     """The figures as the snapshot keeps them; none of a moment that is restated."""
 
@@ -121,7 +119,7 @@ class Recalling:
         Raises AccountUnknown, NotScoredYet, FutureMoment, NotScoredThen.
         """
         async with self.pool.acquire() as connection:
-            account, moment, ago = await self._place(connection, asked, at, pointer)
+            account, moment = await self._place(connection, asked, at, pointer)
             then = None
             if at is not None and not survivor:
                 then = await past.account_then(connection, as_uuid(asked), as_reference(asked), at)
@@ -139,7 +137,6 @@ class Recalling:
             asked_for=moment,
             base_url=self.base_url,
             notes=(BEHIND.format(row["feed_behind"]),) if row["feed_behind"] > 0 else (),
-            settled_for=ago,
             detail=row["detail"],
         )
 
@@ -150,23 +147,24 @@ class Recalling:
         Raises AccountUnknown, NotScoredYet, FutureMoment, NotScoredThen, VersionUnknown.
         """
         async with self.pool.acquire() as connection:
-            account, moment, _ = await self._place(connection, asked, at)
-            model = await self._model(connection, version, account["attributes"])
+            account, moment = await self._place(connection, asked, at)
+            then = await past.attributes(connection, account["account_id"], moment, BEYOND)
+            model = await self._model(connection, version, then if version == IN_CHARGE else account["attributes"])
             only = None if version == IN_CHARGE else model
             judges = Judges(await self.lineups.now(connection), only)
             return await self._restated(connection, account, moment, model, judges)
 
     async def _place(
         self, connection: Connection, asked: str, at: datetime | None, pointer: str = AS_OF
-    ) -> tuple[asyncpg.Record, datetime, timedelta]:
-        """Return the account, the moment asked for, which must not lie ahead, and how long ago that was."""
+    ) -> tuple[asyncpg.Record, datetime]:
+        """Return the account, and the moment asked for, which must not lie ahead."""
         account = await reads.account(connection, as_uuid(asked), as_reference(asked))
         if account is None:
             raise await self.reading.absent(asked)
         now = await reads.now(connection)
         if at is not None and at > now:
             raise FutureMoment(at, now, pointer)
-        return account, at or now, now - (at or now)
+        return account, at or now
 
     async def _restated(
         self, connection: Connection, account: asyncpg.Record, moment: datetime, whole: ScoreModel, judges: Judges
@@ -183,7 +181,8 @@ class Recalling:
         keys = group_keys(model, [attributes], [moment - timedelta(days=float(ages[0]))])
         segment = next((one.id for one in whole.segments if one.model is model), None)
         among = await self._among(connection, judges, moment, model, keys)
-        judged = judge_batch(model, readings, ages, among or among_kept(kept, keys), segment)
+        among_them = among or among_later(kept, keys, model, (readings, ages), moment)
+        judged = judge_batch(model, readings, ages, among_them, segment)
         said = Before(None, None, None, override_of(await past.override(connection, name, moment)))
         reference = await self._reference(connection, name, moment, judged, kept)
         found = verdict(judged, 0, moment, said, reference)

@@ -55,6 +55,7 @@ class Recording:
             columns=("position",),
             handle=self.handle,
             lease_s=30,
+            rung_for=RANGE,
         )
 
     async def handle(self, claims: Sequence[Claim]) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,14 +20,14 @@ from milepost_core.model import Band, ScoreModel
 from milepost_core.overrides import Override
 from milepost_core.transitions import BandState
 from scoring_api.documenting import Subject
-from scoring_api.judging import Before, Judged, Reference, Verdict, number, readings_of, verdict
+from scoring_api.judging import Before, Judged, Reference, Verdict, numbers, readings_of, verdict
 
 
 def inputs_of(one: Verdict, subject: Subject) -> dict[str, Any]:
     """Return all that went into a verdict and its document beside model and peers: a snapshot's `readings`."""
     before = one.before
     return readings_of(one.judged, one.row) | {
-        "baseline": {"against": one.reference.against, "points": [number(value) for value in one.reference.points]},
+        "baseline": {"against": one.reference.against, "points": numbers(one.reference.points)},
         "before": {
             "state": _state(before.state),
             "effective_band": None if before.effective_band is None else before.effective_band.value,
@@ -92,26 +93,37 @@ def subject_again(snapshot: Mapping[str, Any], model: ScoreModel) -> Subject:
 
 
 _OF_A_MILESTONE = tuple(one.name for one in fields(PlannedMilestone))
+_MOMENTS_OF_A_MILESTONE = tuple(name for name in _OF_A_MILESTONE if name.endswith("_at"))
+_values_of = attrgetter(*_OF_A_MILESTONE)
+_NUMBERS = frozenset({float, int})
+_AS_THEY_ARE = frozenset({str, bool, type(None)})
 
 
 def _plain(value: Any) -> Any:
     """Numbers as floats (and no negative zero), all the way down."""
     # Types are compared, as inputs are plain data: asking for abstract ones took a tenth of a rescoring.
     kind = type(value)
-    if kind is float or kind is int:
-        return float(value) + 0.0
+    if kind in _NUMBERS:
+        return value + 0.0
     if kind is dict:
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: one if type(one) in _AS_THEY_ARE else _plain(one) for key, one in value.items()}
     if kind is list or kind is tuple:
-        return [_plain(one) for one in value]
+        return [one + 0.0 if type(one) in _NUMBERS else _plain(one) for one in value]
     return value
 
 
 def _plan(plan: Plan | None) -> dict[str, Any] | None:
     if plan is None:
         return None
-    steps = [{name: _text(getattr(one, name)) for name in _OF_A_MILESTONE} for one in plan.milestones]
-    return {"start_at": plan.start_at.isoformat(), "milestones": steps}
+    return {"start_at": plan.start_at.isoformat(), "milestones": [_step(one) for one in plan.milestones]}
+
+
+def _step(one: PlannedMilestone) -> dict[str, Any]:
+    kept = dict(zip(_OF_A_MILESTONE, _values_of(one), strict=True))
+    for name in _MOMENTS_OF_A_MILESTONE:
+        if kept[name] is not None:
+            kept[name] = kept[name].isoformat()
+    return kept
 
 
 def _plan_again(kept: Mapping[str, Any] | None, model: ScoreModel) -> Plan | None:
@@ -121,10 +133,6 @@ def _plan_again(kept: Mapping[str, Any] | None, model: ScoreModel) -> Plan | Non
         PlannedMilestone(**{name: _moment(name, value) for name, value in one.items()}) for one in kept["milestones"]
     )
     return Plan(datetime.fromisoformat(kept["start_at"]), steps, model.journey, ZoneInfo(model.timezone))
-
-
-def _text(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _moment(name: str, value: Any) -> Any:

@@ -24,7 +24,7 @@ from scoring_api.dating import Dating, Look
 from scoring_api.documenting import Subject
 from scoring_api.judging import Before, Reference, Verdict, find_paths, judge_batch, verdict
 from scoring_api.lineup import LineUp, LineUps
-from scoring_api.peering import Among, KeptPeers, among_kept, group_keys
+from scoring_api.peering import KeptPeers, among_later, group_keys
 from scoring_api.publishing import Frame, rows_of
 from scoring_api.queries import peers, standings, verdicts
 from scoring_api.queries.plans import KnownPlan, read_plans
@@ -67,7 +67,13 @@ class Rescoring:
     def lane(self) -> Lane:
         """The accounts that are due for a new score."""
         return Lane(
-            name=LANE, table="scoring.rescoring", key="account_id", key_type="uuid", handle=self.handle, batch=BATCH
+            name=LANE,
+            table="scoring.rescoring",
+            key="account_id",
+            key_type="uuid",
+            handle=self.handle,
+            batch=BATCH,
+            rung_for=BATCH,
         )
 
     async def handle(self, claims: Sequence[Claim]) -> int:
@@ -84,6 +90,8 @@ class Rescoring:
                 await afp("scoring.rescore.before_commit")
         if published:
             self.hints.nudge(NEXT_LANE)
+        if any(row.words or row.withdrawn for row in rows):
+            self.hints.nudge(LANE)
         info_each("score_kept", (_line(one, looked.facts[one.account_id]) for one in rows if one.document))
         return len(claims)
 
@@ -144,7 +152,10 @@ class Rescoring:
         kept = await self._peers(connection, model, as_of)
         batch = Batch(group, [as_of] * len(group))
         readings, ages = await measure(connection, self.compiler.of(model), batch)
-        judged = judge_batch(model, readings, ages, _among(model, kept, [facts[one] for one in group]), segment)
+        own = [facts[one] for one in group]
+        keys = group_keys(model, [one["attributes"] for one in own], [one["start_at"] for one in own])
+        among = among_later(kept, keys, model, (readings, ages), as_of)
+        judged = judge_batch(model, readings, ages, among, segment)
         references = await self._references(connection, model, group, kept)
         return {
             account: verdict(judged, row, as_of, before_of(facts[account], as_of, model), references[account])
@@ -216,11 +227,6 @@ def _override(fact: Mapping[str, Any]) -> Override | None:
         expires_at=fact["override_until"],
         id=str(fact["override_id"]),
     )
-
-
-def _among(model: ScoreModel, kept: KeptPeers | None, facts: Sequence[Mapping[str, Any]]) -> Among:
-    keys = group_keys(model, [one["attributes"] for one in facts], [one["start_at"] for one in facts])
-    return among_kept(kept, keys)
 
 
 def _line(row: verdicts.Rows, fact: Mapping[str, Any]) -> dict[str, Any]:

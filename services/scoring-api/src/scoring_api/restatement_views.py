@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from milepost_contracts.health import ModelRef
+from milepost_contracts.wholes import Whole
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 RestatementState = Literal["waiting", "running", "done", "cancelled", "failed"]
@@ -35,7 +36,7 @@ class ModelChoice(_Frozen):
     model_config = ConfigDict(strict=True)
 
     id: str = Field(min_length=1, max_length=100)
-    version: int = Field(ge=1, le=1_000_000_000)
+    version: Whole = Field(ge=1, le=1_000_000_000)
 
 
 class RestatementRequest(_Frozen):
@@ -52,8 +53,8 @@ class RestatementRequest(_Frozen):
 
     from_day: _Day | None = Field(None, alias="from", description="First day")
     to_day: _Day | None = Field(None, alias="to", description="Last day; today when not given")
-    days: int = Field(default=90, ge=1, le=1100, description="Used when `from` is not given")
-    every_days: int = Field(default=1, ge=1, le=31)
+    days: Whole = Field(default=90, ge=1, le=1100, description="Used when `from` is not given")
+    every_days: Whole = Field(default=1, ge=1, le=31)
     model: ModelChoice | None = Field(None, description="Without: each account's own, of the models in charge")
 
 

@@ -165,10 +165,10 @@ class Restating:
                 await job.retelling.gather(connection, *waiting[0])
                 await release(connection, self.lane, [claim])
                 return len(found)
-        points = await self._tell(job, [_course(one, job.moments) for one in found])
+        points = await self._tell(job, [_course(*one, job.moments) for one in found])
         await afp("scoring.restate.before_write")
         async with self.pool.acquire() as connection:
-            return await self._keep(connection, claim, points, [one["account_id"] for one in found])
+            return await self._keep(connection, claim, job, ([account for account, _ in found], points))
 
     async def _tell(self, job: _Job, courses: Sequence[Course]) -> list[Points]:
         """Measure and judge the accounts of a batch, several statements at a time on connections of their own."""
@@ -184,12 +184,18 @@ class Restating:
         return [task.result() for task in tasks]
 
     async def _keep(
-        self, connection: Connection, claim: Claim, points: Sequence[Points], accounts: Sequence[UUID]
+        self, connection: Connection, claim: Claim, job: _Job, batch: tuple[Sequence[UUID], Sequence[Points]]
     ) -> int:
-        """Keep a batch with the progress in one transaction under our fence; 0: somebody else has it by now."""
+        """Keep a batch with the progress in one transaction under our fence; 0: somebody else has it by now.
+
+        What was told of these days before, and is not any more, goes: the account began later, or another judges it.
+        """
+        accounts, points = batch
         async with connection.transaction():
             if not await hold(connection, self.lane, [claim]):
                 return 0
+            days = [day for day, _ in job.moments]
+            await restated.forget(connection, (accounts, days), job.retelling.judges.versions, points)
             for each in points:
                 await restated.upsert(connection, each)
             await restated.mark(connection, accounts)
@@ -224,9 +230,9 @@ class Restating:
         return known
 
 
-def _course(row: asyncpg.Record, moments: Sequence[tuple[date, datetime]]) -> Course:
-    """The days of an account from its start on."""
-    return Course(row["account_id"], row["start_at"], [one for one in moments if one[1] >= row["start_at"]])
+def _course(account: UUID, since: datetime, moments: Sequence[tuple[date, datetime]]) -> Course:
+    """The days of an account on which it may have been there."""
+    return Course(account, [one for one in moments if one[1] >= since])
 
 
 def _moments(timezone: str, row: asyncpg.Record) -> Iterator[tuple[date, datetime]]:

@@ -6,7 +6,7 @@ It never touches what was known on the day (snapshots) nor what was published (c
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from math import isnan
 from typing import Any
 from uuid import UUID
@@ -27,6 +27,7 @@ from scoring_api.queries.signals.measuring import Batch, Compiler, measure
 
 Attributes = Mapping[str, Any]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
 _UNKNOWN = BAND_WORDS[3]
 # Peers are ranked by exactly as long as all their values together fit into this many numbers; else by quantiles.
 EXACT_VALUES = 4_000_000
@@ -39,7 +40,6 @@ class Course:
     """The days of one account that are to be told, each with the moment it ends."""
 
     account_id: UUID
-    start_at: datetime
     days: Sequence[tuple[date, datetime]]
 
 
@@ -54,6 +54,11 @@ class Judges:
     def models(self) -> tuple[ScoreModel, ...]:
         """Every model that may judge."""
         return self.lineup.models if self.only is None else (self.only,)
+
+    @property
+    def versions(self) -> list[tuple[str, int]]:
+        """The ids and versions of those models."""
+        return [(model.id, model.version) for model in self.models]
 
     def of(self, attributes: Attributes) -> ScoreModel | None:
         """Return the model that judges an account, as its segment sees it; None: nobody does."""
@@ -128,15 +133,17 @@ class _Rows:
     """Account-days by column, in the order in which they are told."""
 
     accounts: list[UUID]
-    starts: list[datetime]
     days: list[date]
     moments: list[datetime]
 
     @classmethod
     def of(cls, courses: Sequence[Course]) -> "_Rows":
         each = [(course, day, moment) for course in courses for day, moment in course.days]
-        accounts, starts = [one.account_id for one, _, _ in each], [one.start_at for one, _, _ in each]
-        return cls(accounts, starts, [day for _, day, _ in each], [moment for _, _, moment in each])
+        return cls([one.account_id for one, _, _ in each], [day for _, day, _ in each], [when for _, _, when in each])
+
+    def pick(self, places: Sequence[int]) -> Batch:
+        """Return some of them as they are measured."""
+        return Batch([self.accounts[at] for at in places], [self.moments[at] for at in places])
 
 
 @dataclass(frozen=True)
@@ -149,17 +156,20 @@ class Retelling:
     _ranked: dict[int, tuple[ScoreModel, ScoreModel]] = field(default_factory=dict, repr=False)
 
     async def tell(self, connection: Connection, courses: Sequence[Course]) -> Points:
-        """Return the points of accounts, day after day; days on which nobody judged an account have none."""
+        """Return the points of accounts, day after day.
+
+        Days on which nobody judged an account, or before it began as far as was told by then, have none.
+        """
         rows = _Rows.of(courses)
         attributes = await self._attributes(connection, rows)
         judged = _Judged.nothing(len(rows.accounts))
         for model, places in self._by_model(attributes):
-            picked = Batch([rows.accounts[at] for at in places], [rows.moments[at] for at in places])
+            picked = rows.pick(places)
             readings, ages = await measure(connection, self.compiler.of(model), picked, restated=True)
-            own = [attributes[at] for at in places], [rows.starts[at] for at in places]
-            cohort = self.peers.cohort(model, picked.moments, group_keys(model, *own))
+            keys = group_keys(model, [attributes[at] for at in places], _starts(picked.moments, ages))
+            cohort = self.peers.cohort(model, picked.moments, keys)
             scores = await asyncio.to_thread(score, model, Population(ages), readings, cohort)
-            judged.put(places, model, scores)
+            judged.put(places, model, scores, ages >= 0)
         before = await self._before(connection, rows, judged)
         return await asyncio.to_thread(_points, rows, judged, before)
 
@@ -174,8 +184,8 @@ class Retelling:
         values: dict[str, dict[str, list[Floats]]] = {}
         after: UUID | None = None
         while found := await restated.accounts(connection, after, moment, GATHERED):
-            after = found[-1]["account_id"]
-            rows = _Rows.of([Course(one["account_id"], one["start_at"], [(moment.date(), moment)]) for one in found])
+            after = found[-1][0]
+            rows = _Rows.of([Course(one, [(moment.date(), moment)]) for one, _ in found])
             for name, key, own in await self._values(connection, model, rows):
                 values.setdefault(name, {}).setdefault(key, []).append(own)
         self.peers.keep(model, moment, values)
@@ -188,9 +198,9 @@ class Retelling:
             if (view.id, view.version) != (model.id, model.version) or not percentile_signals(view):
                 continue
             small = self._ranked.setdefault(id(view), (view, percentiles_only(view)))[1]
-            picked = Batch([rows.accounts[at] for at in places], [rows.moments[at] for at in places])
-            readings, _ = await measure(connection, self.compiler.of(small), picked, restated=True)
-            keys = group_keys(view, [attributes[at] for at in places], [rows.starts[at] for at in places])
+            picked = rows.pick(places)
+            readings, ages = await measure(connection, self.compiler.of(small), picked, restated=True)
+            keys = group_keys(view, [attributes[at] for at in places], _starts(picked.moments, ages))
             for place, signal, _ in percentile_signals(small):
                 own = np.array(keys[signal.id])
                 found += [(signal.id, str(key), readings.raw[own == key, place]) for key in np.unique(own)]
@@ -216,6 +226,11 @@ class Retelling:
         return list(groups.values())
 
 
+def _starts(moments: Sequence[datetime], ages: Floats) -> list[datetime | None]:
+    """When accounts of these ages had started; None: they had not."""
+    return [at - timedelta(days=age) if age >= 0 else None for at, age in zip(moments, ages.tolist(), strict=True)]
+
+
 @dataclass(frozen=True)
 class _Judged:
     """What the law said of each row: displayed score, raw score, code of the band, whether a gate holds it, by whom."""
@@ -223,7 +238,7 @@ class _Judged:
     display: Floats
     raw: Floats
     band: np.ndarray[Any, np.dtype[np.uint8]]
-    gated: np.ndarray[Any, np.dtype[np.bool_]]
+    gated: Flags
     models: list[ScoreModel | None]
 
     @classmethod
@@ -232,15 +247,16 @@ class _Judged:
         unknown = np.full(rows, BAND_WORDS.index(_UNKNOWN), np.uint8)
         return cls(np.full(rows, np.nan), np.full(rows, np.nan), unknown, np.zeros(rows, np.bool_), [None] * rows)
 
-    def put(self, places: Sequence[int], model: ScoreModel, scores: Scores) -> None:
-        """Note the verdicts of some rows."""
-        at = np.array(places)
-        self.display[at], self.raw[at], self.band[at] = scores.display, scores.raw_score, scores.band
+    def put(self, places: Sequence[int], model: ScoreModel, scores: Scores, there: Flags) -> None:
+        """Note the verdicts of some rows, as far as the account was there."""
+        at = np.array(places)[there]
+        self.display[at], self.raw[at] = scores.display[there], scores.raw_score[there]
+        self.band[at] = scores.band[there]
         raw = half_up(scores.raw_score)
         bands = model.bands
         plain = [band_codes(column, bands.green, bands.yellow) for column in (scores.display, raw)]
-        self.gated[at] = (plain[0] != plain[1]) & ~np.isnan(raw)
-        for place in places:
+        self.gated[at] = ((plain[0] != plain[1]) & ~np.isnan(raw))[there]
+        for place in at.tolist():
             self.models[place] = model
 
 

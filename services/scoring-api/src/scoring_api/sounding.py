@@ -20,7 +20,7 @@ from milepost_core.scoring import SignalState
 from milepost_runtime.database import Connection
 from scoring_api.judging import judge_batch
 from scoring_api.lineup import LineUp, NobodyJudges
-from scoring_api.peering import KeptPeers, among_kept, group_keys, percentile_signals
+from scoring_api.peering import KeptPeers, among_kept, group_keys, percentile_signals, table_of
 from scoring_api.queries import catalogue
 from scoring_api.queries.signals.measuring import Batch, Compiler, measure
 
@@ -84,7 +84,7 @@ def _views(judge: tuple[LineUp, ScoreModel], rows: Sequence[asyncpg.Record]) -> 
 def _sounding(parts: Sequence[_Part], as_of: datetime) -> Sounding:
     groups = _groups(parts)
     accounts = sum(len(part.readings) for part in parts)
-    tables = {signal: {key: _kept(one) for key, one in sorted(own.items())} for signal, own in groups.items()}
+    tables = {signal: {key: table_of(one) for key, one in sorted(own.items())} for signal, own in groups.items()}
     return Sounding(accounts, tables, _medians(parts, KeptPeers(0, as_of, accounts, groups, {})))
 
 
@@ -97,10 +97,6 @@ def _groups(parts: Sequence[_Part]) -> PeerGroups:
                 if not math.isnan(raw):
                     values[signal.id][key].append(raw)
     return {name: {key: Peers.exactly(one).table() for key, one in own.items()} for name, own in values.items()}
-
-
-def _kept(peers: Peers) -> dict[str, Any]:
-    return {"size": peers.size, "quantiles" if peers.is_table else "values": peers.values.tolist()}
 
 
 def _medians(parts: Sequence[_Part], kept: KeptPeers) -> dict[str, float]:

@@ -37,11 +37,16 @@ def turns_of(
     turns: dict[UUID, datetime] = {}
     groups: dict[int, list[UUID]] = {}
     for account, one in verdicts.items():
-        known = [edges.get(account), _plan_turn(plans.get(account), one.as_of), *_of_people(facts[account])]
-        turns[account] = _first(one, [turn for turn in known if turn is not None], _spread(account, look_again))
         groups.setdefault(id(one.judged), []).append(account)
     for group in groups.values():
-        turns |= _before_it_moves(verdicts[group[0]].judged, group, verdicts, turns)
+        judged = verdicts[group[0]].judged
+        thresholds = age_thresholds(judged.model)
+        for account in group:
+            one = verdicts[account]
+            known = [edges.get(account), _plan_turn(plans.get(account), one.as_of), *_of_people(facts[account])]
+            known.append(one.as_of + _spread(account, look_again))
+            turns[account] = _first(one, [turn for turn in known if turn is not None], thresholds)
+        turns |= _before_it_moves(judged, group, verdicts, turns)
     return {account: max(turn, verdicts[account].as_of + SOONEST) for account, turn in turns.items()}
 
 
@@ -58,12 +63,11 @@ def _spread(account: UUID, look_again: timedelta) -> timedelta:
     return look_again * (1.0 - SPREAD * (account.int % 1009) / 1009)
 
 
-def _first(one: Verdict, known: Sequence[datetime], look_again: timedelta) -> datetime:
+def _first(one: Verdict, known: Sequence[datetime], thresholds: Sequence[float]) -> datetime:
     """Return the earliest of these moments, of the day something begins to count, and of the end of a waiting time."""
     model, as_of = one.judged.model, one.as_of
     age = float(one.judged.population.age_days[one.row])
-    turns = [as_of + look_again, *known]
-    turns += [as_of + timedelta(days=day - age) + TICK for day in (0.0, *age_thresholds(model)) if day > age]
+    turns = [*known, *(as_of + timedelta(days=day - age) + TICK for day in (0.0, *thresholds) if day > age)]
     if one.state.since is not None:
         dwell = model.bands.dwell_up_days if one.state.direction == "up" else model.bands.dwell_down_days
         turns.append(one.state.since + timedelta(days=dwell))

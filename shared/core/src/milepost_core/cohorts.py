@@ -6,13 +6,17 @@ It never chooses who is a peer; the caller passes a key per account.
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Cohort", "CohortColumn", "PeerGroups", "Peers", "gather_peers", "place_among"]
+__all__ = ["SAME", "Cohort", "CohortColumn", "PeerGroups", "Peers", "gather_peers", "place_among"]
 
 Floats = NDArray[np.float64]
+
+SAME: Final = 1e-9
+"""Two values that differ by less than this share are equal: days counted in two ways differ in their last digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +41,10 @@ class Peers:
         return Peers(np.quantile(self.values, np.linspace(0.0, 1.0, points)), self.size, True)
 
     def percentile(self, raw: Floats) -> Floats:
-        """100 · (share below + half the share equal); on a table, read between its points."""
-        left = np.searchsorted(self.values, raw, side="left")
-        right = np.searchsorted(self.values, raw, side="right")
+        """100 · (share below + half the share that is the `SAME`); on a table, read between its points."""
+        blur = SAME * np.abs(raw)
+        left = np.searchsorted(self.values, raw - blur, side="left")
+        right = np.searchsorted(self.values, raw + blur, side="right")
         if not self.is_table:
             return np.where(np.isnan(raw), np.nan, 50.0 * (left + right) / max(self.size, 1))
         last = self.values.size - 1

@@ -107,7 +107,7 @@ def _percentile(curve: Percentile, raw: Floats, cohort: CohortColumn | None) -> 
 
 def age_towards_neutral(points: Floats, stale: Stale, age_days: Floats) -> Floats:
     """Points that fade to neutral as their value ages; of unknown age they stay as they are."""
-    kept = np.exp2(-np.maximum(np.nan_to_num(age_days, nan=0.0), 0.0) / stale.half_life_days)
+    kept = np.exp2(-np.fmax(age_days, 0.0) / stale.half_life_days)
     return stale.neutral + (points - stale.neutral) * kept
 
 

@@ -68,7 +68,15 @@ def forecast_of(plan: Plan, as_of: datetime) -> Forecast:
 
     A milestone begins when all before it are done (or at the start), but not so early that its own days would leave a
     gap before its day; it takes its planned days times the pace, and at least a tenth of that from now on.
+    Asked once more for the same moment, it is the same forecast.
     """
+    known: Forecast | None = plan.foreseen.get(as_of)
+    if known is None:
+        known = plan.foreseen[as_of] = _forecast(plan, as_of)
+    return known
+
+
+def _forecast(plan: Plan, as_of: datetime) -> Forecast:
     order, circular = _order(plan)
     pace, seen = pace_of(plan)
     planned = {one.id: _work_days(plan, one) for one in order}
@@ -147,18 +155,21 @@ def _work_days(plan: Plan, one: PlannedMilestone) -> float | None:
 
 
 def _scheduled_days(plan: Plan, one: PlannedMilestone) -> float | None:
-    """How long the plan leaves for it, from the day of what comes before it to its own; without a day, its work."""
+    """How long the plan leaves for it, from the day of what comes before it to its own; without a day, its work.
+
+    No day before the journey began is left for anything.
+    """
     if one.due_at is None:
         return None if one.work_days is None else min(max(one.work_days, 0.0), LONGEST_DAYS)
     before = [other.due_at for other in plan.milestones if other.id in one.after and other.id != one.id]
-    since = max((day for day in before if day is not None), default=plan.start_at)
+    since = max([plan.start_at, *(day for day in before if day is not None)])
     return min(max(_days(since, one.due_at), 0.0), LONGEST_DAYS)
 
 
 def _began(plan: Plan, one: PlannedMilestone) -> datetime:
-    """When a milestone that is done could begin."""
+    """When a milestone that is done could begin: never before the journey did."""
     before = [other.done_at for other in plan.milestones if other.id in one.after and other.id != one.id]
-    return max((moment for moment in before if moment is not None), default=plan.start_at)
+    return max([plan.start_at, *(moment for moment in before if moment is not None)])
 
 
 def _expected(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from milepost_core.cohorts import CohortColumn, Peers
+from milepost_core.cohorts import SAME, CohortColumn, Peers
 from milepost_core.curves import evaluate
 from milepost_core.model import BandCurve, CategoryMap, Curve, Percentile, Piecewise, Saturating
 
@@ -105,7 +105,7 @@ def _passing(curve: Percentile, peers: Peers, value: float, points: float) -> fl
     way = -1.0 if curve.lower_is_better else 1.0
     ahead = sorted((float(x) for x in np.unique(peers.values) if (x - value) * way > 0), key=lambda x: x * way)
     for x in ahead:
-        beyond = float(np.nextafter(x, x + way))
+        beyond = float(np.nextafter(x + way * 2.0 * SAME * abs(x), x + way))
         ranks = evaluate(curve, np.array([x, beyond]), None, CohortColumn((peers,), np.zeros(2, np.int64)))
         if ranks.max() >= points - _ROUNDING:
             return x

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from milepost_core.model.journey import Journey
 
@@ -68,6 +68,8 @@ class Plan:
     milestones: tuple[PlannedMilestone, ...]
     journey: Journey = field(default_factory=Journey)
     zone: tzinfo = UTC
+    foreseen: dict[datetime, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What `forecasting` has made of it, by moment: one look at an account asks for the same forecast several times."""
 
     @cached_property
     def counted(self) -> tuple[PlannedMilestone, ...]:

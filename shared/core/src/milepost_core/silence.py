@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from milepost_core.ageing import is_blind, moves, value_later
 from milepost_core.cohorts import Cohort, CohortColumn
-from milepost_core.model import ScoreModel, sources
-from milepost_core.model.sources import Denominator
+from milepost_core.model import Percentile, ScoreModel, sources
 from milepost_core.readings import Readings, Status
 from milepost_core.scoring import Population, Scores, SignalState, score
 
@@ -25,9 +25,11 @@ STALE_BELOW: Final = 0.25
 FRESH_AGAIN: Final = 0.5
 """From this share on it does no more; between the two it is what it was, so that it does not flutter."""
 _STATES: Final = (sources.OpenItems, sources.OverdueItems, sources.OldestOpenAge, sources.MilestoneProgress)
+_OK, _OBSERVED = np.uint8(Status.OK), np.uint8(SignalState.OBSERVED)
 _GRID: Final = 16
 _ROUNDS: Final = 4
-# Two measures that run at a different speed each: a share of them is not foretold.
+_SAME: Final = 1e-9
+# So long at most an account is left alone of which a ratio moves in a way that is not foretold.
 _LONGEST_BLIND_DAYS: Final = 1.0 / 24.0
 
 
@@ -35,30 +37,12 @@ def moved_on(model: ScoreModel, readings: Readings, ages: Floats, days: Floats) 
     """Readings and ages [n] of accounts so many ``days`` [n] later, if nothing happens and nothing leaves a window."""
     raw = readings.raw.copy(order="F")
     for place, column in enumerate(model.columns):
-        ok = readings.status[:, place] == Status.OK
-        raw[:, place] = np.where(ok, _value(column.source, readings, place, (ages, days)), raw[:, place])
+        if moves(column.source):
+            ok, value, waiting = readings.status[:, place] == _OK, raw[:, place], readings.censored[:, place]
+            raw[:, place] = np.where(ok, value_later(column.source, value, waiting, ages, days), value)
     waiting = readings.censored
     age_days = np.where(waiting, readings.age_days, readings.age_days + days[:, None])
     return replace(readings, raw=raw, age_days=age_days), ages + days
-
-
-def _value(source: Denominator, readings: Readings, place: int, time: tuple[Floats, Floats]) -> Floats:
-    """One column's value so many days later."""
-    value, (ages, days) = readings.raw[:, place], time
-    match source:
-        case sources.DaysSinceLast():
-            return np.asarray(value + days)
-        case sources.TimeToFirst():
-            return np.where(readings.censored[:, place], value + days, value)
-        case sources.OldestOpenAge():
-            return np.where(value > 0, value + days, value)
-        case sources.DecayedSum():
-            return np.asarray(value * np.exp2(-days / source.half_life_days))
-        case sources.Rate():
-            longest = np.inf if source.window_days is None else source.window_days
-            return np.asarray(value * np.minimum(longest, ages) / np.minimum(longest, ages + days))
-        case _:
-            return value
 
 
 def age_thresholds(model: ScoreModel) -> tuple[float, ...]:
@@ -82,7 +66,8 @@ def quiet_days(
     Shown are the score in tenths, the word `unknown`, the fired gates, and whether it stands on old data. The answer
     is the moment of the first change, found to within ``until`` / 16⁴: a second of a day.
     """
-    longest: Floats = np.minimum(until, _LONGEST_BLIND_DAYS) if _is_blind(model) else until
+    speaking = still_speaking(model, readings, scores)
+    longest: Floats = np.where(_blind(model, readings), np.minimum(until, _LONGEST_BLIND_DAYS), until)
     begin, end = np.zeros_like(longest), longest.copy()
     rows = np.flatnonzero(longest > 0)
     for turn in range(_ROUNDS):
@@ -90,7 +75,7 @@ def quiet_days(
             break
         steps = np.arange(1, _GRID + 1) / _GRID
         grid = begin[rows, None] + (end[rows] - begin[rows])[:, None] * steps
-        changed = _changed(model, readings, scores, (ages, rows, grid), cohort)
+        changed = _changed(model, readings, scores, (ages, speaking, rows, grid), cohort)
         if turn:
             # Its end is known to have changed; a rounding at the edge must not lose that.
             changed[:, -1] = True
@@ -106,17 +91,19 @@ def _changed(
     model: ScoreModel,
     readings: Readings,
     now: Scores,
-    asked: tuple[Floats, NDArray[np.int64], Floats],
+    asked: tuple[Floats, Floats, NDArray[np.int64], Floats],
     cohort: Cohort | None,
 ) -> Flags:
     """Whether what is shown of each row [n] differs at each of its moments [n, k] from what is shown now."""
-    ages, rows, grid = asked
-    speaking = still_speaking(model, readings, now)
+    ages, speaking, rows, grid = asked
     many = np.repeat(rows, grid.shape[1])
-    later, then = moved_on(model, _picked(readings, many), ages[many], grid.ravel())
+    before = _picked(readings, many)
+    later, then = moved_on(model, before, ages[many], grid.ravel())
     peers = {name: CohortColumn(one.peers, one.group[many]) for name, one in (cohort or {}).items()}
+    _keep_ranks(model, before, later, peers)
     found = score(model, Population(then), later, peers)
-    differs = ~np.isclose(found.display, now.display[many], rtol=0.0, atol=1e-9, equal_nan=True)
+    shown, known = found.display, now.display[many]
+    differs = ~((np.abs(shown - known) <= _SAME) | (np.isnan(shown) & np.isnan(known)))
     differs |= found.band != now.band[many]
     differs |= (found.gates_fired != now.gates_fired[many]).any(axis=1)
     differs |= (still_speaking(model, later, found) < STALE_BELOW) != (speaking[many] < STALE_BELOW)
@@ -128,11 +115,25 @@ def _picked(readings: Readings, rows: NDArray[np.int64]) -> Readings:
     return Readings(readings.raw[rows], words, readings.status[rows], readings.censored[rows], readings.age_days[rows])
 
 
-def _is_blind(model: ScoreModel) -> bool:
-    """A ratio of something that moves by itself: its parts are not known any more."""
-    moving = (sources.DaysSinceLast, sources.TimeToFirst, sources.OldestOpenAge, sources.DecayedSum, sources.Rate)
-    ratios = (one.source for one in model.columns if isinstance(one.source, sources.Ratio))
-    return any(isinstance(part, moving) for one in ratios for part in sources.parts(one))
+def _blind(model: ScoreModel, readings: Readings) -> Flags:
+    """Of which accounts [n] a ratio moves in a way that is not foretold."""
+    blind = np.zeros(len(readings), dtype=np.bool_)
+    for place, column in enumerate(model.columns):
+        if moves(column.source):
+            blind |= is_blind(column.source, readings.raw[:, place])
+    return blind
+
+
+def _keep_ranks(model: ScoreModel, before: Readings, later: Readings, cohort: Cohort) -> None:
+    """Undo the moving of what is ranked: peers move along, so that time alone changes no rank."""
+    for place, signal in enumerate(model.signals):
+        curve, column = signal.normalise, cohort.get(signal.id)
+        if column is None or not isinstance(curve, Percentile) or not moves(signal.source):
+            continue
+        # The last stands for those without a group.
+        sizes = np.array([*(one.size for one in column.peers), 0])
+        ranked = sizes[column.group] >= max(curve.min_cohort, 1)
+        later.raw[ranked, place] = before.raw[ranked, place]
 
 
 def still_speaking(model: ScoreModel, readings: Readings, scores: Scores) -> Floats:
@@ -141,14 +142,15 @@ def still_speaking(model: ScoreModel, readings: Readings, scores: Scores) -> Flo
     States (open items, milestones) hold until somebody says otherwise, so they take no part; an input without any
     record in its window is silent. NaN where nothing observed comes from events.
     """
+    told = [place for place, signal in enumerate(model.signals) if not isinstance(signal.source, _STATES)]
+    weight = np.where(scores.state == _OBSERVED, scores.effective_weight, 0.0)
+    age = np.maximum(readings.age_days[:, : len(model.signals)], 0.0)
+    half_life = np.array([signal.half_life_days for signal in model.signals])
+    spoken = weight * np.where(np.isnan(age), 0.0, np.exp2(-age / half_life))
     total, fresh = np.zeros(len(readings)), np.zeros(len(readings))
-    for place, signal in enumerate(model.signals):
-        if isinstance(signal.source, _STATES):
-            continue
-        weight = np.where(scores.state[:, place] == SignalState.OBSERVED, scores.effective_weight[:, place], 0.0)
-        age = np.maximum(readings.age_days[:, place], 0.0)
-        total += weight
-        fresh += weight * np.where(np.isnan(age), 0.0, np.exp2(-age / signal.half_life_days))
+    for place in told:
+        total += weight[:, place]
+        fresh += spoken[:, place]
     share = np.full_like(total, np.nan)
     np.divide(fresh, total, out=share, where=total > 0)
     return share

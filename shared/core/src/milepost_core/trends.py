@@ -4,10 +4,12 @@ It never looks at a single signal, and never calls a wobble a trend without evid
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import combinations
+from itertools import combinations, pairwise
+from statistics import median
 from typing import Final, Literal
 
 import numpy as np
@@ -71,8 +73,8 @@ def noise_band(scores: Sequence[float]) -> float:
     Twice the robust standard deviation of the level, taken from the quartiles of the steps from one score to
     the next (a difference of two has √2 times the noise of one, and quartiles lie 1.349 deviations apart).
     """
-    steps = np.diff(np.asarray(scores, dtype=np.float64))
-    if steps.size < 3:
+    steps = [after - before for before, after in pairwise(scores)]
+    if len(steps) < 3:
         return _LEAST_NOISE
     quarter, three_quarters = np.quantile(steps, (0.25, 0.75))
     spread = float(three_quarters - quarter) / _QUARTILES_APART / math.sqrt(2.0)
@@ -103,15 +105,15 @@ def theil_sen(at: Sequence[float], values: Sequence[float]) -> float:
     """Median of the slopes of all pairs, per unit of ``at``; 0 without two different moments."""
     pairs = combinations(zip(at, values, strict=True), 2)
     slopes = [(later[1] - earlier[1]) / (later[0] - earlier[0]) for earlier, later in pairs if later[0] != earlier[0]]
-    return float(np.median(slopes)) if slopes else 0.0
+    return float(median(slopes)) if slopes else 0.0
 
 
 def mann_kendall_p(values: Sequence[float]) -> float:
     """Two-sided p of no trend: normal approximation with ties and continuity correction."""
     n = len(values)
     balance = sum((later > earlier) - (later < earlier) for earlier, later in combinations(values, 2))
-    _, ties = np.unique(np.asarray(values, dtype=np.float64), return_counts=True)
-    variance = (n * (n - 1) * (2 * n + 5) - sum(int(t) * (int(t) - 1) * (2 * int(t) + 5) for t in ties)) / 18.0
+    ties = Counter(values).values()
+    variance = (n * (n - 1) * (2 * n + 5) - sum(t * (t - 1) * (2 * t + 5) for t in ties)) / 18.0
     if variance <= 0 or balance == 0:
         return 1.0
     return math.erfc((abs(balance) - 1) / math.sqrt(2.0 * variance))

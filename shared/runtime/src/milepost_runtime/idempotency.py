@@ -4,8 +4,12 @@ A caller names its request in the header `Idempotency-Key`. The first one is car
 day, sealed, as it may show a secret once; a repetition gets that answer. What is deleted meanwhile goes out of the
 answers as well: a repetition is told that it is gone. Semantics as in the IETF draft "The Idempotency-Key HTTP Header
 Field".
+
+The memory commits apart from the work. So what may have been carried out and left no answer (a process that died, a
+connection that broke) is never carried out again under its name: a repetition is told to look first.
 """
 
+import contextlib
 import hashlib
 import json
 import re
@@ -13,20 +17,26 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
+import structlog
 from asyncpg import Record
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from milepost_runtime.database import Connection, Pool
-from milepost_runtime.problems import Problem
+from milepost_runtime.database import STORE_TROUBLE, Connection, Pool
+from milepost_runtime.problems import NOT_STORABLE, Problem
 from milepost_runtime.secrets import Vault
 
+log = structlog.get_logger()
 HEADER = "idempotency-key"
 KEPT_S = 86_400.0
 # A process that died while it carried out a request can no longer end it.
 RUNNING_S = 60.0
-# Stands in place of an answer; no sealed one is empty.
+# Stand in place of an answer; no sealed one is so short.
 GONE = b""
+UNKNOWN = b"?"
+# The store undoes the transaction that it refuses; not so when what broke is the connection, or the store itself.
+_LOST = (asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)
 _SUBJECT = "idempotency_subject"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -42,8 +52,9 @@ class Idempotency:
     async def carry_out(self, request: Request, caller: str, key: str, handle: _Handler) -> Response:
         """Carry out a named request, or answer as its first time was answered.
 
-        Raises Problem 422 for a key that names another request, 409 while the first one is under way. An answer of 5xx
-        is not kept: the request may come again.
+        Raises Problem 422 for a key that names another request, 409 while the first one is under way, and 409 for good
+        if nobody knows what became of it. What was refused, or answered with 5xx on purpose, made nothing: it may come
+        again.
         """
         named = hashlib.sha256(f"{caller}\n{key}".encode()).digest()
         told = [request.method, str(request.url), hashlib.sha256(await request.body()).hexdigest()]
@@ -53,9 +64,11 @@ class Idempotency:
             return self._again(known, content)
         try:
             response = await handle(request)
-        except BaseException:
-            # Refused or broken before anything was made; the caller may use the key again.
-            await self._forget(named)
+        except BaseException as error:
+            if _made_nothing(request, error):
+                await self._forget(named)
+            else:
+                await self._doubt(named)
             raise
         if response.status_code >= 500:
             await self._forget(named)
@@ -67,10 +80,8 @@ class Idempotency:
         """Note that the request is under way; return the row of the one that came before."""
         async with self.pool.acquire() as connection, connection.transaction():
             await connection.execute(
-                "delete from idempotency where key = $1 and created_at < clock_timestamp()"
-                " - make_interval(secs => case when answer is null then $2::float8 else $3::float8 end)",
+                "delete from idempotency where key = $1 and created_at < clock_timestamp() - make_interval(secs => $2)",
                 named,
-                RUNNING_S,
                 KEPT_S,
             )
             status = await connection.execute(
@@ -78,13 +89,21 @@ class Idempotency:
             )
             if status == "INSERT 0 1":
                 return None
-            return await connection.fetchrow("select content, answer from idempotency where key = $1", named)
+            return await connection.fetchrow(
+                "select content, answer, created_at < clock_timestamp() - make_interval(secs => $2) as overdue"
+                " from idempotency where key = $1",
+                named,
+                RUNNING_S,
+            )
 
     def _again(self, known: Record, content: bytes) -> Response:
         if known["content"] != content:
             raise Problem(422, "idempotency_key_reused", "This Idempotency-Key names another request already.")
         if known["answer"] == GONE:
             raise Problem(410, "gone", "This request was carried out, and what it made has been deleted since.")
+        if known["answer"] == UNKNOWN or (known["answer"] is None and known["overdue"]):
+            detail = "The first request of this key may have been carried out: look, before you repeat it with another."
+            raise Problem(409, "idempotency_outcome_unknown", detail)
         if known["answer"] is None:
             wait = {"Retry-After": "1"}
             raise Problem(409, "idempotency_in_progress", "The first request of this key is under way.", headers=wait)
@@ -97,18 +116,36 @@ class Idempotency:
         )
 
     async def _keep(self, named: bytes, response: Response, subject: str | None) -> None:
+        """Keep an answer. What was made is told even if that fails; only a repetition is not told it then."""
         answer = {
             "status": response.status_code,
             "media": response.headers.get("content-type"),
             "body": bytes(response.body).decode("latin-1"),
         }
         sealed = self.vault.seal(json.dumps(answer).encode())
-        await self.pool.execute(
-            "update idempotency set answer = $2, subject = $3 where key = $1", named, sealed, subject
-        )
+        try:
+            await self.pool.execute(
+                "update idempotency set answer = $2, subject = $3 where key = $1", named, sealed, subject
+            )
+        except STORE_TROUBLE as error:
+            log.warning("answer_not_kept", error=repr(error)[:200])
+            await self._doubt(named)
+
+    async def _doubt(self, named: bytes) -> None:
+        """Keep that nobody knows what became of a request; should even that fail, its age says so in a minute."""
+        with contextlib.suppress(*STORE_TROUBLE):
+            await self.pool.execute("update idempotency set answer = $2 where key = $1", named, UNKNOWN)
 
     async def _forget(self, named: bytes) -> None:
         await self.pool.execute("delete from idempotency where key = $1", named)
+
+
+def _made_nothing(request: Request, error: BaseException) -> bool:
+    """Tell whether a request surely made nothing: a rule of ours refused it, or the store did and undid it."""
+    if isinstance(error, (asyncpg.PostgresError, *NOT_STORABLE)):
+        return not isinstance(error, _LOST)
+    foreseen: tuple[type[Exception], ...] = request.app.state.foreseen
+    return isinstance(error, foreseen)
 
 
 def shows(request: Request, subject: str) -> None:
@@ -143,13 +180,13 @@ class NamedRequests(APIRoute):
         handle = super().get_route_handler()
 
         async def named(request: Request) -> Response:
-            key = request.headers.get(HEADER)
-            if request.method != "POST" or key is None:
+            keys = request.headers.getlist(HEADER)
+            if request.method != "POST" or not keys:
                 return await handle(request)
             principal = await request.app.state.keys.authenticate(request.headers.get("authorization"))
-            if not _KEY.match(key):
-                raise Problem(400, "bad_idempotency_key", "Send 1 to 255 visible ASCII characters.")
+            if len(keys) > 1 or not _KEY.match(keys[0]):
+                raise Problem(400, "bad_idempotency_key", "Send 1 to 255 visible ASCII characters, in one header.")
             idempotency: Idempotency = request.app.state.idempotency
-            return await idempotency.carry_out(request, principal.id, key, handle)
+            return await idempotency.carry_out(request, principal.id, keys[0], handle)
 
         return named

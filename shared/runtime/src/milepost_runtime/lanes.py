@@ -60,7 +60,9 @@ class Lane:
 
     `handle` does the work of a batch and settles every claim (`finish`, `postpone`) in transactions of its own that
     begin with `hold`; it returns how much it did, and 0 ends a drain. `bury` puts a row out of the way for good.
-    `unsettled` are claims of this process that it lost sight of when the store went away.
+    `rung_for`: whoever makes rows due here rings for it, so that a glance which did less than this needs no second one.
+    `unsettled` are claims of this process that it lost sight of when the store went away; `suspects_at` is when it will
+    next look for suspects although others are due.
     """
 
     name: str
@@ -73,7 +75,9 @@ class Lane:
     batch: int = 200
     lease_s: float = 15.0
     max_crashes: int = 3
+    rung_for: int = 0
     unsettled: list[Claim] = field(default_factory=list, init=False, repr=False, compare=False)
+    suspects_at: list[float] = field(default_factory=lambda: [0.0], init=False, repr=False, compare=False)
 
     @cached_property
     def pairs(self) -> str:
@@ -145,31 +149,36 @@ async def postpone(connection: Connection, lane: Lane, claims: Sequence[Claim], 
     return await _settle(connection, lane, claims, after, seconds)
 
 
-async def drain(pool: Pool, lane: Lane, *, seconds: float = 15.0) -> int:
+async def drain(pool: Pool, lane: Lane, *, seconds: float = 15.0, glance: bool = False) -> int:
     """Do all that is due in a lane, at most for about `seconds`; return how much was done.
 
     A batch that raises is tried again row by row, so that one bad row cannot hold up the others. Suspects wait until
-    nothing else is due, but never for long.
+    nothing else is due, but never for long. A `glance` trusts the bell: see `Lane.rung_for`.
     """
     until = time.monotonic() + seconds
-    suspicion = time.monotonic() + SUSPECTS_EVERY_S
     total = 0
     while time.monotonic() < until:
         async with pool.acquire() as connection:
             await _give_back(connection, lane)
             claims = await claim(connection, lane, lane.batch)
-            suspects = []
-            if not claims or time.monotonic() > suspicion:
-                suspects = await claim(connection, lane, 1, suspects=True)
-                suspicion = time.monotonic() + SUSPECTS_EVERY_S
+            suspects = await _suspects(connection, lane) if not claims or _is_time(lane) else []
         if not claims and not suspects:
             break
         await afp(f"{lane.name}.claimed")
         done = await _handle_all(pool, lane, claims, suspects)
         total += done
-        if done == 0:
+        if done == 0 or (glance and not suspects and done < lane.rung_for):
             break
     return total
+
+
+def _is_time(lane: Lane) -> bool:
+    return time.monotonic() >= lane.suspects_at[0]
+
+
+async def _suspects(connection: Connection, lane: Lane) -> list[Claim]:
+    lane.suspects_at[0] = time.monotonic() + SUSPECTS_EVERY_S
+    return await claim(connection, lane, 1, suspects=True)
 
 
 async def _give_back(connection: Connection, lane: Lane) -> None:

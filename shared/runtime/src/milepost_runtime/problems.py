@@ -91,7 +91,11 @@ def bad_body(error: BadBody) -> Problem:
 
 
 def install(app: FastAPI, table: Mapping[type[Exception], Translate]) -> None:
-    """Answer every error of an app with a problem document: ours by `table`, the framework's, the unexpected."""
+    """Answer every error of an app with a problem document: ours by `table`, the framework's, the unexpected.
+
+    The application's state keeps as `foreseen` which errors are refusals, by the framework's rules or ours.
+    """
+    app.state.foreseen = (Problem, HTTPException, RequestValidationError, *table)
 
     async def on_problem(request: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)
@@ -192,7 +196,7 @@ def _pointer(item: Any, document: Any) -> str:
     if where != "body":
         return f"{where}:{'/'.join(str(part) for part in path)}"
     parts = [part for part in path if part != "[key]"] if document is None else _real(path, document, item["type"])
-    return "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 def _real(path: Sequence[Any], document: Any, kind: str) -> list[Any]:

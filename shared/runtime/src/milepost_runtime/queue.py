@@ -2,6 +2,9 @@
 
 A hint says "look into this lane". It may be lost, doubled, late or forged without harm: the sweeper looks twice
 a second anyway. So nothing here is retried for the sake of correctness, and nothing waits for the queue.
+
+It is said twice: by a bell that those hear who listen right now, and as a job in arq's queue for those who come later.
+A job costs a dozen round trips, so of a lane that is hinted at all the time only a few a second are queued.
 """
 
 import asyncio
@@ -29,7 +32,7 @@ log = structlog.get_logger()
 SEND_LIMIT_S = 0.25
 PAUSE_AFTER_FAILURE_S = 2.0
 GAP_S = 0.02
-# How long a hint whose bell nobody heard may lie; with the bell it is taken up at once.
+# How long a job may lie whose bell nobody heard, and how often a lane that is rung for is queued as well.
 POLL_S = 0.25
 QUEUE_TROUBLE = (RedisError, OSError, TimeoutError)
 
@@ -39,9 +42,9 @@ def queue_name(lane: str) -> str:
     return f"milepost:{lane.partition('.')[0]}"
 
 
-def bell_name(service: str) -> str:
-    """Return the channel on which it is said that a service's queue holds a hint."""
-    return f"milepost:{service}:bell"
+def bell_name(lane: str) -> str:
+    """Return the channel on which the lanes of a service are called out that hold work."""
+    return f"{queue_name(lane)}:bell"
 
 
 def redis_settings(url: str) -> RedisSettings:
@@ -71,6 +74,7 @@ class Hints:
         self._bell = asyncio.Event()
         self._pool: ArqRedis | None = None
         self._closed_until = 0.0
+        self._queued_at: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
 
     def adopt(self, lane: str, wake: Callable[[], None]) -> None:
@@ -127,9 +131,10 @@ class Hints:
             async with asyncio.timeout(SEND_LIMIT_S):
                 pool = await self._connected()
                 for lane in lanes:
-                    await pool.enqueue_job("drain", lane, _queue_name=queue_name(lane), _expires=60)
-                for service in {lane.partition(".")[0] for lane in lanes}:
-                    await pool.publish(bell_name(service), b"")
+                    heard = await pool.publish(bell_name(lane), lane)
+                    if not heard or time.monotonic() - self._queued_at.get(lane, -POLL_S) >= POLL_S:
+                        await pool.enqueue_job("drain", lane, _queue_name=queue_name(lane), _expires=60)
+                        self._queued_at[lane] = time.monotonic()
             HINTS.labels("sent").inc(len(lanes))
         except QUEUE_TROUBLE as error:
             HINTS.labels("failed").inc(len(lanes))
@@ -172,22 +177,29 @@ async def _listen_once(url: str, service: str, wake: Callable[[str], None]) -> N
 
 
 class _Listener(Worker):
-    """arq's worker, which looks into its queue when the bell rings instead of asking all the time."""
+    """arq's worker, which also hears the bell of its queue."""
+
+    wake: Callable[[str], None]
 
     async def main(self) -> None:
-        """Take up hints until cancelled, at the latest after `POLL_S`."""
+        """Wake the lanes that are called out, and take up jobs every `POLL_S`, until cancelled."""
         async with self.pool.pubsub(ignore_subscribe_messages=True) as bell:
             await bell.subscribe(f"{self.queue_name}:bell")
+            look_at = 0.0
             while True:
-                await self._poll_iteration()
-                await bell.get_message(timeout=POLL_S)
+                if time.monotonic() >= look_at:
+                    await self._poll_iteration()
+                    look_at = time.monotonic() + POLL_S
+                rung = await bell.get_message(timeout=max(0.001, look_at - time.monotonic()))
+                if rung is not None:
+                    self.wake(rung["data"].decode(errors="replace"))
 
 
 def _worker(pool: ArqRedis, service: str, wake: Callable[[str], None]) -> Worker:
     async def drain(_context: dict[Any, Any], lane: str) -> None:
         wake(lane)
 
-    return _Listener(
+    listener = _Listener(
         functions=[func(cast("WorkerCoroutine", drain), name="drain", keep_result=0, max_tries=1, timeout=5)],
         queue_name=f"milepost:{service}",
         redis_pool=pool,
@@ -202,7 +214,10 @@ def _worker(pool: ArqRedis, service: str, wake: Callable[[str], None]) -> Worker
         job_serializer=_dump,
         job_deserializer=json.loads,
     )
+    listener.wake = wake
+    return listener
 
 
 def _dump(value: Any) -> bytes:
-    return json.dumps(value).encode()
+    # Of a hint that lay too long arq writes down the error itself as its result; nobody ever reads that.
+    return json.dumps(value, default=repr).encode()

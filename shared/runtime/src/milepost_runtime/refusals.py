@@ -11,7 +11,8 @@ MEANINGS: Mapping[int, str] = {
     401: "No key, or one that is not valid.",
     403: "The key lacks the scope that this operation asks for.",
     404: "Nothing is known by this name; `errors` may hold what looks like it.",
-    409: "It cannot be done as things stand, or the request's name was used for another request.",
+    409: "It cannot be done as things stand; or the first request of this `Idempotency-Key` is under way, or nobody"
+    " knows what became of it (`idempotency_outcome_unknown`): look before you repeat it.",
     413: "The body is larger than is taken here.",
     415: "The body's media type is not taken here.",
     422: "The request is understood and not valid; each fault stands in `errors` with its place.",

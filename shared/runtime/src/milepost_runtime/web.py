@@ -21,6 +21,7 @@ from milepost_runtime.gate import Gate
 from milepost_runtime.health import PATHS, Readiness, answer
 from milepost_runtime.hot import Application, Receive, Scope, Send, header_text
 from milepost_runtime.ids import clean_correlation_id
+from milepost_runtime.methods import takes_head
 from milepost_runtime.metrics import HTTP_SECONDS
 from milepost_runtime.problems import Translate, install
 from milepost_runtime.reference import add_reference
@@ -115,8 +116,6 @@ def add_operations(app: FastAPI) -> None:
     for path in PATHS:
         summary, description = OPERATIONS[path]
         operate = _operation(app, path)
-        # The document names an operation once; asking for the head only is a way to call it, not another one.
-        app.add_api_route(path, operate, methods=["HEAD"], include_in_schema=False)
         app.add_api_route(
             path,
             operate,
@@ -139,7 +138,10 @@ def _operation(app: FastAPI, path: str) -> Any:
 
 
 class RequestContext:
-    """Gives each request its id, binds it to the logs, returns it, and measures; pure ASGI."""
+    """Gives each request its id, binds it to the logs, returns it, and measures; pure ASGI.
+
+    HEAD is answered as GET is, without the body (RFC 9110, 9.3.2), unless a route answers it in its own way.
+    """
 
     def __init__(self, app: Application, templates: FastAPI) -> None:
         self._app = app
@@ -152,6 +154,8 @@ class RequestContext:
         started, status = time.perf_counter(), 500
         request_id = clean_correlation_id(header_text(scope["headers"], b"x-request-id"))
         scope.setdefault("state", {})["request_id"] = request_id
+        head = scope["method"] == "HEAD" and not takes_head(self._templates, scope["path"])
+        asked = {**scope, "method": "GET"} if head else scope
 
         async def tagged(message: Any) -> None:
             nonlocal status
@@ -159,13 +163,15 @@ class RequestContext:
                 status = message["status"]
                 if not any(name == b"x-request-id" for name, _ in message["headers"]):
                     message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            elif head:
+                message = {**message, "body": b""}
             await send(message)
 
         with structlog.contextvars.bound_contextvars(correlation_id=request_id):
             try:
-                await self._app(scope, receive, tagged)
+                await self._app(asked, receive, tagged)
             finally:
-                route = scope.get("route")
+                route = asked.get("route")
                 template = getattr(route, "path", "unmatched")
                 HTTP_SECONDS.labels(template, scope["method"], status).observe(time.perf_counter() - started)
 

@@ -57,7 +57,7 @@ class LaneRunner:
 
     async def _drain_once(self) -> None:
         try:
-            await drain(self._pool, self.lane)
+            await drain(self._pool, self.lane, glance=True)
         except STORE_TROUBLE as error:
             log.warning("lane_store_trouble", lane=self.lane.name, error=repr(error)[:200])
             await asyncio.sleep(0.2)

@@ -13,9 +13,9 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from milepost_devstack.consoles import plain_console
 from milepost_devstack.examining.scratch import scratch_database
 from milepost_devstack.house import PYTHON
 from milepost_devstack.refusal import Refusal
@@ -43,13 +43,13 @@ class Outcome:
 def bar(words: str, *, quiet: bool) -> Iterator[Watch]:
     """Show a bar on standard error; yields what to tell it: how much of how much, and what is being done."""
     shown = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=plain_console(stderr=True),
         disable=quiet or not sys.stderr.isatty(),
         transient=True,
     )

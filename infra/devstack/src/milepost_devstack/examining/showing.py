@@ -6,6 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from milepost_devstack.consoles import plain_console
+
 # A verdict is carried by word and shape; colour only helps.
 _SHAPES = {"ok": ("●", "green"), "differs": ("▲", "red"), "not_understood": ("◆", "yellow")}
 # So many verdicts are printed one by one; of more only those that are not well.
@@ -15,7 +17,7 @@ _REMARKS = 12
 
 def show_verdicts(report: Mapping[str, Any], console: Console | None = None) -> None:
     """Print every example's verdict (of many examples: those that are not well), then the sums."""
-    out = console or Console(highlight=False, soft_wrap=True)
+    out = console or plain_console(soft_wrap=True)
     many = report["cases"] > _LISTED
     for one in report["verdicts"]:
         if many and one["verdict"] == "ok":
@@ -36,7 +38,7 @@ def show_verdicts(report: Mapping[str, Any], console: Console | None = None) -> 
 
 def show_evaluation(report: Mapping[str, Any], console: Console | None = None) -> None:
     """Print the verdict of an evaluation with the figures behind it, and where the whole report lies."""
-    out = console or Console(highlight=False, soft_wrap=True)
+    out = console or plain_console(soft_wrap=True)
     model, rows = report["model"], report["rows"]
     out.print(f"[bold]{escape(report['title'])}[/bold]")
     out.print(f"[dim]{report['accounts']:,} accounts, {report['events']:,} events; {escape(report['split'])}:"

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from milepost_devstack.consoles import plain_console
 from milepost_devstack.importing.sending import Watch
 from milepost_devstack.refusal import Refusal
 
@@ -38,7 +38,7 @@ def progress(words: str, *, quiet: bool) -> Iterator[Watch]:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=plain_console(stderr=True),
         disable=quiet or not sys.stderr.isatty(),
         transient=True,
     )
@@ -57,7 +57,7 @@ def progress(words: str, *, quiet: bool) -> Iterator[Watch]:
 
 def show(row: Mapping[str, Any], first: Iterable[Mapping[str, Any]], *, before: bool) -> None:
     """Print what became of the lines, and the first refused ones with their reasons."""
-    out = Console(highlight=False)
+    out = plain_console()
     if before:
         out.print("This file was brought in before; nothing was sent again.")
     verb = "would be" if row["dry_run"] else "are"

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from milepost_devstack.consoles import plain_console
 
 
 def show_findings(findings: Sequence[Mapping[str, Any]]) -> None:
     """Print a line for each mistake and warning, as editors and compilers do: file:line:column."""
-    out = Console(highlight=False)
+    out = plain_console()
     for one in findings:
         if "unreadable" in one:
             out.print(f"[red]{escape(one['file'])}: cannot be read ({escape(one['unreadable'])})[/red]", soft_wrap=True)
@@ -36,12 +37,12 @@ def show_list(found: Mapping[str, Any]) -> None:
         versions = ", ".join(map(str, one["versions"]))
         judging = str(one["in_charge"] or "–")
         table.add_row(escape(one["id"]), judging, versions, escape(takes or "all others"), str(one["precedence"]))
-    Console(highlight=False).print(table)
+    plain_console().print(table)
 
 
 def show_kept(kept: Mapping[str, Any], file: Path) -> None:
     """Print what a document became."""
-    out = Console(highlight=False)
+    out = plain_console()
     for line in kept["warnings"]:
         out.print(f"{escape(str(file))}:{line['line']}:{line['column']}: [yellow]warning[/yellow]:"
                   f" {escape(line['message'])}", soft_wrap=True)  # fmt: skip
@@ -52,7 +53,7 @@ def show_kept(kept: Mapping[str, Any], file: Path) -> None:
 
 def show_line_up(judging: Mapping[str, Any]) -> None:
     """Print who judges now."""
-    out = Console(highlight=False)
+    out = plain_console()
     names = ", ".join(f"{one['id']}@{one['in_charge']}" for one in judging["in_charge"])
     out.print(f"in charge: {escape(names)}", soft_wrap=True)
     if judging["changed"]:
@@ -63,7 +64,7 @@ def show_line_up(judging: Mapping[str, Any]) -> None:
 
 def show_differences(found: Mapping[str, Any]) -> None:
     """Print a sentence for each difference, with its place."""
-    out = Console(highlight=False)
+    out = plain_console()
     if not found["differences"]:
         out.print("They say the same.")
     for one in found["differences"]:

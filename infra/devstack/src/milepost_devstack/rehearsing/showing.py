@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from milepost_devstack.consoles import plain_console
 from milepost_devstack.rehearsing.asking import Posted
 from milepost_devstack.rehearsing.running import PATIENCE_S, Report
 
@@ -17,7 +18,7 @@ _SHOWN = 10
 
 def show_samples(listed: Mapping[str, Any]) -> None:
     """Print what can be sent for a source."""
-    out = Console(highlight=False)
+    out = plain_console()
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for one in listed["data"]:
         table.add_row(f"[bold]{escape(one['name'])}[/bold]", escape(one["description"]))
@@ -27,7 +28,7 @@ def show_samples(listed: Mapping[str, Any]) -> None:
 
 def show(report: Report) -> None:
     """Print what was sent, how the door answered, and what it became."""
-    out = Console(highlight=False)
+    out = plain_console()
     if report.made:
         words = "There was no connection that takes deliveries, so one was made"
         out.print(f"{words}: [bold]{escape(report.connection['name'])}[/bold]", soft_wrap=True)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from milepost_devstack.consoles import plain_console
 from milepost_devstack.refusal import Refusal
 
 _LOOK_EVERY_S = 0.3
@@ -50,7 +50,7 @@ def _watched(client: httpx.Client, row: dict[str, Any], *, quiet: bool) -> dict[
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=plain_console(stderr=True),
         disable=quiet or not sys.stderr.isatty(),
         transient=True,
     )

@@ -76,4 +76,4 @@ def _events_of(document: Any) -> list[PostedEvent]:
 
 
 def _too_many(number: int) -> dict[str, str]:
-    return {"pointer": "/", "detail": f"{number} events", "code": "too_many"}
+    return {"pointer": "", "detail": f"{number} events", "code": "too_many"}

@@ -63,7 +63,7 @@ class Chunk:
 
 def reason(code: str, detail: str) -> Errors:
     """Return why a whole line cannot be taken."""
-    return [{"pointer": "/", "detail": f"{detail[:1].upper()}{detail[1:]}.", "code": code}]
+    return [{"pointer": "", "detail": f"{detail[:1].upper()}{detail[1:]}.", "code": code}]
 
 
 def storable(errors: Errors) -> Errors:

@@ -22,9 +22,10 @@ class AskingPart:
     markers: tuple[Marker, ...]
 
 
-def asking_part(document: HealthDocument, markers: Sequence[Marker], days: tuple[str, str]) -> AskingPart:
-    """Return the part of an account's page."""
-    return AskingPart(days, AHEAD.get(document.effective_band.band, ()), tuple(markers))
+def asking_part(document: HealthDocument, own: str, markers: Sequence[Marker], days: tuple[str, str]) -> AskingPart:
+    """Return the part of an account's page; `own` is the band by the score, from where the ways to others begin."""
+    told = document.score is not None and "unknown" not in (document.band, document.effective_band.band)
+    return AskingPart(days, AHEAD.get(own, ()) if told else (), tuple(markers))
 
 
 def days_to_compare(known: Sequence[datetime], now: datetime, span: timedelta) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from scoring_api.queries.signals.selecting import field_of, number_of, select, t
 from scoring_api.queries.signals.sheet import Selection, Sheet
 from scoring_api.queries.signals.starting import start_at
 from scoring_api.queries.signals.statement import ASKED, VISIBLE
+from scoring_api.queries.then import Then, narrowed
 
 _COLUMNS = (
     "r.event_id, r.type, r.occurred_at, r.recorded_at, r.actor, r.role, r.item, r.value, r.value_text, r.properties,"
@@ -27,26 +28,30 @@ _COLUMNS = (
 
 
 async def newest_records(
-    store: Store, account: UUID, judge: tuple[ScoreModel, Source], as_of: datetime, limit: int
+    store: Store,
+    account: UUID,
+    judge: tuple[ScoreModel, Source],
+    as_of: datetime,
+    limit: int,
+    then: Then | None = None,
 ) -> Rows:
-    """Return the newest records that a source of a model counts as of a moment, newest first."""
+    """Return the newest records that a source of a model counts as of a moment (and merge: `then`), newest first."""
     model, source = judge
     sheet = Sheet(model.timezone)
     outcomes = sheet.bind(sorted(OUTCOME_TYPES), "text[]")
     found = [condition for part in parts(source) if (condition := _condition(sheet, part, model))]
     most = sheet.bind(limit, "int")
     edges = "".join(f", b.as_of - {span} as {name}" for span, name in sheet.edges.items())
-    rows: Rows = await store.fetch(
+    sql, arguments = narrowed(
+        then,
         f"with asked as materialized (select b.*, {start_at()} as start_at{edges} from {ASKED} b"  # noqa: S608 - placeholders and names of ours
         " join scoring.account t on t.account_id = b.account_id)"
         f" select {_COLUMNS} from asked b join scoring.record r on {VISIBLE}"
         f" where r.type <> all({outcomes}) and ({' or '.join(f'({one})' for one in found) or 'false'})"
         f" order by {newest_first('r')} limit {most}",
-        [account],
-        [as_of],
-        None,
-        *sheet.arguments,
+        sheet.arguments,
     )
+    rows: Rows = await store.fetch(sql, [account if then is None else then.holder], [as_of], None, *arguments)
     return rows
 
 

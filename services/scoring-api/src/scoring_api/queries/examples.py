@@ -5,7 +5,6 @@ Only there: in a house that is in use, ingest alone writes the feed.
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from milepost_runtime.database import Connection
 
@@ -35,11 +34,3 @@ async def copy(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
 async def settle(connection: Connection) -> None:
     """Let the planner see what has been filled in."""
     await connection.execute("analyze scoring.record, scoring.account, scoring.attribute")
-
-
-async def attributes_of(connection: Connection, accounts: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
-    """Return what is known of accounts by now."""
-    rows = await connection.fetch(
-        "select account_id, attributes from scoring.account where account_id = any($1::uuid[])", list(accounts)
-    )
-    return {row["account_id"]: row["attributes"] for row in rows}

@@ -2,7 +2,7 @@
 
 from milepost_contracts.events import ACCOUNT_UNLINKED, OWN_SOURCE, PERSON_ERASED
 from milepost_runtime.database import Connection
-from scoring_api.queries import unsaying
+from scoring_api.queries import merges, unsaying
 from scoring_api.queries.records import Span
 
 _BLANKED = """
@@ -30,7 +30,9 @@ async def unlink(connection: Connection, span: Span) -> None:
 async def forget(connection: Connection, span: Span) -> None:
     """Let records and attributes of forgotten people say what the feed still says of them."""
     gone = await unsaying.names(connection, _BLANKED, *span, PERSON_ERASED, OWN_SOURCE)
-    await unsaying.unsay(connection, gone)
+    if gone:
+        await merges.hold(connection, span)
+        await unsaying.unsay(connection, gone)
     await connection.execute(
         f"update scoring.record r set actor = e.actor, item = e.item, properties = e.properties,"  # noqa: S608 - constants of ours
         " value_text = case when r.type like 'stakeholder.%' then r.value_text else e.value_text end"

@@ -14,16 +14,19 @@ _UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 _STEPS = (
     # Rows that the survivor has already stay as they are: an event is one event, whoever told it.
     "insert into scoring.record (account_id, event_id, type, occurred_at, recorded_at, actor, role, item, value,"  # noqa: S608 - names of ours
-    " value_text, due_at, properties, source, sequence, told_at, expires_at, superseded_at) select $2::uuid, event_id,"
+    " value_text, due_at, properties, source, sequence, told_at, expires_at, came_from, superseded_at)"
+    " select $2::uuid, event_id,"
     " type, occurred_at, recorded_at, actor, role, item, value, value_text, due_at, properties, source, sequence,"
-    f" told_at, expires_at, coalesce({superseded('r')}, r.superseded_at)"
+    f" told_at, expires_at, coalesce(came_from, $1), coalesce({superseded('r')}, r.superseded_at)"
     " from scoring.record r where account_id = $1 on conflict do nothing",
     "insert into scoring.attribute (account_id, name, event_id, value, occurred_at, recorded_at, sequence,"  # noqa: S608 - as below
-    f" superseded_at) select $2::uuid, name, event_id, value, occurred_at, recorded_at, sequence, {superseded('a')}"
+    " came_from, superseded_at) select $2::uuid, name, event_id, value, occurred_at, recorded_at, sequence,"
+    f" coalesce(came_from, $1), {superseded('a')}"
     " from scoring.attribute a where account_id = $1 on conflict do nothing",
     f"update scoring.account s set {newer_start('s', 'g')}"  # noqa: S608 - names of ours
     " from scoring.account g where g.account_id = $1 and s.account_id = $2",
-    "update scoring.account_reference set account_id = $2, absorbed_id = coalesce(absorbed_id, $1)"
+    "update scoring.account_reference r set account_id = $2, absorbed_id = coalesce((select m.account_id"
+    " from scoring.merged_account m where m.account_id = r.absorbed_id and m.survivor_id = $2), $1)"
     " where account_id = $1",
     # One person's word is in force at a time: the survivor's own.
     "update scoring.override o set ended_at = clock_timestamp(), ended_because = 'the accounts were merged'"
@@ -55,6 +58,11 @@ order by r.account_id for update
 _GONE = ("record", "attribute", "health_document", "standing", "rescoring", "account")
 
 
+async def hold(connection: Connection, span: Span) -> None:
+    """Lock all accounts that the range tells of, in the order in which everybody locks them."""
+    await connection.fetch(_HOLD, *span, ACCOUNT_MERGED, _UUID)
+
+
 async def absorb(connection: Connection, span: Span, arrives_within: timedelta) -> list[UUID]:
     """Carry out the merges that the range tells of, in the order in which they were told; return the survivors."""
     rows = await connection.fetch(
@@ -66,7 +74,7 @@ async def absorb(connection: Connection, span: Span, arrives_within: timedelta) 
         _UUID,
     )
     if rows:
-        await connection.fetch(_HOLD, *span, ACCOUNT_MERGED, _UUID)
+        await hold(connection, span)
     survivors = []
     for row in rows:
         survivor = await _lead(connection, row["account_id"], UUID(row["value_text"]))

@@ -9,6 +9,7 @@ import asyncpg
 from scoring_api.queries.ordering import newest_first
 from scoring_api.queries.reading import Rows, Source
 from scoring_api.queries.signals.unaided import BY_PEOPLE
+from scoring_api.queries.then import Then
 
 _SNAPSHOT = """
 select account_id, as_of, computed_at, model_id, model_version, score, display, band, effective_band, inputs_hash,
@@ -20,7 +21,9 @@ from snapshot where account_id = $1 and as_of <= $2 and (computed_at <= $2 or as
 _THEN = """
 with recursive way as (
   select coalesce((select account_id from merged_account where account_id = $1),
-    (select coalesce(absorbed_id, account_id) from account_reference where reference = $2)) as id, 0 as step
+    (select coalesce((select a.account_id from merged_account a where a.account_id = r.absorbed_id
+      and a.survivor_id = r.account_id), r.account_id)
+     from account_reference r where r.reference = $2)) as id, 0 as step
   union all select coalesce(m.into_id, m.survivor_id), w.step + 1 from way w
   join merged_account m on m.account_id = w.id and m.merged_at <= $3 where w.step < 100)
 select id from way order by step desc limit 1
@@ -42,6 +45,7 @@ from generate_series(1, $3::int) as w(weeks)
 _ATTRIBUTES = f"""
 select distinct on (name) name, value from attribute
 where account_id = $1 and occurred_at <= $2 and recorded_at <= $3 and (superseded_at is null or superseded_at > $3)
+  and ($4::uuid[] is null or coalesce(came_from, account_id) = any($4::uuid[]))
 order by name, {newest_first("attribute")}
 """  # noqa: S608 - a name of ours
 
@@ -106,9 +110,13 @@ async def restated_course(
     return _weeks(await source.fetch(_RESTATED_COURSE, account, at, weeks, *model))
 
 
-async def attributes(source: Source, account: UUID, at: datetime, known_at: datetime) -> dict[str, Any]:
-    """Return the attributes of an account at `at`, as they were known at `known_at`."""
-    return {row["name"]: row["value"] for row in await source.fetch(_ATTRIBUTES, account, at, known_at)}
+async def attributes(
+    source: Source, account: UUID, at: datetime, known_at: datetime, then: Then | None = None
+) -> dict[str, Any]:
+    """Return the attributes of an account at `at`, as they were known at `known_at`; of merges, as `then` says."""
+    holder, origins = (account, None) if then is None else (then.holder, list(then.origins))
+    rows = await source.fetch(_ATTRIBUTES, holder, at, known_at, origins)
+    return {row["name"]: row["value"] for row in rows}
 
 
 async def references(source: Source, account: UUID, at: datetime) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """SQL about the peers of a model version: gathered from the newest snapshots, kept, read again; it never commits."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -10,7 +9,6 @@ import asyncpg
 from milepost_runtime.database import Connection
 
 LONGEST_S = 120
-STEPS = [step / 100 for step in range(101)]
 
 # Everybody whom this version judged last, with the inputs and figures of that look.
 _JUDGED = """
@@ -18,15 +16,17 @@ from scoring.standing t join scoring.snapshot s on s.account_id = t.account_id a
 where s.model_id = $1 and s.model_version = $2 and t.as_of <= $3
 """
 
-_TABLES = f"""
-select w.signal, v.key, count(*) as size,
-  case when count(*) <= cardinality($4::float8[]) then array_agg(v.value order by v.value) end as values,
-  case when count(*) > cardinality($4::float8[]) then
-    percentile_cont($4::float8[]) within group (order by v.value) end as quantiles
-from unnest($5::text[], $6::int[]) as w(signal, place)
-cross join lateral (select s.readings #>> array['peers', w.signal] as key,
-  (s.readings #>> array['raw', w.place::text])::float8 as value {_JUDGED}) v
-where v.key is not null and v.value is not null group by w.signal, v.key order by w.signal, v.key
+_MEASURES = f"""
+select w.signal, v.segment, v.key, array_agg(v.value) as values, array_agg(v.waiting) as waiting,
+  array_agg(v.age) as ages, array_agg(v.days) as days
+from unnest($4::text[], $5::int[]) as w(signal, place)
+cross join lateral (select s.readings ->> 'segment' as segment, s.readings #>> array['peers', w.signal] as key,
+  (s.readings #>> array['raw', w.place::text])::float8 as value,
+  s.readings -> 'censored' @> to_jsonb(w.place) as waiting,
+  (s.readings ->> 'account_age_days')::float8 as age,
+  extract(epoch from $3::timestamptz - s.as_of)::float8 / 86400 as days {_JUDGED}) v
+where v.key is not null and v.value is not null
+group by w.signal, v.segment, v.key order by w.signal, v.segment, v.key
 """  # noqa: S608 - constants of ours
 
 _MEDIANS = f"""
@@ -72,19 +72,17 @@ async def judged(connection: Connection, model: tuple[str, int], as_of: datetime
     return found
 
 
-async def tables(
+async def measures(
     connection: Connection, model: tuple[str, int], as_of: datetime, signals: Sequence[tuple[str, int]]
-) -> dict[str, dict[str, Any]]:
-    """Return signal → group → size and 101 quantiles, or the values themselves where they are no more.
+) -> list[asyncpg.Record]:
+    """Return for each signal, segment's view and group what its accounts measured when they were looked at last.
 
-    `signals` are those that compare, each with its column.
+    signal, segment, key, and account by account: values, waiting (for a first event), ages (of the account in days),
+    days (between that look and `as_of`). `signals` are those that compare, each with its column.
     """
     names, places = [one[0] for one in signals], [one[1] for one in signals]
-    found: dict[str, dict[str, Any]] = defaultdict(dict)
-    for row in await connection.fetch(_TABLES, *model, as_of, STEPS, names, places, timeout=LONGEST_S):
-        kind = "quantiles" if row["values"] is None else "values"
-        found[row["signal"]][row["key"]] = {"size": row["size"], kind: list(row[kind])}
-    return dict(found)
+    rows: list[asyncpg.Record] = await connection.fetch(_MEASURES, *model, as_of, names, places, timeout=LONGEST_S)
+    return rows
 
 
 async def medians(connection: Connection, model: tuple[str, int], as_of: datetime) -> dict[str, float]:

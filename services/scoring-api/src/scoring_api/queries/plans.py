@@ -20,6 +20,7 @@ from scoring_api.queries.signals import states
 from scoring_api.queries.signals.sheet import Sheet
 from scoring_api.queries.signals.starting import start_at
 from scoring_api.queries.signals.statement import ASKED, VISIBLE
+from scoring_api.queries.then import Then, narrowed
 
 DELAY_STARTED, DELAY_ENDED = "delay.started", "delay.ended"
 _ASKED = (
@@ -65,21 +66,22 @@ async def read_plans(
     accounts: Sequence[UUID],
     as_of: datetime,
     known_at: datetime | None = None,
+    then: Then | None = None,
 ) -> dict[UUID, KnownPlan]:
     """Return the plans of known accounts by the model that judges them, as of one moment.
 
-    `known_at` looks past that moment as the signals do. An account that nobody knew then has no plan.
+    `known_at` looks past that moment as the signals do. An account that nobody knew then has no plan. Of merges, its
+    holder's records are those of `then`.
     """
     sheet = Sheet(model.timezone)
     reached = states.reached(sheet, VISIBLE, model.milestones)
-    rows = await connection.fetch(
+    sql, arguments = narrowed(
+        then,
         f"{_ASKED} select b.account_id, b.start_at, m.* from asked b left join lateral ({reached}) m on true"  # noqa: S608 - placeholders and names of ours
         " where b.start_at is not null order by b.place, m.due_at nulls last, m.place nulls last, m.id",
-        list(accounts),
-        [as_of] * len(accounts),
-        known_at,
-        *sheet.arguments,
+        sheet.arguments,
     )
+    rows = await connection.fetch(sql, list(accounts), [as_of] * len(accounts), known_at, *arguments)
     found: dict[UUID, list[asyncpg.Record]] = defaultdict(list)
     for row in rows:
         found[row["account_id"]].append(row)
@@ -146,20 +148,26 @@ def _days(value: Any, otherwise: float | None) -> float | None:
 
 
 async def words_on_milestones(
-    connection: Connection, account: UUID, as_of: datetime, completions: Sequence[str]
+    connection: Connection, account: UUID, as_of: datetime, completions: Sequence[str], then: Then | None = None
 ) -> list[asyncpg.Record]:
     """Return all that was said of an account's milestones, oldest first, and the records that completed them."""
     types = [states.PLANNED, states.DROPPED, states.DONE, states.REOPENED]
-    rows: list[asyncpg.Record] = await connection.fetch(_WORDS, [account], [as_of], None, types, list(completions))
+    sql, arguments = narrowed(then, _WORDS, (types, list(completions)))
+    rows: list[asyncpg.Record] = await connection.fetch(sql, [account], [as_of], None, *arguments)
     return rows
 
 
 async def delay_words(
-    connection: Connection, accounts: Sequence[UUID], as_of: datetime, known_at: datetime | None = None
+    connection: Connection,
+    accounts: Sequence[UUID],
+    as_of: datetime,
+    known_at: datetime | None = None,
+    then: Then | None = None,
 ) -> dict[UUID, list[DelayWord]]:
     """Return what was said of waiting at these accounts; words that name no side we know say nothing."""
     found: dict[UUID, list[DelayWord]] = defaultdict(list)
-    for row in await connection.fetch(_DELAYS, list(accounts), [as_of] * len(accounts), known_at):
+    sql, arguments = narrowed(then, _DELAYS, ())
+    for row in await connection.fetch(sql, list(accounts), [as_of] * len(accounts), known_at, *arguments):
         word = _delay(row)
         if word is not None:
             found[row["account_id"]].append(word)

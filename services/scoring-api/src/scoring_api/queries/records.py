@@ -147,17 +147,32 @@ async def fold_attributes(connection: Connection, accounts: Collection[UUID]) ->
     )
 
 
+# A merge is told after the links that it brings about: only what the name led to before tells then whose it was.
+_REFERENCES = """
+with told as (
+  select value_text as reference, account_id, occurred_at, id from ingest.event
+  where id > $1 and id <= $2 and type = $3 and source = $4 and char_length(value_text) <= $5
+), newest as (
+  select distinct on (reference) * from told order by reference, occurred_at desc, id desc
+)
+insert into scoring.account_reference as r (reference, account_id, occurred_at, absorbed_id)
+select n.reference, n.account_id, n.occurred_at,
+  (select t.account_id from told t where t.reference = n.reference and t.account_id <> n.account_id
+   order by t.occurred_at desc, t.id desc limit 1)
+from newest n
+on conflict (reference) do update set account_id = excluded.account_id, occurred_at = excluded.occurred_at,
+  absorbed_id = case when r.account_id = excluded.account_id then r.absorbed_id
+    when excluded.absorbed_id <> r.account_id then excluded.absorbed_id
+    else coalesce((select m.account_id from scoring.merged_account m
+      where m.account_id = r.absorbed_id and m.survivor_id = r.account_id), r.account_id) end
+where excluded.occurred_at >= r.occurred_at
+"""
+
+
 async def upsert_references(connection: Connection, span: Span) -> None:
-    """Keep which account a reference leads to; the newest word on a reference wins."""
+    """Keep which account a reference leads to, and to which it led before; the newest word on a reference wins."""
     await connection.execute(
-        "insert into scoring.account_reference as r (reference, account_id, occurred_at)"
-        " select distinct on (value_text) value_text, account_id, occurred_at from ingest.event"
-        " where id > $1 and id <= $2 and type = $3 and source = $4 and char_length(value_text) <= $5"
-        " order by value_text, occurred_at desc, id desc"
-        " on conflict (reference) do update"
-        " set account_id = excluded.account_id, occurred_at = excluded.occurred_at,"
-        " absorbed_id = case when r.account_id = excluded.account_id then r.absorbed_id end"
-        " where excluded.occurred_at >= r.occurred_at",
+        _REFERENCES,
         *span,
         ACCOUNT_LINKED,
         OWN_SOURCE,

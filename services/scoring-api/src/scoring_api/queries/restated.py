@@ -6,8 +6,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import asyncpg
-
+from milepost_contracts.events import OWN_SOURCE
 from milepost_runtime.database import Connection
 from scoring_api.queries.ordering import newest_first
 
@@ -17,6 +16,15 @@ select p.* from unnest($1::uuid[], $2::text[], $3::int[], $4::date[], $5::timest
   $8::float8[]) as p(account_id, model_id, model_version, day, as_of, score, band, raw_score)
 on conflict (account_id, model_id, model_version, day)
 do update set as_of = excluded.as_of, score = excluded.score, band = excluded.band, raw_score = excluded.raw_score
+"""
+
+_TOLD = f"r.account_id = a.account_id and r.source <> '{OWN_SOURCE}'"
+
+_FORGET = """
+delete from scoring.restated_point p using unnest($3::text[], $4::int[]) as m(id, version)
+where p.account_id = any($1::uuid[]) and p.day = any($2::date[]) and p.model_id = m.id and p.model_version = m.version
+  and (p.account_id, p.day, p.model_id, p.model_version) not in (
+    select t.* from unnest($5::uuid[], $6::date[], $7::text[], $8::int[]) as t(account_id, day, model_id, version))
 """
 
 # Restated: what had happened by then, as it is known by now.
@@ -89,21 +97,36 @@ async def before(
 
 
 async def count(connection: Connection, until: datetime) -> int:
-    """Return how many accounts had started by a moment."""
-    found: int = await connection.fetchval("select count(*) from scoring.account where start_at <= $1", until)
+    """Return at how many accounts anything had happened by a moment: no other had started then."""
+    found: int = await connection.fetchval(
+        f"select count(*) from scoring.account a where {_there('$1')}",  # noqa: S608 - constants of ours
+        until,
+    )
     return found
 
 
-async def accounts(connection: Connection, after: UUID | None, until: datetime, limit: int) -> list[asyncpg.Record]:
-    """Return the next accounts that had started by a moment, in the order of their ids, each with its start."""
-    rows: list[asyncpg.Record] = await connection.fetch(
-        "select account_id, start_at from scoring.account where start_at <= $2"
-        " and ($1::uuid is null or account_id > $1) order by account_id limit $3",
+async def accounts(
+    connection: Connection, after: UUID | None, until: datetime, limit: int
+) -> list[tuple[UUID, datetime]]:
+    """Return the next accounts at which anything had happened by a moment, in the order of their ids, and since when.
+
+    Nobody started before that, whatever start was known on which day.
+    """
+    rows = await connection.fetch(
+        "select a.account_id, least(a.first_seen_at, (select min(r.occurred_at) from scoring.record r where"  # noqa: S608 - constants of ours
+        f" {_TOLD})) as since from scoring.account a where {_there('$2')}"
+        " and ($1::uuid is null or a.account_id > $1) order by a.account_id limit $3",
         after,
         until,
         limit,
     )
-    return rows
+    return [(row["account_id"], row["since"]) for row in rows]
+
+
+def _there(until: str) -> str:
+    """Return the condition that account `a` may have started by a moment: by today's start or one told before it."""
+    seen = f"select from scoring.record r where {_TOLD} and r.occurred_at <= {until}"
+    return f"(a.first_seen_at <= {until} or exists ({seen}))"
 
 
 async def attributes(
@@ -127,6 +150,19 @@ async def upsert(connection: Connection, points: Points) -> None:
         points.bands,
         points.raws,
     )
+
+
+async def forget(
+    connection: Connection,
+    asked: tuple[Sequence[UUID], Sequence[date]],
+    models: Sequence[tuple[str, int]],
+    told: Sequence[Points],
+) -> None:
+    """Delete what these models said before of the accounts on the days asked for, as far as it was not told anew."""
+    names, versions = zip(*models, strict=True)
+    kept = [(one.accounts, one.days, one.models, one.versions) for one in told]
+    columns = [[value for each in kept for value in each[place]] for place in range(4)]
+    await connection.execute(_FORGET, *asked, names, versions, *columns)
 
 
 async def mark(connection: Connection, accounts: Sequence[UUID]) -> None:

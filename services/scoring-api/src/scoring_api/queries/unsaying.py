@@ -3,6 +3,9 @@
 The feed names nobody who was forgotten. Who it was is seen one last time in our own records, before they are blanked:
 what stands there and in the feed no more. Elsewhere the same name may be another person's, so only these accounts
 are looked through; everywhere only where somebody who may says the name to us.
+
+Snapshots lose the name as well, though nothing else is ever written over in them. Their `inputs_hash` stays what it
+was: it speaks of the words that were there, and of a snapshot that lost some it cannot be computed anew.
 """
 
 import re
@@ -39,6 +42,35 @@ update scoring.record set actor = {_SIGNS.format("actor")}, properties = (
   from jsonb_each(properties) as p)
 where account_id = $1 and source = $5 and event_id like 'own:%'
 """  # noqa: S608 - constants of ours
+
+_KEPT_OVERRIDE = f"""
+case when jsonb_typeof(s.readings -> 'override') = 'object' then s.readings -> 'override' || jsonb_build_object(
+  'author', {_SIGNS.format("(s.readings #>> '{override,author}')")},
+  'reason', {_TEXT.format("(s.readings #>> '{override,reason}')")}) else s.readings -> 'override' end
+"""
+_KEPT_PLAN = f"""
+case when jsonb_typeof(s.readings #> '{{plan,milestones}}') = 'array' then s.readings -> 'plan' || jsonb_build_object(
+  'milestones', (select coalesce(jsonb_agg(m.one || jsonb_build_object(
+      'label', {_TEXT.format("(m.one ->> 'label')")}, 'owner', {_TEXT.format("(m.one ->> 'owner')")})
+      order by m.place), '[]')
+    from jsonb_array_elements(s.readings #> '{{plan,milestones}}') with ordinality as m(one, place)))
+  else s.readings -> 'plan' end
+"""  # noqa: S608 - as above
+# What an account that was merged away told of itself stays with it, though people's words have moved on.
+_KEPT = f"""
+with told as materialized (
+  select s.account_id, s.as_of, {_KEPT_OVERRIDE} as override, {_KEPT_PLAN} as plan from scoring.snapshot s
+  where s.account_id = $1 or s.account_id in (select account_id from scoring.merged_account where survivor_id = $1)
+)
+update scoring.snapshot s set readings = s.readings || jsonb_build_object('override', t.override, 'plan', t.plan)
+from told t where s.account_id = t.account_id and s.as_of = t.as_of
+  and (s.readings -> 'override' is distinct from t.override or s.readings -> 'plan' is distinct from t.plan)
+"""  # noqa: S608 - constants of ours
+# A score that somebody is computing from the old words is not written: its claim is lost, and it is computed again.
+_LOST = (
+    "update scoring.rescoring set fence = fence + 1, lease_until = null"
+    " where account_id = $1 and lease_until is not null"
+)
 
 
 def _statement(table: str) -> str:
@@ -78,11 +110,16 @@ async def names(connection: Connection, blanked: str, *arguments: object) -> lis
 
 
 async def unsay(connection: Connection, gone: list[Name]) -> None:
-    """Let nobody sign with these names, and no text speak of them."""
+    """Let nobody sign with these names, and no text speak of them, nor what was known of the account then.
+
+    The rows of these accounts in `rescoring` are locked by whoever calls, in the order of the accounts.
+    """
     rows = [(*one, _as_word(one.name)) for one in gone]
+    await connection.executemany(_LOST, [(one.account_id,) for one in gone])
     for table in _TABLES:
         await connection.executemany(_statement(table), rows)
     await connection.executemany(_OWN, [(*row, OWN_SOURCE) for row in rows])
+    await connection.executemany(_KEPT, rows)
 
 
 async def accounts_naming(pool: Pool, name: str) -> list[UUID]:

@@ -1,5 +1,6 @@
 """Writes what rescoring found: snapshots, standings, documents, the published changes; it never commits."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -82,6 +83,26 @@ from unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) as v(account_id, marked
 where r.account_id = v.account_id
 """
 
+
+def _joined(*statements: str) -> tuple[str, tuple[int, ...]]:
+    """Return one statement that does what several do, each with its own numbers of parameters, and how many those are.
+
+    One question for a batch instead of one for each of its tables: most of their cost is in asking.
+    """
+    widths = tuple(max(int(number) for number in _NUMBER.findall(one)) for one in statements)
+    shifted = [_shifted(one, sum(widths[:place])) for place, one in enumerate(statements)]
+    named = ", ".join(f"part{place} as ({one})" for place, one in enumerate(shifted[:-1]))
+    return f"with {named} {shifted[-1]}", widths
+
+
+def _shifted(statement: str, by: int) -> str:
+    """Return a statement whose parameters count from `by` on."""
+    return _NUMBER.sub(lambda found: f"${int(found[1]) + by}", statement)
+
+
+_NUMBER = re.compile(r"\$(\d+)")
+_WRITE, _WIDTHS = _joined(_SNAPSHOT, _STANDING, _DOCUMENT, _SETTLE)
+
 # A score of another line-up, or links to another address, are not today's: they are made anew.
 _OUTDATED = """
 insert into scoring.rescoring as r (account_id, next_at, marked, cause)
@@ -125,12 +146,8 @@ async def write(connection: Connection, rows: Sequence[Rows]) -> int:
         if row.words or row.withdrawn:
             await insert_own(connection, row.account_id, row.words)
             await connection.execute(_AGAIN, row.account_id)
-    await _insert(connection, _SNAPSHOT, [row.snapshot for row in rows if row.snapshot])
-    await _insert(connection, _STANDING, [row.standing for row in rows])
-    await _insert(connection, _DOCUMENT, [row.document for row in rows if row.document])
-    await connection.execute(
-        _SETTLE, [row.account_id for row in rows], [row.marked for row in rows], [row.next_at for row in rows]
-    )
+    if rows:
+        await connection.execute(_WRITE, *_columns(rows))
     changes = [change for row in rows for change in row.changes]
     if changes:
         await publish_lock(connection, FEED)
@@ -138,10 +155,21 @@ async def write(connection: Connection, rows: Sequence[Rows]) -> int:
     return len(changes)
 
 
-async def _insert(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Write all rows by one statement that takes them column by column."""
-    if rows:
-        await connection.execute(statement, *zip(*rows, strict=True))
+def _columns(rows: Sequence[Rows]) -> list[Sequence[Any]]:
+    """Return what `_WRITE` takes, column by column."""
+    columns: list[Sequence[Any]] = []
+    for part, width in zip(_parts(rows), _WIDTHS, strict=True):
+        columns += zip(*part, strict=True) if part else [()] * width
+    return columns
+
+
+def _parts(rows: Sequence[Rows]) -> tuple[list[tuple[Any, ...]], ...]:
+    return (
+        [row.snapshot for row in rows if row.snapshot],
+        [row.standing for row in rows],
+        [row.document for row in rows if row.document],
+        [(row.account_id, row.marked, row.next_at) for row in rows],
+    )
 
 
 async def mark_outdated(connection: Connection, lineup: int, page: str) -> int:

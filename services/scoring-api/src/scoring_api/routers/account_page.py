@@ -37,7 +37,8 @@ async def account_screen(request: Request, doors: Doors, visit: Visit, typed: Ty
     markers = await doors.recounting.markers(stored.account_id, begins, now)
     page = account.account_page(document, days[stored.account_id], model, now, markers)
     known = [day.at for day in days[stored.account_id] if not day.restated]
-    asking = asking_part(document, markers, days_to_compare(known, now, USUAL_SPAN))
+    own = await doors.reading.own_band(document)
+    asking = asking_part(document, own, markers, days_to_compare(known, now, USUAL_SPAN))
     asked = str(stored.account_id)
     people = said.PeoplePart(
         writes=visit.writes,

@@ -71,9 +71,9 @@ async def read_health(
 
     With `as_of` the newest score that was known then, told from its own inputs: `as_of` and `computed_at` of the
     answer are those of that score. What is asked of the last seconds may still change, while a score of them is being
-    written; `Cache-Control` says from when on it is settled. An account that was merged away speaks for itself up to
-    then. With `restate`, too, the records of today at that moment, judged by the model that
-    is named; `restated` says so.
+    written, and any of it loses a name when a person is forgotten: the `ETag` says whether it is still the same. An
+    account that was merged away speaks for itself up to then. With `restate`, too, the records of today at that
+    moment, judged by the model that is named; `restated` says so.
     """
     if as_of is not None or restate is not None:
         keys, query = request.app.state.keys, request.url.query

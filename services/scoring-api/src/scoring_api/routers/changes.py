@@ -1,7 +1,6 @@
 """The route that tells what moved: the published feed of changes, under a cursor."""
 
 from typing import Annotated, get_args
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
@@ -23,7 +22,13 @@ _EXAMPLE = ChangePage(data=(examples.CHANGE,), next_cursor="NDcxMQ.c2lnbmF0dXJl"
 class FeedQuery(BaseModel):
     """Which part of the feed, from where."""
 
-    account: UUID | None = Field(None, description="Only this account, by our id; what it absorbed is its own")
+    account: str | None = Field(
+        None,
+        min_length=1,
+        max_length=500,
+        description="Only this account, by our id or any reference; what it absorbed is its own",
+        examples=["domain:acme.com"],
+    )
     kind: str | None = Field(
         None, max_length=200, description=f"One or more of {', '.join(KINDS)}; comma between", examples=["band_changed"]
     )
@@ -40,5 +45,6 @@ async def list_changes(use: Use, wanted: Annotated[FeedQuery, Query()]) -> Chang
 
     A cursor is a place in the whole feed: with another filter it goes on from the same place.
     """
-    moves = Moves(wanted.account, chosen(wanted.kind, KINDS, "kind"), wanted.min_move)
+    account = None if wanted.account is None else await use.reading.account_id(wanted.account)
+    moves = Moves(account, chosen(wanted.kind, KINDS, "kind"), wanted.min_move)
     return await use.listing.changes(wanted.cursor, moves, wanted.limit)

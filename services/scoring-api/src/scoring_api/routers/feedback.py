@@ -68,7 +68,7 @@ async def delete_note(account_id: Asked, note_id: UUID, request: Request, key: M
 async def ask_about_score(
     account_id: Asked, body: FeedbackRequest, request: Request, key: MayWrite, use: Use
 ) -> FeedbackView:
-    """It waits for the account's owner, else for the steward of the models, with the score that it is about."""
+    """It waits, with the score that it is about, for the account's owner of then, else the steward of the models."""
     return await use.people.doubting.ask(account_id, body, speaker(request, key, body.author))
 
 
@@ -110,7 +110,8 @@ async def answer_feedback(
 
 @router.post("/erasures", summary="Forget a person in what people said", responses=answering(examples.ERASED))
 async def forget_person(body: ErasureRequest, request: Request, key: MayAdminister, use: Use) -> ErasureDone:
-    """Who signs, owns a doubt, or is named in the text of an override, pulse, note, doubt or milestone, is nobody then.
+    """Who signs, had a doubt to answer, or is named in the text of an override, pulse, note, doubt or milestone, is
+    nobody then, also in what was known at earlier moments. What waits for an account's owner goes with the account.
 
     What an account did is forgotten where events are taken: `POST /erasures` there. Ask at both, for each name by
     itself; a text that describes a person without the name is not found.

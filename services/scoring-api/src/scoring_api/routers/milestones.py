@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel, Field
 
 from milepost_contracts.events import NAME_LENGTH, Moment
 from milepost_runtime.keys import require_scope
@@ -34,7 +35,16 @@ MayRead = require_scope("read")
 Which = Annotated[
     str, Path(alias="milestone", max_length=NAME_LENGTH, description="The milestone's id", examples=["sso"])
 ]
-Text = Annotated[str | None, Query(min_length=1, max_length=200)]
+
+
+class SurveyQuery(BaseModel):
+    """Which journeys, and how they are parted."""
+
+    model: str | None = Field(None, min_length=1, max_length=200)
+    segment: str | None = Field(None, min_length=1, max_length=200)
+    cohort: Cohort = "quarter"
+    since: Moment | None = Field(None, alias="from", description="RFC 3339; a year before `to`")
+    until: Moment | None = Field(None, alias="to", description="RFC 3339; now")
 
 
 @router.get(
@@ -43,20 +53,17 @@ Text = Annotated[str | None, Query(min_length=1, max_length=200)]
     summary="How long journeys take, and where they stop",
     responses=answering(examples.STATISTICS),
 )
-async def survey_journeys(
-    use: Use,
-    model: Text = None,
-    segment: Text = None,
-    cohort: Cohort = "quarter",
-    since: Annotated[Moment | None, Query(alias="from", description="RFC 3339; a year before `to`")] = None,
-    until: Annotated[Moment | None, Query(alias="to", description="RFC 3339; now")] = None,
-) -> MilestoneStatistics:
+async def survey_journeys(use: Use, response: Response, wanted: Annotated[SurveyQuery, Query()]) -> MilestoneStatistics:
     """Of the accounts that started from `from` to before `to` and that one model judges (`model`, else the default).
 
     Times are Kaplan and Meier's: an account that is not there yet counts as one that took at least so long, so
     medians and 90th percentiles do not look better the younger the accounts are. Null: not known yet.
     """
-    return await use.surveying.statistics(Survey(model, segment, cohort, since, until))
+    found = await use.surveying.statistics(
+        Survey(wanted.model, wanted.segment, wanted.cohort, wanted.since, wanted.until)
+    )
+    response.headers["ETag"] = moving_tag(found.model_dump_json(exclude={"start", "end", "as_of"}).encode())
+    return found
 
 
 @router.get(

@@ -194,7 +194,9 @@ async def lint_version(model_id: ModelId, version: Version, use: Use) -> LintAns
     responses=answering(examples.PREVIEW),
 )
 async def preview_version(model_id: ModelId, version: Version, body: PreviewRequest, use: Use) -> PreviewAnswer:
-    """Judges accounts as of now by this version beside what is in charge, the largest change first. Nothing is kept."""
+    """Judges accounts as of now by this version beside what is in charge, the largest change first. Nothing is kept.
+    Refused where activating it would be: name in `retire` which models would give way.
+    """
     return await use.previewing.preview(model_id, version, body)
 
 

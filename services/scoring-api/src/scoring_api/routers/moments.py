@@ -1,6 +1,6 @@
 """`GET /accounts/{id}/health?as_of=…`: one account as of an earlier moment, known or restated; it decides nothing."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -20,9 +20,7 @@ RESTATE: Final = (
     "Judge today's records of that moment by this version instead: `<number>` (of the model that judges the account),"
     " `<model>@<number>`, or `now` for the model in charge; needs `as_of`"
 )
-# What was known so long ago is settled: a score of then that is still being written would have been by now.
-SETTLED: Final = timedelta(minutes=5)
-FOR_GOOD: Final = b"private, max-age=86400, immutable"
+# Even what was known long ago may be told without a name one day: who has it asks whether it is still so.
 ASK_AGAIN: Final = b"private, no-cache"
 VARY: Final = b"Authorization, Accept"
 LONGEST_VERSION: Final = 300
@@ -70,10 +68,9 @@ def _answer(told: Told, condition: str) -> Answer:
     # Restating again says the same of another instant: that is no other content.
     content = document.model_dump_json(exclude={"computed_at"}).encode() if told.restated else body
     etag = f'"{digest(content)}"'
-    settled = not told.restated and told.settled_for >= SETTLED
     headers = [
         (b"etag", etag.encode()),
-        (b"cache-control", FOR_GOOD if settled else ASK_AGAIN),
+        (b"cache-control", ASK_AGAIN),
         (b"vary", VARY),
     ]
     if condition and holds(condition, etag):

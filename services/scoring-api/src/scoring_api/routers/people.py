@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from milepost_contracts.events import Moment
 from milepost_runtime.keys import Principal, require_scope
+from milepost_runtime.tagging import moving_tag
 from scoring_api.dependencies import Use, strict_query
 from scoring_api.people_views import (
     AccountOverrides,
@@ -98,11 +99,15 @@ async def list_overrides(
 )
 async def review_overrides(
     use: Use,
+    response: Response,
     since: Annotated[Moment | None, Query(alias="from", description="RFC 3339; 92 days before `to`")] = None,
     until: Annotated[Moment | None, Query(alias="to", description="RFC 3339; now")] = None,
 ) -> OverrideStatistics:
     """By month: accounts that had not churned, and how many were overridden. Then what became of both groups."""
-    return await use.people.overriding.statistics(since, until)
+    found = await use.people.overriding.statistics(since, until)
+    # Asking later is no news by itself.
+    response.headers["ETag"] = moving_tag(found.model_dump_json(exclude={"start", "end"}).encode())
+    return found
 
 
 @router.post(

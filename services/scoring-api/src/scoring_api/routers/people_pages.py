@@ -4,6 +4,7 @@ A form that was taken leads back to the page; one that was not comes back with w
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import get_args
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from scoring_api import people_views as views
 from scoring_api.dependencies import Doors
 from scoring_api.doubting import FeedbackAnswered
 from scoring_api.entering import Visit
-from scoring_api.feedback_views import AnswerRequest, FeedbackRequest, NoteRequest
+from scoring_api.feedback_views import AnswerRequest, FeedbackRequest, FeedbackState, NoteRequest
 from scoring_api.milestone_views import Because, Completion
 from scoring_api.pages import people as said
 from scoring_api.pages.forms import NOTHING_TYPED, FormRefused, Typed, read
@@ -134,7 +135,9 @@ async def answer(request: Request, doors: Doors, visit: Visit) -> Response:
 
 async def _inbox(request: Request, doors: Doors, visit: Visit, typed: Typed) -> Response:
     asked = request.query_params
-    state = asked.get("state", "open") if asked.get("state", "open") in ("open", "answered") else "open"
+    state = asked.get("state") or "open"
+    if state not in get_args(FeedbackState):
+        raise Problem(422, "bad_parameter", "Doubts are open or answered: there is no other state to list.")
     owner = asked.get("owner", "").strip()[:200]
     found = await doors.people.doubting.page(state, owner or None, asked.get("cursor") or None, PAGE_SIZE)
     following = {"state": state, "owner": owner, "cursor": found.next_cursor}

@@ -37,7 +37,7 @@ class Account(SQLModel, table=True):
 
 
 class AccountReference(SQLModel, table=True):
-    """A name that other systems use for an account; `absorbed_id` had it before it was merged away."""
+    """A name that other systems use for an account; `absorbed_id` had it before (if it was merged away: up to then)."""
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __tablename__ = "account_reference"
@@ -70,7 +70,7 @@ class Attribute(SQLModel, table=True):
     """The history of an account's attributes; at T the newest visible row of a name is its value.
 
     `superseded_at` is when another word took the event's place, `sequence` what orders words of one instant (null: the
-    event's id).
+    event's id), `came_from` the account that it was told of before merges (null: this one).
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
@@ -82,3 +82,4 @@ class Attribute(SQLModel, table=True):
     recorded_at: datetime = must(STAMP)
     superseded_at: datetime | None = may(STAMP)
     sequence: str | None = may(sa.Text)
+    came_from: UUID | None = may(sa.Uuid)

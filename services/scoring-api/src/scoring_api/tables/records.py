@@ -15,6 +15,7 @@ from scoring_api.tables.schema import METADATA
 class Record(SQLModel, table=True):
     """One event of an account, kept as it came: the set of these rows is all that a score is made of.
 
+    `came_from` is the account that it was told of before merges (null: this one).
     From `superseded_at` on another row, or nothing, counts in its place. `sequence` orders records of one instant
     (null: the event's id does), `told_at` is when a start was said, `expires_at` is
     when a word stops counting by itself (null: never).
@@ -47,6 +48,7 @@ class Record(SQLModel, table=True):
     sequence: str | None = may(sa.Text)
     told_at: datetime | None = may(STAMP)
     expires_at: datetime | None = may(STAMP)
+    came_from: UUID | None = may(sa.Uuid)
 
 
 class Cursor(CursorColumns, table=True):

@@ -35,7 +35,8 @@ class Chore(LaneColumns, table=True):
 
 
 class Snapshot(SQLModel, table=True):
-    """A score as it was computed, with every figure behind it; rows are only ever added.
+    """A score as it was computed, with every figure behind it; rows are only ever added, and lose the names of people
+    who are forgotten, their hash staying what it was.
 
     `readings` is all that went in beside the model and the peers, `detail` what came out: the row suffices to tell the
     whole document of that moment again. `inputs_hash` is the SHA-256 of the inputs with the moment, the model and

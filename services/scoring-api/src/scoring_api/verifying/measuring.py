@@ -16,7 +16,7 @@ from milepost_runtime.database import Connection, Pool
 from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
 from scoring_api.peering import peers_at
-from scoring_api.queries import examples
+from scoring_api.queries.attributes import attributes_at
 from scoring_api.queries.marks import Arrival
 from scoring_api.queries.signals.measuring import Batch, measure
 from scoring_api.queries.signals.statement import compile_model
@@ -69,8 +69,7 @@ class Store:
         story, moment = placed.story, placed.story.moments[at]
         model = _parsed(story.models[at], story)
         async with self.pool.acquire() as connection:
-            known = await examples.attributes_of(connection, placed.ids)
-            attributes = [known.get(account, {}) for account in placed.ids]
+            attributes = await attributes_at(connection, Batch(placed.ids, [moment] * len(placed.ids)))
             found = [
                 await self._one(connection, (account, moment), model.for_segment(its))
                 for account, its in zip(placed.ids, attributes, strict=True)

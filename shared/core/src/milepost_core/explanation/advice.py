@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from milepost_core.explanation.drivers import Driver, Explanation
 from milepost_core.model import ScoreModel
 from milepost_core.scoring import Scores
@@ -72,10 +70,9 @@ def _of_gates(model: ScoreModel, explanation: Explanation) -> Iterator[Advice]:
 
 def _low_dimensions(model: ScoreModel, scores: Scores, row: int) -> list[str]:
     limit = _limit(model)
-    points = scores.dimension_score[row]
-    return [
-        one.id for place, one in enumerate(model.dimensions) if not np.isnan(points[place]) and points[place] < limit
-    ]
+    # NaN, the points of an unavailable dimension, are below nothing.
+    points = scores.dimension_score[row].tolist()
+    return [one.id for one, own in zip(model.dimensions, points, strict=True) if own < limit]
 
 
 def _limit(model: ScoreModel) -> float:

@@ -4,7 +4,8 @@ It never samples: the score is additive before gates, so a signal's effective we
 distance from the baseline is its Shapley value for a single reference point, exactly.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -23,6 +24,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
+_OBSERVED, _IMPUTED, _MISSING = int(SignalState.OBSERVED), int(SignalState.IMPUTED), int(SignalState.MISSING)
 _SAME: Final = 1e-6
 _NOTHING_LEFT: Final = 1e-9
 GATES: Final = "gates"
@@ -131,12 +133,7 @@ def explain(
     """
     if np.isnan(scores.score[row]):
         return None
-    reference = np.full(len(model.signals), np.nan) if baseline_y is None else baseline_y
-    drivers = tuple(
-        _driver(model, scores, readings, (row, index), float(reference[index]))
-        for index in range(len(model.signals))
-        if scores.effective_weight[row, index] > 0
-    )
+    drivers = tuple(_drivers(model, scores, row, readings, baseline_y))
     baseline = sum(driver.weight * driver.y0 for driver in drivers)
     gates = tuple(
         GateLine(gate.id, gate.label, float(scores.gate_points[row, index]), gate.hard)
@@ -148,25 +145,32 @@ def explain(
     return Explanation(baseline, drivers, gates, raw_score, score, apportion(baseline, lines, score))
 
 
-def _driver(model: ScoreModel, scores: Scores, readings: Readings, place: tuple[int, int], reference: float) -> Driver:
-    signal = model.signals[place[1]]
-    weight, y = float(scores.effective_weight[place]), float(scores.y[place])
-    y0 = y if np.isnan(reference) else reference
-    imputed = scores.state[place] == SignalState.IMPUTED
-    age = float(readings.age_days[place])
-    return Driver(
-        signal=signal.id,
-        dimension=signal.dimension,
-        points=weight * (y - y0),
-        points_lost=weight * (100.0 - y),
-        weight=weight,
-        y=y,
-        y0=y0,
-        raw=_raw_value(readings, place),
-        imputed=bool(imputed),
-        meets_target=not imputed and _of_today(signal, y, age) >= signal.texts.target_points - _SAME,
-        age_days=age,
-    )
+def _drivers(
+    model: ScoreModel, scores: Scores, row: int, readings: Readings, baseline_y: Floats | None
+) -> Iterator[Driver]:
+    """Yield what carries weight, in the model's order."""
+    many = len(model.signals)
+    # A row becomes plain numbers at once: taken out of a column one by one, they cost more than all that follows.
+    own = (scores.effective_weight, scores.y, scores.state, readings.age_days[:, :many])
+    references = [math.nan] * many if baseline_y is None else baseline_y.tolist()
+    found = zip(model.signals, *(column[row].tolist() for column in own), references, strict=True)
+    for index, (signal, weight, y, state, age, reference) in enumerate(found):
+        if not weight > 0:
+            continue
+        y0, imputed = y if math.isnan(reference) else reference, state == _IMPUTED
+        yield Driver(
+            signal=signal.id,
+            dimension=signal.dimension,
+            points=weight * (y - y0),
+            points_lost=weight * (100.0 - y),
+            weight=weight,
+            y=y,
+            y0=y0,
+            raw=_raw_value(readings, (row, index)),
+            imputed=imputed,
+            meets_target=not imputed and _of_today(signal, y, age) >= signal.texts.target_points - _SAME,
+            age_days=age,
+        )
 
 
 def _of_today(signal: Signal, y: float, age_days: float) -> float:
@@ -184,27 +188,28 @@ def _of_today(signal: Signal, y: float, age_days: float) -> float:
 def _raw_value(readings: Readings, place: tuple[int, int]) -> float | str | None:
     word = None if readings.category is None else readings.category[place]
     number = float(readings.raw[place])
-    return str(word) if word is not None else None if np.isnan(number) else number
+    return str(word) if word is not None else None if math.isnan(number) else number
 
 
 def missing_inputs(model: ScoreModel, scores: Scores, row: int) -> tuple[MissingInput, ...]:
     """Signals with a weight that were expected but not observed, in the model's order."""
-    unobserved = (SignalState.MISSING, SignalState.IMPUTED)
+    told = zip(model.signals, scores.state[row].tolist(), scores.status[row].tolist(), strict=True)
     return tuple(
-        MissingInput(signal.id, Status(int(scores.status[row, index])), state == SignalState.IMPUTED)
-        for index, signal in enumerate(model.signals)
-        if (state := SignalState(int(scores.state[row, index]))) in unobserved and signal.weight > 0
+        MissingInput(signal.id, Status(status), state == _IMPUTED)
+        for signal, state, status in told
+        if state in (_MISSING, _IMPUTED) and signal.weight > 0
     )
 
 
 def uncounted_inputs(model: ScoreModel, scores: Scores, row: int) -> tuple[UncountedInput, ...]:
     """Signals with a weight that were observed in vain: their dimension is unavailable; in the model's order."""
+    covered = scores.dimension_coverage[row].tolist()
+    unavailable = np.isnan(scores.dimension_score[row]).tolist()
+    told = zip(model.signals, model.dimension_of, scores.state[row].tolist(), strict=True)
     return tuple(
-        UncountedInput(signal.id, float(scores.dimension_coverage[row, place]), model.dimensions[place].min_coverage)
-        for index, (signal, place) in enumerate(zip(model.signals, model.dimension_of, strict=True))
-        if scores.state[row, index] == SignalState.OBSERVED
-        and signal.weight > 0
-        and np.isnan(scores.dimension_score[row, place])
+        UncountedInput(signal.id, covered[place], model.dimensions[place].min_coverage)
+        for signal, place, state in told
+        if unavailable[place] and state == _OBSERVED and signal.weight > 0
     )
 
 
@@ -221,7 +226,7 @@ def median_points(scores: Scores, rows: NDArray[np.bool_] | None = None) -> Floa
         scores: a batch scored at one moment.
         rows: who the peers are [n]; everybody by default.
     """
-    valued = np.isin(scores.state, (SignalState.OBSERVED, SignalState.IMPUTED))
+    valued = np.isin(scores.state, (_OBSERVED, _IMPUTED))
     if rows is not None:
         valued = valued & rows[:, None]
     medians = np.full(scores.y.shape[1], np.nan)

@@ -16,6 +16,7 @@ __all__ = ["in_sentence", "missing_sentence", "sentence", "show_number", "show_v
 _DECIMALS: Final = {"number": 1, "integer": 0, "percent": 0, "days": 0, "hours": 1, "money": 2}
 _UNITS: Final = {"days": Counted("days", "day"), "hours": Counted("hours", "hour")}
 _NO_UNIT: Final = Counted("")
+_PLACE: Final = re.compile(r"\{(\w+)\}")
 _WORTH_SAYING: Final = 0.05
 _SCORED: Final = "{score} of 100, {band}"
 _PROVISIONAL: Final = "{score} of 100, provisional: too little has been observed for a band"
@@ -79,7 +80,7 @@ def _days_old(age: float) -> str:
 
 def _fill(template: str, words: Mapping[str, str]) -> str:
     # not str.format: a value may hold braces, and a document must not reach into objects
-    return re.sub(r"\{(\w+)\}", lambda found: words.get(found[1], found[0]), template).strip()
+    return _PLACE.sub(lambda found: words.get(found[1], found[0]), template).strip()
 
 
 def missing_sentence(model: ScoreModel, missing: MissingInput) -> str:

@@ -59,6 +59,11 @@ class Stage:
     label: str = ""
 
 
+_ROUNDING: Final = 1e-9
+_MANY: Final = 1e9
+"""More steps than anybody counts: of a step that is almost nothing there are infinitely many."""
+
+
 @dataclass(frozen=True, slots=True)
 class MissingPolicy:
     """What stands in for a missing signal: nothing (left out), or these points."""
@@ -74,6 +79,11 @@ class Action:
     step: float
     max_change: float
     cost: float
+
+    @property
+    def steps(self) -> int:
+        """How many whole steps there are."""
+        return int(min(self.max_change / self.step + _ROUNDING, _MANY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,17 +184,29 @@ class Calibration:
     fitted: str | None
 
 
+Clauses = tuple[tuple[str, tuple[Scalar, ...]], ...]
+
+
+def holds(clauses: Clauses, attributes: Mapping[str, Any]) -> bool:
+    """Every attribute named holds one of its listed values; true and 1 are two things, 1 and 1.0 are one."""
+    return all(_is_one_of(attributes.get(name), values) for name, values in clauses)
+
+
+def _is_one_of(found: Any, values: tuple[Scalar, ...]) -> bool:
+    return any(found == one and isinstance(found, bool) == isinstance(one, bool) for one in values)
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Accounts whose attributes match are judged by ``model`` instead of the plain one."""
 
     id: str
-    when: tuple[tuple[str, tuple[Scalar, ...]], ...]
+    when: Clauses
     model: "ScoreModel"
 
     def matches(self, attributes: Mapping[str, Any]) -> bool:
         """Every attribute named holds one of the listed values."""
-        return all(attributes.get(name) in values for name, values in self.when)
+        return holds(self.when, attributes)
 
 
 class Column(NamedTuple):
@@ -216,7 +238,7 @@ class ScoreModel:
     baseline: Baseline
     milestones: tuple[Milestone, ...]
     calibration: Calibration | None
-    applies_to: tuple[tuple[str, tuple[Scalar, ...]], ...] = ()
+    applies_to: Clauses = ()
     """Which accounts it judges, by their attributes; nothing named: all that no other active model takes."""
     precedence: int = 0
     """Of several active models that match an account, the one with the highest precedence judges it."""
@@ -251,7 +273,7 @@ class ScoreModel:
 
     def applies(self, attributes: Mapping[str, Any]) -> bool:
         """Every attribute named in ``applies_to`` holds one of the listed values."""
-        return all(attributes.get(name) in values for name, values in self.applies_to)
+        return holds(self.applies_to, attributes)
 
     def for_segment(self, attributes: Mapping[str, Any]) -> "ScoreModel":
         """The model with the overrides of the first segment that matches, or this model.

@@ -8,12 +8,14 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["leaks_outcome", "leaks_state", "tells_state"]
+__all__ = ["leaks_item", "leaks_outcome", "leaks_state", "tells_state"]
 
-_OVER: Final = frozenset({"churn", "churned", "renewed"})
-_PENDING: Final = frozenset({"renewal"})
+_OVER: Final = frozenset({"churn", "churns", "churned", "churning", "renewed"})
+_PENDING: Final = frozenset({"renewal", "renewals", "renews", "renewing"})
 # Whom it is said of, and how one says that something was so.
-_OF: Final = frozenset({"account", "customer", "client", "company", "subscription", "contract"})
+_OF: Final = frozenset({
+    "account", "customer", "client", "company", "subscription", "contract", "deal", "opportunity",
+})  # fmt: skip
 _IS: Final = frozenset({"is", "has", "was", "did", "been", "event", "status", "flag", "outcome"})
 _WHEN: Final = frozenset({"at", "on", "date", "day", "time", "reason"})
 _DECIDED: Final = frozenset({
@@ -24,7 +26,7 @@ _DECIDED: Final = frozenset({
 _TELLING: Final = frozenset({
     "type", "kind", "state", "status", "event", "outcome", "result", "stage", "phase", "reason", "value", "lifecycle",
 })  # fmt: skip
-_SUBJECTS: Final = _OF | _OVER | _PENDING | {"deal", "opportunity"}
+_SUBJECTS: Final = _OF | _OVER | _PENDING
 
 
 def leaks_outcome(name: object) -> bool:
@@ -34,14 +36,21 @@ def leaks_outcome(name: object) -> bool:
     said = set(_words(name)) - _OF - _IS
     when = said & _WHEN
     rest = said - when
-    if len(rest) == 2 and rest & (_OVER | _PENDING):
-        return not when and bool(rest & _DECIDED)
-    return len(rest) == 1 and bool(rest & (_OVER if when else _OVER | _PENDING))
+    core = rest - _DECIDED
+    if core != rest and when:
+        return False
+    return bool(core) and core <= (_OVER if when else _OVER | _PENDING)
 
 
 def tells_state(key: str) -> bool:
     """A clause or field of this name says how things stand."""
     return not _TELLING.isdisjoint(_words(key))
+
+
+def leaks_item(value: object, types: Sequence[str]) -> bool:
+    """An item that is the outcome: of records that may be about the account, not of a feature or task of that name."""
+    about = _about(types)
+    return leaks_outcome(value) and (not about or bool(about & _SUBJECTS))
 
 
 def leaks_state(value: object, types: Sequence[str]) -> bool:
@@ -52,8 +61,13 @@ def leaks_state(value: object, types: Sequence[str]) -> bool:
     """
     if not leaks_outcome(value):
         return False
-    about = {word for name in types for word in _words(name)[:1]}
+    about = _about(types)
     return "churn" in str(value).lower() or not about or bool(about & _SUBJECTS)
+
+
+def _about(types: Sequence[str]) -> set[str]:
+    """What records of these event types are about."""
+    return {word for name in types for word in _words(name)[:1]}
 
 
 def _words(name: str) -> list[str]:

@@ -23,7 +23,9 @@ from milepost_core.model.parsing_segments import parse_segments, parse_when
 from milepost_core.model.parsing_signals import parse_signal, refuse_unknown_names, words_of
 from milepost_core.model.problems import ModelInvalid, ModelProblem, listed, nearest_word
 from milepost_core.model.refusals import (
+    refuse_apart,
     refuse_circles,
+    refuse_many_actions,
     refuse_repeated_ids,
     refuse_unknown_dimensions,
     refuse_weightless,
@@ -117,8 +119,10 @@ def _refuse_misfits(model: ScoreModel, problems: list[ModelProblem]) -> None:
     refuse_weightless(model.signals, model.dimensions, problems)
     refuse_unknown_dimensions(model.signals, model.dimensions, problems)
     refuse_wrong_stages(model.stages, problems)
+    refuse_apart(model, problems)
     refuse_circles(model.milestones, problems)
     refuse_wide(model, problems)
+    refuse_many_actions(model.signals, problems)
     lists: dict[str, Sequence[Any]] = {
         "dimensions": model.dimensions,
         "stages": model.stages,

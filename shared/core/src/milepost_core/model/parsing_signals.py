@@ -17,12 +17,14 @@ from milepost_core.model.section import NOT_NEGATIVE, POINTS, POSITIVE, SPAN, WE
 from milepost_core.model.sources import Last, Source
 from milepost_core.model.texts import Counted, Texts
 
-__all__ = ["DEFAULT_HALF_LIFE_DAYS", "FORMATS", "MISSING", "PLACEHOLDERS", "parse_signal", "refuse_unknown_names",
-           "words_of"]  # fmt: skip
+__all__ = ["DEFAULT_HALF_LIFE_DAYS", "FORMATS", "MISSING", "MOST_STEPS", "PLACEHOLDERS", "parse_signal",
+           "refuse_unknown_names", "words_of"]  # fmt: skip
 
 DEFAULT_HALF_LIFE_DAYS: Final = 30.0
 FORMATS: Final = ("number", "integer", "percent", "days", "hours", "money", "text")
 PLACEHOLDERS: Final = ("label", "value", "unit", "target", "points", "points_lost")
+MOST_STEPS: Final = 10
+"""The search for the cheapest way tries every number of steps of every action."""
 MISSING: Final = {"exclude": None, "worst": 0.0, "neutral": 50.0}
 
 
@@ -84,6 +86,9 @@ def _action(section: Section, signal_id: str) -> Action:
         max_change=section.number("max_change", limits=POSITIVE),
         cost=section.number("cost", 1.0, NOT_NEGATIVE),
     )
+    if action.step > 0 and action.steps > MOST_STEPS:
+        message = f"{action.max_change:g} is {action.steps} steps of {action.step:g}"
+        section.note("max_change", message, f"at most {MOST_STEPS} steps: a larger step, or a smaller max_change")
     section.finish()
     return action
 

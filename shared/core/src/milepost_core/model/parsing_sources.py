@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from milepost_core.events import ITEM_KINDS
-from milepost_core.model.leaks import leaks_outcome, leaks_state, tells_state
+from milepost_core.model.leaks import leaks_item, leaks_outcome, leaks_state, tells_state
 from milepost_core.model.problems import nearest_word, step_into
-from milepost_core.model.section import DAYS, MOST_DAYS, NOT_NEGATIVE, SHARE, SPAN, Section, is_number, scalars
+from milepost_core.model.section import DAYS, DIVISOR, MOST_DAYS, SHARE, SPAN, WEIGHT, Section, is_number, scalars
 from milepost_core.model.sources import (
     ActiveDays,
     Attribute,
@@ -93,6 +93,8 @@ def _values(where: Section, key: str, types: Sequence[str]) -> tuple[Scalar, ...
     leaks = [key] if leaks_outcome(key) else []
     if key == "type":
         leaks += [one for one in types if leaks_outcome(one)]
+    elif key == "item":
+        leaks += [str(one) for one in values if leaks_item(one, types)]
     elif tells_state(key):
         leaks += [str(one) for one in values if leaks_state(one, types)]
     if leaks:
@@ -176,7 +178,7 @@ def _buckets(section: Section) -> tuple[float, int]:
 
 
 def _milestone_progress(section: Section) -> MilestoneProgress:
-    penalty = section.number("late_penalty_per_day", 0.0, NOT_NEGATIVE)
+    penalty = section.number("late_penalty_per_day", 0.0, WEIGHT)
     return MilestoneProgress(penalty, section.number("late_floor", 0.0, SHARE))
 
 
@@ -206,7 +208,7 @@ def _denominator(section: Section) -> Denominator:
             refuse_leak(section, "den", raw, "another attribute")
         return Attribute(raw)
     if is_number(raw):
-        return Constant(section.checked_number("den", raw))
+        return Constant(section.checked_number("den", raw, DIVISOR))
     section.note("den", "is not something to divide by", "an aggregation, an account attribute or a number")
     return Constant(1.0)
 

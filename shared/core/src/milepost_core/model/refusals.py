@@ -13,14 +13,16 @@ from milepost_core.model.problems import ModelProblem, listed, nearest_word
 from milepost_core.model.sources import Breadth, Denominator, Momentum, Slope, parts
 
 __all__ = [
-    "MOST_QUESTIONS", "refuse_circles", "refuse_repeated_ids", "refuse_unknown_dimensions", "refuse_weightless",
-    "refuse_wide", "refuse_wrong_stages",
+    "MOST_ACTIONS", "MOST_QUESTIONS", "refuse_apart", "refuse_circles", "refuse_many_actions", "refuse_repeated_ids",
+    "refuse_unknown_dimensions", "refuse_weightless", "refuse_wide", "refuse_wrong_stages",
 ]  # fmt: skip
 
 Problems = list[ModelProblem]
 MOST_QUESTIONS: Final = 500
 """One statement asks all questions of a model; with at most three columns for each, it stays below the 1,664 columns
 that PostgreSQL lets a row have."""
+MOST_ACTIONS: Final = 12
+"""So many actions of at most ten steps each can be searched for the cheapest way to a band in a moment."""
 _SHOWN: Final = 8
 
 
@@ -84,6 +86,28 @@ def refuse_wide(model: ScoreModel, problems: Problems) -> None:
     if asked > MOST_QUESTIONS:
         message = f"the model asks {asked} questions of every account: signals, gates, conditions, their buckets"
         problems.append(ModelProblem("/signals", message, f"at most {MOST_QUESTIONS}"))
+
+
+def refuse_apart(model: ScoreModel, problems: Problems) -> None:
+    """Weights meet: at every age some signal that weighs something is of a dimension that weighs something."""
+    if not {signal.dimension for signal in model.signals} <= {dimension.id for dimension in model.dimensions}:
+        return
+    speaking = {signal.dimension for signal in model.signals if signal.weight}
+    own = tuple(dimension.weight for dimension in model.dimensions)
+    places = [("/dimensions", own), *((f"/stages/{n}/weights", one.weights) for n, one in enumerate(model.stages))]
+    for pointer, weights in places:
+        weighed = {one.id for one, weight in zip(model.dimensions, weights, strict=True) if weight}
+        if speaking and weighed and speaking.isdisjoint(weighed):
+            message = f"only dimensions without a signal that weighs anything have a weight: {listed(sorted(weighed))}"
+            problems.append(ModelProblem(pointer, message, f"a weight above 0 for one of {listed(sorted(speaking))}"))
+
+
+def refuse_many_actions(signals: Sequence[Signal], problems: Problems) -> None:
+    """The cheapest combination of actions can be found for every account."""
+    acted = sum(signal.action is not None for signal in signals)
+    if acted > MOST_ACTIONS:
+        message = f"{acted} signals have an action: the cheapest way to a band could not be found in time"
+        problems.append(ModelProblem("/signals", message, f"at most {MOST_ACTIONS} signals with an action"))
 
 
 def _questions(part: Denominator) -> int:

@@ -248,7 +248,7 @@ def _sources() -> Schema:
         "zero_den": NUMBER,
         "bucket_days": SPAN,
         "buckets": whole(2, MOST_BUCKETS),
-        "late_penalty_per_day": NOT_NEGATIVE,
+        "late_penalty_per_day": HEAVY,
         "late_floor": SHARE,
         "expected": TEXTS,
     }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from milepost_core.model.section import ID_FORM, MOST, MOST_DAYS, MOST_KEYS, WEIGHT
+from milepost_core.model.section import FAINT, ID_FORM, MOST, MOST_DAYS, MOST_KEYS, WEIGHT
 
 Schema = dict[str, Any]
 
@@ -15,7 +15,7 @@ POINTS: Final[Schema] = {"type": "number", "minimum": 0, "maximum": 100}
 SHARE: Final[Schema] = {"type": "number", "minimum": 0, "maximum": 1}
 ID: Final[Schema] = {"type": "string", "pattern": f"^(?:{ID_FORM})$"}
 DAYS: Final[Schema] = {"type": "number", "minimum": 0, "maximum": MOST_DAYS}
-SPAN: Final[Schema] = {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_DAYS}
+SPAN: Final[Schema] = {"type": "number", "minimum": FAINT, "maximum": MOST_DAYS}
 HEAVY: Final[Schema] = {"type": "number", "minimum": 0, "maximum": WEIGHT.high}
 FLAG: Final[Schema] = {"type": "boolean"}
 SCALAR: Final[Schema] = {"type": ["string", "number", "boolean"]}

@@ -16,8 +16,8 @@ from milepost_core.model.problems import ModelProblem, nearest_word, step_into
 from milepost_core.model.sources import Scalar
 
 __all__ = [
-    "ANY", "DAYS", "ID_FORM", "MOST", "MOST_DAYS", "MOST_KEYS", "NOT_NEGATIVE", "POINTS", "POSITIVE", "SHARE", "SPAN",
-    "WEIGHT", "Limits", "Section", "is_number", "scalars",
+    "ANY", "DAYS", "DIVISOR", "FAINT", "ID_FORM", "MOST", "MOST_DAYS", "MOST_KEYS", "NOT_NEGATIVE", "POINTS",
+    "POSITIVE", "SHARE", "SPAN", "WEIGHT", "Limits", "Section", "is_number", "scalars",
 ]  # fmt: skip
 
 _REQUIRED: Final = object()
@@ -31,24 +31,35 @@ class Limits:
     high: float
     words: str
     low_is_out: bool = False
+    nothing_faint: bool = False
+    """The value is multiplied or divided by: so close to 0, but not 0, nobody means it."""
 
     def hold(self, value: float) -> bool:
         """The value lies inside."""
         return self.low <= value <= self.high and not (self.low_is_out and value == self.low)
 
+    def too_faint(self, value: float) -> bool:
+        """The value is next to nothing where it must be nothing or something."""
+        return self.nothing_faint and 0 < abs(value) < FAINT
 
+
+FAINT: Final = 1e-9
+"""What is smaller than this and not 0 is a mistake: quotients by it, and products of it, leave what floats can hold."""
 ANY: Final = Limits(-math.inf, math.inf, "a number")
 NOT_NEGATIVE: Final = Limits(0, math.inf, "a number of at least 0")
 POSITIVE: Final = Limits(0, math.inf, "a number above 0", low_is_out=True)
 POINTS: Final = Limits(0, 100, "a number between 0 and 100")
 MOST: Final = 2**31 - 1
 """The largest whole number that a document may hold: what a column of the store holds too."""
-SHARE: Final = Limits(0, 1, "a number between 0 and 1")
+SHARE: Final = Limits(0, 1, "a number between 0 and 1", nothing_faint=True)
+DIVISOR: Final = Limits(-math.inf, math.inf, "a number", nothing_faint=True)
 MOST_DAYS: Final = 36_500
 """A hundred years: what no journey outlasts, and every calendar and store can count."""
 DAYS: Final = Limits(0, MOST_DAYS, f"a number of days between 0 and {MOST_DAYS}")
-SPAN: Final = Limits(0, MOST_DAYS, f"a number of days above 0, at most {MOST_DAYS}", low_is_out=True)
-WEIGHT: Final = Limits(0, 1e9, "a number of at least 0, at most 1000000000")
+SPAN: Final = Limits(
+    0, MOST_DAYS, f"a number of days above 0, at most {MOST_DAYS}", low_is_out=True, nothing_faint=True
+)
+WEIGHT: Final = Limits(0, 1e9, "a number of at least 0, at most 1000000000", nothing_faint=True)
 MOST_KEYS: Final = 500
 """One mapping of a document has at most so many keys."""
 ID_FORM: Final = "[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
@@ -203,6 +214,8 @@ class Section:
     def checked_number(self, key: str, value: object, limits: Limits = ANY) -> float:
         """A raw value as a number within limits; a problem is noted at the key."""
         if is_number(value) and limits.hold(float(value)):
+            if limits.too_faint(float(value)):
+                self.note(key, f"{_shown(value)} is next to nothing", f"{limits.words}, not so close to 0")
             return float(value)
         self.note(key, f"{_shown(value)} is not {limits.words}", limits.words)
         return max(limits.low, 0.0)

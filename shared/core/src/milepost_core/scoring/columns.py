@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 
 BAND_WORDS: Final = (Band.RED, Band.YELLOW, Band.GREEN, Band.UNKNOWN)
 """Band of a code; the order of the first three is the order of health."""
+_UNKNOWN: Final = np.uint8(BAND_WORDS.index(Band.UNKNOWN))
 
 
 class SignalState(IntEnum):
@@ -112,4 +113,4 @@ def half_up(value: Floats) -> Floats:
 def band_codes(display: Floats, green: float, yellow: float) -> NDArray[np.uint8]:
     """Codes by plain thresholds on the displayed score; NaN is unknown."""
     codes = (display >= yellow).astype(np.uint8) + (display >= green).astype(np.uint8)
-    return np.where(np.isnan(display), np.uint8(BAND_WORDS.index(Band.UNKNOWN)), codes)
+    return np.where(np.isnan(display), _UNKNOWN, codes)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from milepost_core.cohorts import Cohort
 from milepost_core.model import Band, ScoreModel
-from milepost_core.model.sources import MilestoneProgress, OldestOpenAge, OpenItems, OverdueItems
 from milepost_core.readings import Readings
 from milepost_core.scoring.columns import (
     BAND_WORDS,
@@ -32,9 +31,9 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 MATURE_DAYS: Final = 30.0
-_STATES: Final = (OpenItems, OverdueItems, OldestOpenAge, MilestoneProgress)
-_SYNCED_DAYS: Final = 1.0
-"""A state is as fresh as its source: one that was heard of within a day is taken as it is."""
+_OBSERVED, _IMPUTED = np.uint8(SignalState.OBSERVED), np.uint8(SignalState.IMPUTED)
+_PENDING: Final = np.uint8(SignalState.PENDING)
+_UNKNOWN: Final = np.uint8(BAND_WORDS.index(Band.UNKNOWN))
 _ROUNDING: Final = 1e-9
 """A share this close to a threshold has reached it: 0.3 + 0.1 of a weight is 0.4."""
 
@@ -101,24 +100,29 @@ class _Parts:
 
     @classmethod
     def of(cls, model: ScoreModel, y: Floats, state: NDArray[np.uint8]) -> "_Parts":
-        observed = state == SignalState.OBSERVED
-        valued = observed | (state == SignalState.IMPUTED)
-        expected = state != SignalState.PENDING
-        sums = [_per_dimension(model, flags) for flags in (valued, observed, expected)]
+        observed = state == _OBSERVED
+        valued = observed | (state == _IMPUTED)
+        expected = state != _PENDING
+        weight = _weight(model)
+        sums = [_per_dimension(model, flags * weight) for flags in (valued, observed, expected)]
         return cls(y, valued, observed, expected, *sums)
 
 
-def _per_dimension(model: ScoreModel, flags: Flags, y: Floats | None = None) -> Floats:
-    """Σ weight (· points) of the flagged signals of each dimension [n, d].
+def _weight(model: ScoreModel) -> Floats:
+    return np.array([signal.weight for signal in model.signals])
+
+
+def _per_dimension(model: ScoreModel, amounts: Floats) -> Floats:
+    """Σ of the amounts [n, m] of each dimension's signals [n, d].
 
     Column by column rather than by matrix product: additions in a fixed order give a row the same
     bits whether it is scored alone or among a million.
     """
-    sums = np.zeros((flags.shape[0], len(model.dimensions)), order="F")
-    for index, (signal, dimension) in enumerate(zip(model.signals, model.dimension_of, strict=True)):
-        amount = signal.weight if y is None else signal.weight * y[:, index]
-        sums[:, dimension] += np.where(flags[:, index], amount, 0.0)
-    return sums
+    sums = np.zeros((len(model.dimensions), amounts.shape[0]))
+    totals = list(sums)
+    for dimension, column in zip(model.dimension_of, amounts.T, strict=True):
+        totals[dimension] += column
+    return sums.T
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,8 @@ def _compose(model: ScoreModel, parts: _Parts, weights: Floats) -> _Composed:
     available = (parts.valued_weight > 0) & (covered >= least - _ROUNDING)
     available_share = _shares(weights, available)
     expected_share = _shares(weights, parts.expected_weight > 0)
-    within = _divide(_per_dimension(model, parts.valued, parts.y), parts.valued_weight)
+    points = _weight(model) * parts.y
+    np.copyto(points, 0.0, where=~parts.valued)
     effective = _spread(model, parts.valued, available_share, parts.valued_weight)
     full = _spread(model, parts.expected, expected_share, parts.expected_weight)
     low = _weighted(full, np.where(parts.observed, parts.y, 0.0))
@@ -148,9 +153,9 @@ def _compose(model: ScoreModel, parts: _Parts, weights: Floats) -> _Composed:
     return _Composed(
         effective=effective,
         full=full,
-        dimension_score=np.where(available, within, np.nan),
+        dimension_score=np.where(available, _divide(_per_dimension(model, points), parts.valued_weight), np.nan),
         dimension_coverage=covered,
-        coverage=_weighted(expected_share, np.nan_to_num(covered, nan=0.0)),
+        coverage=_weighted(expected_share, np.where(np.isnan(covered), 0.0, covered)),
         raw_score=np.where(some, _weighted(effective, np.where(parts.valued, parts.y, 0.0)), np.nan),
         low=low,
         high=np.where(_row_sum(expected_share) > 0, high, 100.0),
@@ -160,15 +165,16 @@ def _compose(model: ScoreModel, parts: _Parts, weights: Floats) -> _Composed:
 def _shares(weights: Floats, taking_part: Flags) -> Floats:
     """Weights of the dimensions that take part [n, d], as shares of 1; all 0 where none does."""
     kept = np.where(taking_part, weights, 0.0)
-    return np.nan_to_num(_divide(kept, _row_sum(kept)[:, None]), nan=0.0)
+    return _divide(kept, _row_sum(kept)[:, None], otherwise=0.0)
 
 
 def _spread(model: ScoreModel, taking_part: Flags, share: Floats, total: Floats) -> Floats:
     """Each dimension's share handed to its signals by their weights [n, m]."""
-    spread = np.zeros(taking_part.shape, order="F")
-    per_weight = np.nan_to_num(_divide(share, total), nan=0.0)
-    for index, (signal, dimension) in enumerate(zip(model.signals, model.dimension_of, strict=True)):
-        spread[:, index] = np.where(taking_part[:, index], signal.weight * per_weight[:, dimension], 0.0)
+    per_weight = _divide(share, total, otherwise=0.0)
+    # Rows of the transposed: columns stay contiguous in memory.
+    spread: Floats = per_weight.T[list(model.dimension_of)].T
+    spread *= _weight(model)
+    np.copyto(spread, 0.0, where=~taking_part)
     return spread
 
 
@@ -176,44 +182,44 @@ def _bands(model: ScoreModel, display: Floats, coverage: Floats) -> NDArray[np.u
     """Band codes by plain thresholds [n], unknown where too little is covered."""
     codes = band_codes(display, model.bands.green, model.bands.yellow)
     known = coverage >= model.min_coverage - _ROUNDING
-    return np.where(known, codes, np.uint8(BAND_WORDS.index(Band.UNKNOWN)))
+    return np.where(known, codes, _UNKNOWN)
 
 
 def _maturity(population: Population) -> Floats:
     """Age as a share of `MATURE_DAYS` [n]; of unknown age, none."""
-    return np.clip(np.nan_to_num(population.age_days, nan=0.0) / MATURE_DAYS, 0.0, 1.0)
+    return np.minimum(np.fmax(population.age_days, 0.0) / MATURE_DAYS, 1.0)
 
 
 def _freshness(model: ScoreModel, effective: Floats, readings: Readings, state: NDArray[np.uint8]) -> Floats:
     """Σ e · 2^(-age / half-life) [n]; what was never observed, or has no known age, is not fresh.
 
-    The age of a state (open items, milestones) is that of the newest word of its source.
+    A state (open items, milestones) holds until somebody says otherwise: whoever measures it gives it the age 0.
     """
-    total = np.zeros(effective.shape[0])
-    for index, signal in enumerate(model.signals):
-        age = np.maximum(readings.age_days[:, index], 0.0)
-        if isinstance(signal.source, _STATES):
-            age = np.where(age <= _SYNCED_DAYS, 0.0, age)
-        fresh = np.exp2(-age / signal.half_life_days)
-        dated = (state[:, index] == SignalState.OBSERVED) & ~np.isnan(age)
-        total += np.where(dated, effective[:, index] * fresh, 0.0)
-    return total
+    age = np.maximum(readings.age_days[:, : len(model.signals)], 0.0)
+    fresh = np.exp2(age / -np.array([signal.half_life_days for signal in model.signals]))
+    fresh *= effective
+    np.copyto(fresh, 0.0, where=(state != _OBSERVED) | np.isnan(age))
+    return _row_sum(fresh)
 
 
-def _divide(above: Floats, below: Floats) -> Floats:
-    """Quotients, NaN where there is nothing to divide by."""
-    quotient = np.full(above.shape, np.nan)
-    np.divide(above, below, out=quotient, where=np.asarray(below > 0))
+def _divide(above: Floats, below: Floats, otherwise: float = np.nan) -> Floats:
+    """Quotients, and something else where there is nothing to divide by."""
+    quotient = np.full(above.shape, otherwise, order="F")
+    np.divide(above, below, out=quotient, where=below > 0)
     return quotient
 
 
 def _row_sum(values: Floats) -> Floats:
-    return _weighted(np.ones_like(values), values)
+    """Σ over the columns [n], added in a fixed order."""
+    total = np.zeros(values.shape[0])
+    for column in values.T:
+        total += column
+    return total
 
 
 def _weighted(weights: Floats, values: Floats) -> Floats:
     """Σ weight · value over the columns [n], added in a fixed order."""
     total = np.zeros(values.shape[0])
-    for index in range(values.shape[1]):
-        total += weights[:, index] * values[:, index]
+    for weight, column in zip(weights.T, values.T, strict=True):
+        total += weight * column
     return total

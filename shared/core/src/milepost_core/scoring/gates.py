@@ -17,6 +17,7 @@ __all__ = ["apply_gates", "compare", "fired_gates", "meeting"]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+_OK: Final = np.uint8(Status.OK)
 _OTHER: Final = "something else"
 _ORDER: Final[dict[str, Callable[[Any, Any], Any]]] = {
     ">": np.greater,
@@ -33,7 +34,7 @@ def fired_gates(model: ScoreModel, readings: Readings) -> Flags:
         column = len(model.signals) + index
         category = None if readings.category is None else readings.category[:, column]
         fires = compare(gate, readings.raw[:, column], category)
-        fired[:, index] = fires & (readings.status[:, column] == Status.OK)
+        fired[:, index] = fires & (readings.status[:, column] == _OK)
     return fired
 
 
@@ -68,7 +69,7 @@ def meeting(gate: Gate) -> float | str:
 
 def apply_gates(model: ScoreModel, fired: Flags, raw_score: Floats) -> tuple[Floats, Floats]:
     """Scores after the gates [n] and what each took, in the document's order [n, g]."""
-    score = raw_score.copy()
+    score, known = raw_score.copy(), ~np.isnan(raw_score)
     taken = np.zeros(fired.shape)
     for index, gate in enumerate(model.gates):
         if gate.cap_score is not None:
@@ -76,6 +77,6 @@ def apply_gates(model: ScoreModel, fired: Flags, raw_score: Floats) -> tuple[Flo
         else:
             gated = np.maximum(score - (gate.subtract or 0.0), 0.0)
         after = np.where(fired[:, index], gated, score)
-        taken[:, index] = np.nan_to_num(after - score, nan=0.0)
+        taken[:, index] = np.where(known, after - score, 0.0)
         score = after
     return score, taken

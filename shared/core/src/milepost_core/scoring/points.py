@@ -3,6 +3,8 @@
 It never weighs one signal against another.
 """
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,12 @@ __all__ = ["signal_points"]
 Floats = NDArray[np.float64]
 Codes = NDArray[np.uint8]
 
+# As codes of columns: comparing with and choosing between members of an enumeration converts them every time.
+_OK: Final = np.uint8(Status.OK)
+_NO_DATA, _UNMAPPED = np.uint8(Status.NO_DATA), np.uint8(Status.UNMAPPED)
+_OBSERVED, _PENDING = np.uint8(SignalState.OBSERVED), np.uint8(SignalState.PENDING)
+_IMPUTED, _MISSING = np.uint8(SignalState.IMPUTED), np.uint8(SignalState.MISSING)
+
 
 def signal_points(model: ScoreModel, readings: Readings, cohort: Cohort) -> tuple[Floats, Codes, Codes]:
     """Points, `SignalState` and `Status` of every signal, each [n, m].
@@ -25,33 +33,30 @@ def signal_points(model: ScoreModel, readings: Readings, cohort: Cohort) -> tupl
     it could still have, and takes no part in the score. A missing signal takes the points of its
     policy and is *imputed*, or has none and is *missing*.
     """
-    shape = (len(readings), len(model.signals))
-    points = np.empty(shape, order="F")
-    state, status = np.empty(shape, np.uint8, order="F"), np.empty(shape, np.uint8, order="F")
-    for index, signal in enumerate(model.signals):
-        y, why = _observed(signal, index, readings, cohort)
-        pending = readings.censored[:, index] & (y >= 100.0)
-        absent = np.isnan(y)
-        imputed = signal.missing.points is not None
-        state[:, index] = np.select(
-            [pending, absent],
-            [SignalState.PENDING, SignalState.IMPUTED if imputed else SignalState.MISSING],
-            SignalState.OBSERVED,
-        )
-        points[:, index] = y if signal.missing.points is None else np.where(absent, signal.missing.points, y)
-        status[:, index] = why
+    signals = model.signals
+    points = np.empty((len(readings), len(signals)), order="F")
+    for index, signal in enumerate(signals):
+        points[:, index] = _curve_points(signal, index, readings, cohort)
+    measured = readings.status[:, : len(signals)] == _OK
+    np.copyto(points, np.nan, where=~measured)
+    absent = np.isnan(points)
+    status = np.where(measured & absent, _silent(model), readings.status[:, : len(signals)])
+    pending = readings.censored[:, : len(signals)] & (points >= 100.0)
+    policy = np.array([np.nan if one.missing.points is None else one.missing.points for one in signals])
+    without = np.where(np.isnan(policy), _MISSING, _IMPUTED)
+    state = np.where(pending, _PENDING, np.where(absent, without, _OBSERVED))
+    # without a policy that is NaN once more
+    np.copyto(points, policy, where=absent)
     return points, state, status
 
 
-def _observed(signal: Signal, index: int, readings: Readings, cohort: Cohort) -> tuple[Floats, Codes]:
-    """Points of what was measured (NaN: nothing), and the status once the curve has spoken."""
-    status = readings.status[:, index]
+def _curve_points(signal: Signal, index: int, readings: Readings, cohort: Cohort) -> Floats:
+    """Points [n] that the curve gives whatever is there, and their ageing; NaN: the curve has nothing to say."""
     category = None if readings.category is None else readings.category[:, index]
     y = evaluate(signal.normalise, readings.raw[:, index], category, cohort.get(signal.id))
-    if signal.stale is not None:
-        y = age_towards_neutral(y, signal.stale, readings.age_days[:, index])
-    measured = status == Status.OK
-    y = np.where(measured, y, np.nan)
-    # too few peers and no fallback is a lack of data; any other value without points is unlisted
-    silent = Status.NO_DATA if isinstance(signal.normalise, Percentile) else Status.UNMAPPED
-    return y, np.where(measured & np.isnan(y), np.uint8(silent), status)
+    return y if signal.stale is None else age_towards_neutral(y, signal.stale, readings.age_days[:, index])
+
+
+def _silent(model: ScoreModel) -> Codes:
+    """What a value without points is called [m]: with too few peers and no fallback a lack of data, else unlisted."""
+    return np.array([_NO_DATA if isinstance(one.normalise, Percentile) else _UNMAPPED for one in model.signals])

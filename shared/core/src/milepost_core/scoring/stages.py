@@ -29,12 +29,13 @@ def dimension_weights(model: ScoreModel, age_days: Floats) -> tuple[Floats, NDAr
     for index, stage in enumerate(model.stages):
         own = _percent(np.array(stage.weights))
         inside = (age >= stage.from_day) & (age < (np.inf if stage.to_day is None else stage.to_day))
-        stage_of[inside] = index
-        weights[inside] = own
-        if previous is not None and stage.transition_days > 0:
-            passed = (age[inside] - stage.from_day) / stage.transition_days
-            share = np.minimum(passed, 1.0)[:, None]
-            weights[inside] = (1.0 - share) * previous + share * own
+        if inside.any():
+            stage_of[inside] = index
+            weights[inside] = own
+            if previous is not None and stage.transition_days > 0:
+                passed = (age[inside] - stage.from_day) / stage.transition_days
+                share = np.minimum(passed, 1.0)[:, None]
+                weights[inside] = (1.0 - share) * previous + share * own
         previous = own
     return weights, stage_of
 

@@ -1,6 +1,6 @@
-"""The cheapest set of steps that adds up to a gain: a multiple-choice knapsack, solved exactly.
+"""The cheapest set of steps that adds up to a gain: a multiple-choice knapsack, solved exactly in all but odd cases.
 
-It never rounds gains and never takes the greedy way, which is exact for concave curves only.
+It never rounds gains, and never takes the greedy way (exact for concave curves only) where it knows a better one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,6 +10,8 @@ from typing import Final
 __all__ = ["Choice", "Option", "cheapest"]
 
 _ROUNDING: Final = 1e-9
+MOST_PLANS: Final = 2000
+"""So many partial plans are carried from action to action; only figures that never repeat leave more to carry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +49,29 @@ def cheapest(options: Sequence[Sequence[Option]], gap: float) -> Choice | None:
         None if all actions together do not suffice.
 
     The plans are built action by action, keeping only those that gain more than any cheaper one
-    and that can still reach the gap at no more than a cost known to suffice.
+    and that can still reach the gap at no more than a cost known to suffice. If more than
+    `MOST_PLANS` are left, those of nearly one cost are told apart no longer: what is found then
+    suffices all the same, and costs at most one part in `MOST_PLANS` of that known cost too much,
+    for every action.
     """
     best_gains = [max((option.gain for option in each), default=0.0) for each in options]
     still_possible = sum(max(gain, 0.0) for gain in best_gains)
     if still_possible < gap - _ROUNDING:
         return None
-    ceiling = _sufficient_cost(options, gap)
+    enough = _sufficient(options, gap)
     plans = [Choice(0.0, 0, 0.0, ())]
     for each, best in zip(options, best_gains, strict=True):
         still_possible -= max(best, 0.0)
-        plans = _undominated(
+        grown = _undominated(
             _grow(plan, option)
             for plan in plans
             for option in (_NOTHING, *each)
             if plan.gain + option.gain + still_possible >= gap - 2 * _ROUNDING
-            and plan.cost + option.cost <= ceiling + 2 * _ROUNDING
+            and plan.cost + option.cost <= enough.cost + 2 * _ROUNDING
         )
-    enough = [plan for plan in plans if plan.gain >= gap - _ROUNDING]
-    return min(enough, key=_preference, default=None)
+        plans = grown if len(grown) <= MOST_PLANS else _thinned(grown, enough.cost)
+    found = [plan for plan in plans if plan.gain >= gap - _ROUNDING]
+    return min(found, key=_preference, default=enough)
 
 
 def _grow(plan: Choice, option: Option) -> Choice:
@@ -92,8 +98,14 @@ def _undominated(plans: Iterable[Choice]) -> list[Choice]:
     return kept
 
 
-def _sufficient_cost(options: Sequence[Sequence[Option]], gap: float) -> float:
-    """What some sufficient plan costs, greedily by gain per cost: an upper bound for the search."""
+def _thinned(plans: Sequence[Choice], most: float) -> list[Choice]:
+    """Of the plans, which gain the more the dearer they are, the last of each small span of costs."""
+    cells = {int(plan.cost / most * MOST_PLANS): plan for plan in plans}
+    return list(cells.values())
+
+
+def _sufficient(options: Sequence[Sequence[Option]], gap: float) -> Choice:
+    """Some plan that suffices, greedily by gain per cost: its cost bounds the search."""
     offers = [(index, option) for index, each in enumerate(options) for option in each]
     offers.sort(key=lambda offer: -offer[1].gain / max(offer[1].cost, 1e-12))
     taken: dict[int, Option] = {}
@@ -102,4 +114,7 @@ def _sufficient_cost(options: Sequence[Sequence[Option]], gap: float) -> float:
             break
         if index not in taken or option.gain > taken[index].gain:
             taken[index] = option
-    return sum(option.cost for option in taken.values())
+    plan = Choice(0.0, 0, 0.0, ())
+    for index in range(len(options)):
+        plan = _grow(plan, taken.get(index, _NOTHING))
+    return plan

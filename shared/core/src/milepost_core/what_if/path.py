@@ -18,7 +18,6 @@ from milepost_core.what_if.situation import Situation, rescored_together
 __all__ = ["Path", "PathStep", "next_band", "path_to", "paths_to", "target_score"]
 
 _ROUNDING: Final = 1e-9
-_MOST_STEPS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +151,7 @@ def _options(situation: Situation, index: int) -> list[Option]:
     if not situation.can_move(index):
         return []
     options: list[Option] = []
-    most = min(int(action.max_change / action.step + _ROUNDING), _MOST_STEPS)
-    for steps, gain in enumerate(_gains(situation, index, most), start=1):
+    for steps, gain in enumerate(_gains(situation, index, action.steps), start=1):
         if gain > (options[-1].gain if options else 0.0) + _ROUNDING:
             options.append(Option(steps, gain, steps * action.cost))
     return options

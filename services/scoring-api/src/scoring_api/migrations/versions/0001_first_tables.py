@@ -66,6 +66,7 @@ TABLES = (
         recorded_at timestamptz NOT NULL,
         superseded_at timestamptz,
         sequence TEXT,
+        came_from UUID,
         CONSTRAINT pk_attribute PRIMARY KEY (account_id, name, event_id)
     )
     """,
@@ -88,6 +89,7 @@ TABLES = (
         sequence TEXT,
         told_at timestamptz,
         expires_at timestamptz,
+        came_from UUID,
         CONSTRAINT pk_record PRIMARY KEY (account_id, event_id)
     )
     """,

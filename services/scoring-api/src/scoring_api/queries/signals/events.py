@@ -12,7 +12,7 @@ from milepost_core.model.sources import Where
 from milepost_core.readings import Status
 from scoring_api.queries.ordering import newest_first, newest_recorded_first
 from scoring_api.queries.signals.measured import Finisher, Measured, known
-from scoring_api.queries.signals.selecting import age_of, days_between, field_of, number_of, select, word_of
+from scoring_api.queries.signals.selecting import age_of, days_between, field_of, float_of, number_of, select, word_of
 from scoring_api.queries.signals.sheet import Columns, Floats, Selection, Sheet
 
 Counted = (
@@ -21,8 +21,8 @@ Counted = (
 )  # fmt: skip
 NEWEST_FIRST = f"order by {newest_first('r')}"
 LAST_FIRST = f"order by {newest_recorded_first('r')}"
-# Beyond this many half-lives an event weighs less than 1e-60: it is nothing, and must not underflow.
-SPENT = 200
+# Beyond this many half-lives a float8 cannot hold in full what an event still weighs: it is nothing.
+SPENT = 1022
 
 
 def newest_age(sheet: Sheet, selection: Selection) -> str:
@@ -62,23 +62,28 @@ def _counting(sheet: Sheet, source: Counted, selection: Selection) -> str:
             selection = selection.but(f"r.role = any({sheet.bind(list(source.expected), 'text[]')})")
             expression = "count(distinct r.role)"
         case sources.Sum():
-            return _added(sheet, selection, "sum", number_of(sheet, source.field))
+            return _added(sheet, selection, "sum", _exact(number_of(sheet, source.field)))
         case sources.Mean():
-            return _added(sheet, selection, "avg", number_of(sheet, source.field))
+            return _added(sheet, selection, "avg", _exact(number_of(sheet, source.field)))
         case sources.DecayedSum():
             return _added(sheet, selection, "sum", _decayed(sheet, source))
     return sheet.aggregate(selection, expression)
 
 
 def _added(sheet: Sheet, selection: Selection, function: str, number: str) -> str:
-    """Return the column of a sum or mean. Decimals add up to the same in any order of the rows, floats do not."""
-    return sheet.aggregate(selection, f"{function}(({number})::numeric)", lambda added: f"({added})::float8")
+    """Return the column of a sum or mean of decimals: they add up to the same in any order of the rows."""
+    return sheet.aggregate(selection, f"{function}({number})", float_of)
 
 
 def _decayed(sheet: Sheet, source: sources.DecayedSum) -> str:
     lives = f"{age_of('r.occurred_at')} / {sheet.bind(source.half_life_days, 'float8')}"
     weight = f"case when {lives} > {SPENT} then 0 else power(2::float8, -({lives})) end"
-    return f"coalesce({number_of(sheet, source.field)}, 1) * ({weight})"
+    # Multiplied as decimals: the product of two small floats may be too faint for a third.
+    return f"coalesce({_exact(number_of(sheet, source.field))}, 1) * {_exact(weight)}"
+
+
+def _exact(number: str) -> str:
+    return f"({number})::numeric"
 
 
 def _scaled(source: Counted, value: Floats, age: Floats) -> Floats:
@@ -89,7 +94,7 @@ def _scaled(source: Counted, value: Floats, age: Floats) -> Floats:
         case sources.Rate():
             return value / _span(source, age) * 7.0
         case sources.Sum() | sources.DecayedSum():
-            return np.nan_to_num(value, nan=0.0)
+            return np.where(np.isnan(value), 0.0, value)
         case _:
             return value
 

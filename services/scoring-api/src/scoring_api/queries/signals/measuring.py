@@ -9,7 +9,7 @@ from uuid import UUID
 import numpy as np
 
 from milepost_core.model import ScoreModel
-from milepost_core.readings import Readings
+from milepost_core.readings import Readings, Status
 from milepost_runtime.database import Connection
 from scoring_api.queries.signals.statement import Compiled, compile_model, matrix
 
@@ -74,4 +74,14 @@ def _readings(compiled: Compiled, columns: dict[str, Any], size: int) -> Reading
             readings.age_days[then, place] = measured.age_days[then]
             if measured.words is not None:
                 readings.category[then, place] = measured.words[then]
+    _forget_endless(readings)
     return readings
+
+
+def _forget_endless(readings: Readings) -> None:
+    """Whatever has no end is no measurement: nothing can be reckoned with it, and no store takes it."""
+    endless = np.isinf(readings.raw)
+    if endless.any():
+        readings.raw[endless] = readings.age_days[endless] = np.nan
+        readings.status[endless] = Status.NO_DATA
+        readings.censored[endless] = False

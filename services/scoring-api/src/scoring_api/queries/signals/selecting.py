@@ -11,6 +11,10 @@ from scoring_api.queries.signals.sheet import Selection, Sheet
 
 TEXT_COLUMNS = frozenset({"type", "actor", "role", "item", "source"})
 DAY = "86400.0::float8"
+# Whoever tells a number of this size or above is mistaken.
+ABSURD = "1e15"
+# The smallest number that a float8 carries in full: below it PostgreSQL refuses what it cannot write.
+FAINTEST = "2.2250738585072014e-308"
 
 
 def select(sheet: Sheet, where: Where, window_days: float | None = None) -> Selection:
@@ -41,9 +45,19 @@ def number_of(sheet: Sheet, field: str) -> str:
     value = f"(r.properties ->> {name})"
     return (
         f"(case jsonb_typeof(r.properties -> {name})"
-        f" when 'number' then case when abs({value}::numeric) < 1e15 then {value}::float8 end"
+        f" when 'number' then {told_number(f'{value}::numeric')}"
         f" when 'boolean' then {value}::boolean::int::float8 end)"
     )
+
+
+def told_number(exact: str) -> str:
+    """Return the float8 of an exact number that somebody told; null where it is absurd."""
+    return f"case when abs({exact}) < {ABSURD} then {float_of(exact)} end"
+
+
+def float_of(exact: str) -> str:
+    """Return the float8 of an exact number; what is too faint for one is 0."""
+    return f"case when abs({exact}) < {FAINTEST} then 0 else ({exact})::float8 end"
 
 
 def word_of(sheet: Sheet, field: str) -> str:

@@ -32,3 +32,8 @@ def start_at() -> str:
         "case when b.as_of >= t.start_at and b.known_at >= t.start_settled_at then t.start_at"
         f" else coalesce(({_STARTED}), least(({_FIRST}), {_NAMED}), ({_EVER})) end"
     )
+
+
+def start_as_told(otherwise: str) -> str:
+    """Return the same expression by the records alone; `otherwise` is the start if none of them tells one."""
+    return f"coalesce(({_STARTED}), {otherwise}, ({_FIRST}), ({_EVER}))"

@@ -28,6 +28,9 @@ ASKED = (
     " unnest($1::uuid[], $2::timestamptz[]) with ordinality as u(account_id, as_of, place))"
 )
 
+# The difference of any two values up to this size is a number.
+LARGEST_QUOTIENT = 1e307
+
 
 @dataclass(frozen=True)
 class Compiled:
@@ -93,14 +96,19 @@ def _constant(value: float) -> Finisher:
 
 
 def _ratio(source: sources.Ratio, num: Finisher, den: Finisher) -> Finisher:
-    """Divide two measures: no denominator comes before no numerator, and that before a zero below."""
+    """Divide two measures: no denominator comes before no numerator, and that before a zero below.
+
+    What is so small that nothing can be counted with the quotient divides like nothing.
+    """
 
     def finish(columns: Columns) -> Measured:
         above, below = num(columns), den(columns)
         zero = below.raw == 0
-        value = np.divide(above.raw, below.raw, out=np.full_like(above.raw, np.nan), where=~zero)
+        with np.errstate(over="ignore"):
+            value = np.divide(above.raw, below.raw, out=np.full_like(above.raw, np.nan), where=~zero)
         if source.max is not None:
             value = np.minimum(value, source.max)
+        zero |= ~(np.abs(value) <= LARGEST_QUOTIENT)
         if source.zero_den is not None:
             value = np.where(zero, source.zero_den, value)
             zero[:] = False

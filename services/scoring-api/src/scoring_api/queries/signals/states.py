@@ -8,10 +8,11 @@ import numpy as np
 from milepost_core.events import OUTCOME_TYPES
 from milepost_core.model import sources
 from milepost_core.model.document import Milestone
+from milepost_core.model.section import FAINT
 from milepost_core.readings import Status
 from scoring_api.queries.ordering import newest_first, sequence
 from scoring_api.queries.signals.measured import Finisher, Measured, known
-from scoring_api.queries.signals.selecting import DAY, select, told_by
+from scoring_api.queries.signals.selecting import DAY, select, told_by, told_number
 from scoring_api.queries.signals.sheet import Columns, Sheet
 
 DONE = "milestone.completed"
@@ -75,10 +76,11 @@ def _template(sheet: Sheet, plan: Sequence[Milestone]) -> str:
 
 
 def _weight(word: str) -> str:
-    """Return the expression for the weight that a word gives, else the model's, else 1."""
+    """Return the expression for the weight that a word gives (a faint one is none), else the model's, else 1."""
     value = f"{word}.properties -> 'weight'"
     number = f"({word}.properties ->> 'weight')::numeric"
-    told = f"case when jsonb_typeof({value}) = 'number' then case when {number} between 0 and 1e9 then {number} end end"
+    some = f"case when {number} between 0 and 1e9 then case when {number} < {FAINT} then 0 else {number} end end"
+    told = f"case when jsonb_typeof({value}) = 'number' then {some} end"
     return f"coalesce(({told})::float8, t.weight, 1)"
 
 
@@ -117,10 +119,8 @@ def compile_attribute(sheet: Sheet, source: sources.Attribute) -> Finisher:
         f" and a.name = {name} and {told_by('a')}"
         f" order by {newest_first('a')} limit 1"
     )
-    number = (
-        "case when jsonb_typeof(v.value) = 'number' then"
-        " case when abs((v.value #>> '{}')::numeric) < 1e15 then (v.value #>> '{}')::float8 end end"
-    )
+    told = told_number("(v.value #>> '{}')::numeric")
+    number = f"case when jsonb_typeof(v.value) = 'number' then {told} end"
     column = sheet.column("attributes", f"(select {number} from ({newest}) v)")  # noqa: S608 - as above
 
     def finish(columns: Columns) -> Measured:
