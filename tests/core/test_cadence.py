@@ -4,21 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from milepost_core.cadence import (
-    FRESH_FOR,
-    Exit,
-    Perform,
-    Pursuit,
-    Standing,
-    decide_step,
-    may_start,
-    why_not,
-)
+from milepost_core.cadence import FRESH_FOR, Pursuit, Situation, Standing, may_start, stands, why_not
 from milepost_core.playbooks import BandTrigger, Declines, EmailStep, Playbook, Starts
+from milepost_core.playbooks.conditions import Fact
+from milepost_core.playbooks.document import Exit, ReEntry
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 DROP = BandTrigger(("yellow", "red"), "down", True)
-PLAYBOOK = Playbook("p", 1, "P", "", DROP, timedelta(days=7), (EmailStep("a", "owner", "s", "t", "h"),))
+PLAYBOOK = Playbook("p", 1, "P", "", DROP, (EmailStep("a"),))
 
 
 def start(pursuit: Pursuit, changed_at: datetime = NOW) -> str:
@@ -45,7 +38,7 @@ def test_a_change_that_waited_for_days_is_no_news() -> None:
 
 
 def test_a_playbook_without_re_entry_time_starts_at_every_drop() -> None:
-    again = Playbook("p", 1, "P", "", DROP, timedelta(0), PLAYBOOK.steps)
+    again = Playbook("p", 1, "P", "", DROP, PLAYBOOK.steps, re_entry=ReEntry(days=0))
 
     assert may_start(again, Pursuit(False, NOW), NOW, NOW) == Starts()
 
@@ -62,10 +55,26 @@ def test_a_playbook_without_re_entry_time_starts_at_every_drop() -> None:
     ],
 )
 def test_a_due_step_looks_at_today(to: tuple[str, ...], band: str, expected: str) -> None:
-    found = decide_step(BandTrigger(to, "down", True), band)  # type: ignore[arg-type]
+    playbook = Playbook("p", 1, "P", "", BandTrigger(to, "down", True), PLAYBOOK.steps)  # type: ignore[arg-type]
+    found = stands(playbook, Situation("a", NOW, {"band": Fact(band)}))
 
-    assert (found.code if isinstance(found, Exit) else "perform") == expected
-    assert isinstance(found, Perform) == (expected == "perform")
+    assert ("perform" if found is None else found.code) == expected
+
+
+def test_a_run_that_no_band_started_does_not_depend_on_one() -> None:
+    assert stands(PLAYBOOK, Situation("a", NOW, {"band": Fact("green")}, trigger_kind="by_hand")) is None
+    assert stands(PLAYBOOK, Situation("a", NOW)) is None
+
+
+def test_a_playbook_that_says_what_recovery_is_decides_by_that_alone() -> None:
+    patient = Playbook("p", 1, "P", "", DROP, PLAYBOOK.steps, exits=(Exit("recovered", bands=("green",)),))
+
+    mild = Playbook("p", 1, "P", "", BandTrigger(("red",)), PLAYBOOK.steps, exits=patient.exits)
+    assert stands(mild, Situation("a", NOW, {"band": Fact("yellow")})) is None
+    left = stands(patient, Situation("a", NOW, {"band": Fact("green")}))
+    assert left is not None
+    assert left.code == "recovered"
+    assert stands(patient, Situation("a", NOW, {"band": Fact("green")}, band="green")) is None
 
 
 @pytest.mark.parametrize(

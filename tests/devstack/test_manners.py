@@ -7,11 +7,13 @@ from pathlib import Path
 BODY_LINES, FILE_LINES, PARAMETERS = 30, 300, 6
 FOLDERS = ("shared", "services", "infra")
 _OPTIONS = "one parameter for each option of the command: the framework reads them from the signature"
+_ROOT = "the one place where the use cases are put together: a line each"
 # Path and function: why it may be larger.
 EXEMPT = {
     "infra/devstack/src/milepost_devstack/importing/command.py:bring_in": _OPTIONS,
     "infra/devstack/src/milepost_devstack/rehearsing/command.py:send": _OPTIONS,
     "infra/devstack/src/milepost_devstack/restating/command.py:restate": _OPTIONS,
+    "services/playbook-runner/src/playbook_runner/service.py:build_runner": _ROOT,
 }
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

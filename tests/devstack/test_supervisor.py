@@ -304,6 +304,7 @@ async def test_children_are_told_what_they_need_and_no_more(place: Path) -> None
     assert scoring["MILEPOST_ENVIRONMENT"] == "development"
     assert scoring["MILEPOST_LOG_LEVEL"] == "WARNING"
     assert scoring["MILEPOST_PUBLIC_URL_SCORING"] == endpoints["scoring_api"]
+    assert runner["MILEPOST_PUBLIC_URL_RUNNER"] == endpoints["playbook_runner"]
     assert "MILEPOST_SCORING_API_KEY" not in scoring
     assert runner["MILEPOST_SCORING_URL"] == endpoints["scoring_api"]
     assert runner["MILEPOST_SMTP_URL"] == endpoints["smtp"]

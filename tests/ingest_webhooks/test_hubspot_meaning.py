@@ -125,6 +125,7 @@ def test_the_echo_of_our_own_writes_is_left_alone() -> None:
     echo = prop("company", "health_score", "71", sourceId="22")
     assert said(echo, app_id=22).events == []
     assert said(echo, app_id=23).events != []
+    assert said(prop("company", "milepost_score", "71")).events == []
 
 
 def test_a_mapping_gives_a_property_another_meaning() -> None:

@@ -151,6 +151,8 @@ def test_the_echo_of_our_own_writes_is_left_alone() -> None:
     user = "005bm000005uOROAA2"
     by_user = change("Account", ACME, header={"commitUser": user}, Plan__c="x")
     assert said(by_user, integration_user=user[:15]).ignored == 1
+    figures = change("Account", ACME, Milepost_Score__c=71.0, Milepost_Band__c="green")
+    assert said(figures).events == []
     told = message(record("Account", ACME, LastModifiedById=user, Plan__c="x"))
     assert said(told, integration_user=user).ignored == 1
     assert said(told).events != []

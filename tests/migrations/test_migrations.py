@@ -69,7 +69,7 @@ async def test_a_role_owns_its_own_room_and_only_its_own(owner: asyncpg.Connecti
     [
         ("milepost_ingest", []),
         ("milepost_scoring", ["ingest.event"]),
-        ("milepost_playbooks", ["scoring.change"]),
+        ("milepost_playbooks", ["ingest.event", "scoring.change"]),
     ],
 )
 async def test_a_service_sees_a_neighbours_feed_and_nothing_else_of_it(

@@ -11,11 +11,26 @@ from milepost_runtime.database import Pool
 from milepost_runtime.queue import Hints
 from milepost_runtime.settings import load
 from playbook_runner.documents import shipped
+from playbook_runner.keeping import ACTIVE_AT_FIRST
 from playbook_runner.service import build_runner, scoring_http
 from playbook_runner.settings import RunnerSettings
 from playbook_runner.starting import ensure_feed_cursor
+from playbook_runner.waking import ensure_wake_cursors
 
-TABLES = "playbook, run, step, effect, attempt, ledger, cursor, api_key"
+TABLES = (
+    "playbook, run, step, effect, attempt, ledger, cursor, api_key, armed, watch, assignment, outlet, "
+    "destination, touch, task, task_word, wake_cursor, approval, told, person, absence, holiday, policy, "
+    "suppression, matter"
+)
+# Tests of other things run at any hour, and write as often as they like.
+AROUND_THE_CLOCK = {
+    "format": "policy/1",
+    "opens": "00:00",
+    "closes": "00:00",
+    "workdays": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+    "holidays": False,
+    "caps": [],
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +56,9 @@ def settings(database_url: str, redis_url: str, scoring: HealthServer, mail: Mai
             "MILEPOST_SCORING_URL": scoring.url,
             "MILEPOST_SCORING_API_KEY": scoring.key,
             "MILEPOST_PUBLIC_URL_SCORING": "https://health.vendor.example",
+            "MILEPOST_PUBLIC_URL_RUNNER": "https://out.vendor.example",
             "MILEPOST_SMTP_URL": mail.url,
+            "MILEPOST_RUNNER_INSIDE": "127.0.0.0/8",
             "MILEPOST_RUNNER_MAIL_TIMEOUT_S": "2",
         },
     )
@@ -51,6 +68,7 @@ def settings(database_url: str, redis_url: str, scoring: HealthServer, mail: Mai
 async def empty(playbooks_pool: Pool, scoring_pool: Pool, scoring: HealthServer) -> None:
     await playbooks_pool.execute(f"truncate {TABLES}")
     await playbooks_pool.execute("update control set paused = false")
+    await playbooks_pool.execute("insert into policy (version, document) values (1, $1)", AROUND_THE_CLOCK)
     await scoring_pool.execute("truncate change")
     scoring.forget()
 
@@ -66,6 +84,7 @@ async def outreach(
 ) -> AsyncIterator[Outreach]:
     async with scoring_http(settings) as client:
         runner = build_runner(settings, playbooks_pool, Hints(settings.redis_url), client)
-        await runner.keeping.stock(shipped())
+        await runner.keeping.stock(shipped(), ACTIVE_AT_FIRST)
         await ensure_feed_cursor(playbooks_pool)
+        await ensure_wake_cursors(playbooks_pool)
         yield Outreach(runner, playbooks_pool, scoring_pool, scoring, mail)

@@ -18,7 +18,8 @@ async def test_an_answer_that_trickles_ends_at_the_limit_and_the_other_accounts_
     impatient = replace(deciding, scoring=replace(deciding.scoring, limit_s=0.5))
     began = time.monotonic()
     async with asyncio.timeout(10):
-        await drain(outreach.pool, replace(outreach.runner.advancing, deciding=impatient).lane)
+        advancing = outreach.runner.advancing
+        await drain(outreach.pool, replace(advancing, intending=replace(advancing.intending, deciding=impatient)).lane)
     took = time.monotonic() - began
     waiting = await outreach.one("step", slow)
 
@@ -37,3 +38,26 @@ async def test_an_answer_too_large_for_a_health_document_is_not_read_on(outreach
 
     assert "too large" in (await outreach.one("step", account))["reason"]
     assert MOST_DOCUMENT == 256 * 1024
+
+
+async def test_many_accounts_are_asked_for_in_one_question(outreach: Outreach) -> None:
+    accounts = [await outreach.drop() for _ in range(20)]
+    await outreach.start()
+    await outreach.advance()
+    outreach.scoring.asked.clear()
+    await outreach.perform()
+
+    assert len(outreach.mail.mails) == len(accounts)
+    assert [path for path, _ in outreach.scoring.asked if path.startswith("/accounts/")] == ["/accounts/health:batch"]
+
+
+async def test_an_account_that_the_scoring_api_does_not_know_ends_its_own_run_alone(outreach: Outreach) -> None:
+    gone, *others = [await outreach.drop() for _ in range(3)]
+    await outreach.start()
+    await outreach.advance()
+    del outreach.scoring.documents[gone]
+    await outreach.perform()
+
+    assert ("skipped", "account_gone") in await outreach.outcomes(gone)
+    for account in others:
+        assert ("sent", "sent") in await outreach.outcomes(account)

@@ -12,6 +12,7 @@ from support.outreach import Outreach
 from milepost_core.effects import Doubt, IllegalMove, Outcome, Performed
 from milepost_runtime.lanes import claim, drain
 from playbook_runner.actions.channel import Sendable
+from playbook_runner.committing import Wish
 from playbook_runner.performing import Performing
 from playbook_runner.resolving import ResendRefused
 
@@ -72,7 +73,8 @@ async def lose_after_start(outreach: Outreach) -> None:
     performing = outreach.runner.performing
     async with outreach.pool.acquire() as connection:
         (claimed,) = await claim(connection, performing.lane, 1)
-    assert await performing._start(claimed, Sendable(claimed.key, "kim@vendor.example", b"text", ""))
+    sendable = Sendable(claimed.key, "kim@vendor.example", b"text", "")
+    assert await performing.committing.start(Wish(claimed, sendable, colleague=True))
 
 
 @pytest.mark.parametrize(
@@ -182,7 +184,7 @@ class Notebook:
             raise RuntimeError("nobody foresaw this")
         return Performed("again")
 
-    async def ask(self, key: bytes) -> bool | None:
+    async def ask(self, effect: Sendable) -> bool | None:
         return self._done
 
 

@@ -36,6 +36,62 @@ def mail(**parts: str) -> Mail:
     )
 
 
+EARLIER = tuple(f"<{number:064x}@vendor.example>" for number in range(1, 14))
+WAY_OUT = "https://out.vendor.example/unsubscribe/" + "a" * 128 + "." + "b" * 43
+
+
+def test_a_later_mail_names_the_earlier_ones_of_its_conversation() -> None:
+    read = message_from_bytes(build(replace(mail(), follows=EARLIER[:3])), policy=compat32)
+
+    assert read["In-Reply-To"] == EARLIER[2]
+    assert read["References"].split() == list(EARLIER[:3])
+
+
+def test_of_a_long_conversation_the_first_mail_and_the_last_nine_are_named() -> None:
+    raw = build(replace(mail(), follows=EARLIER))
+
+    assert message_from_bytes(raw, policy=compat32)["References"].split() == [EARLIER[0], *EARLIER[-9:]]
+    assert max(len(line) for line in raw.split(b"\r\n")) <= 100
+
+
+@pytest.mark.parametrize(
+    "forged", ["", "x", "<a@b>\r\nBcc: v@o.example", f"{EARLIER[0]} {EARLIER[1]}", "<" + "0" * 64 + "@b c>"]
+)
+def test_only_message_ids_of_ours_are_named(forged: str) -> None:
+    with pytest.raises(HeaderRefused):
+        build(replace(mail(), follows=(forged,)))
+
+
+def test_a_mail_with_a_way_out_can_be_ended_with_one_click() -> None:
+    raw = build(replace(mail(), unsubscribe=WAY_OUT))
+    read = message_from_bytes(raw, policy=compat32)
+
+    assert read["List-Unsubscribe"] == f"<{WAY_OUT}>"
+    assert read["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert max(len(line) for line in raw.split(b"\r\n")) <= 998
+
+
+def test_one_click_is_only_promised_over_https() -> None:
+    read = message_from_bytes(build(replace(mail(), unsubscribe=WAY_OUT.replace("https:", "http:"))), policy=compat32)
+
+    assert read["List-Unsubscribe"] is not None
+    assert read["List-Unsubscribe-Post"] is None
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "https://o.example/x>, <mailto:v@o.example",
+        "https://o.example/\r\nBcc: v@o.example",
+        "javascript:x",
+        "mailto:v@o.example",
+    ],
+)
+def test_a_way_out_is_one_plain_address(forged: str) -> None:
+    with pytest.raises(HeaderRefused):
+        build(replace(mail(), unsubscribe=forged))
+
+
 def header_names(raw: bytes) -> list[str]:
     head = raw.partition(b"\r\n\r\n")[0].decode("ascii")
     return [line.partition(":")[0] for line in head.split("\r\n") if not line.startswith(" ")]

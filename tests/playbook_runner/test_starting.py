@@ -55,19 +55,19 @@ async def test_a_worker_that_lost_its_claim_writes_nothing(outreach: Outreach) -
     await publish(outreach.scoring_pool, account)
     lane = outreach.runner.starting.lane
     async with outreach.pool.acquire() as connection:
-        claims = await claim(connection, lane, 1)
+        claims = await claim(connection, lane, 2)
         await connection.execute("update cursor set fence = fence + 1")
     assert await lane.handle(claims) == 0
 
     assert await outreach.pool.fetchval("select count(*) from run") == 0
-    assert await outreach.pool.fetchval("select position from cursor") == 0
+    assert await outreach.pool.fetchval("select position from cursor where feed = 'scoring.change'") == 0
 
 
 async def test_a_failure_before_the_commit_leaves_no_half_run(outreach: Outreach) -> None:
     account = uuid4()
     await publish(outreach.scoring_pool, account)
     async with outreach.pool.acquire() as connection:
-        claims = await claim(connection, outreach.runner.starting.lane, 1)
+        claims = await claim(connection, outreach.runner.starting.lane, 2)
     failpoints.arm("playbooks.start.answered=raise")
     try:
         with pytest.raises(FailpointRaised):
@@ -76,7 +76,7 @@ async def test_a_failure_before_the_commit_leaves_no_half_run(outreach: Outreach
         failpoints.arm("")
 
     assert await outreach.pool.fetchval("select count(*) from run") == 0
-    assert await outreach.pool.fetchval("select position from cursor") == 0
+    assert await outreach.pool.fetchval("select position from cursor where feed = 'scoring.change'") == 0
 
 
 @pytest.mark.parametrize("cause", ["backfill", "model"])
@@ -116,9 +116,9 @@ async def test_moves_that_are_no_drop_leave_no_trace(outreach: Outreach) -> None
 
     assert await outreach.pool.fetchval("select count(*) from run") == 0
     assert await outreach.outcomes(account) == []
-    assert await outreach.pool.fetchval("select position from cursor") == await outreach.scoring_pool.fetchval(
-        "select max(id) from change"
-    )
+    assert await outreach.pool.fetchval(
+        "select position from cursor where feed = 'scoring.change'"
+    ) == await outreach.scoring_pool.fetchval("select max(id) from change")
 
 
 async def test_kinds_of_news_that_are_no_trigger_are_passed_over(outreach: Outreach) -> None:

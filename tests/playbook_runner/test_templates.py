@@ -7,12 +7,15 @@ from uuid import uuid4
 import pytest
 from support.outreach import PLAYBOOK, health_of
 
+from milepost_core.playbooks.document import EmailStep
 from milepost_core.playbooks.parsing import PlaybookInvalid
-from playbook_runner.briefing import SPARSE, SPECIMEN, NoReasons, brief, page_link
-from playbook_runner.documents import check_document, read_yaml, shipped
+from playbook_runner.briefing import SPARSE, SPECIMEN, brief, page_link
+from playbook_runner.documents import PlaybookDocumentInvalid, check_document, read_playbook, shipped
+from playbook_runner.drafting import NoReasons, words
 from playbook_runner.templates import TemplateFailed, check, render
 
 SPECIMENS = (SPECIMEN, SPARSE)
+NUDGE = next(one for one in shipped() if one.parsed.id == PLAYBOOK)
 
 
 def codes(source: str, *, html: bool = False) -> set[str]:
@@ -41,6 +44,12 @@ def codes(source: str, *, html: bool = False) -> set[str]:
         "{% set x = 1 %}",
         "{% call m() %}{% endcall %}",
         "{{ [1, 2] }}",
+        "{{ account.name | join(account.name) | join(account.name) }}",
+        "{{ reasons | join(account.name) }}",
+        "{{ 1 | round(999999999, 'ceil') }}",
+        "{{ 1 | round(precision=999999999) }}",
+        "{{ account.name | upper(1) }}",
+        "{{ " + "(" * 90 + "account.name" + ")" * 90 + " }}{% if not " + "not " * 60 + "band %}{% endif %}",
         "{{ unfinished",
         "{% if %}",
     ],
@@ -65,6 +74,28 @@ def test_links_of_other_kinds_are_refused(link: str) -> None:
     assert codes('<a href="{{ link }}">x</a><a href="https://x.example">y</a>', html=True) == set()
 
 
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<script>x</script>",
+        "<p onclick='x'>x</p>",
+        "<form action='https://x.example'></form>",
+        "<link rel=stylesheet href='https://x.example/a.css'>",
+        "<style>@import 'https://x.example/a.css'</style>",
+        "<p style='background:url(https://x.example/a.png)'>x</p>",
+        "<meta http-equiv=refresh content=0>",
+        "<div>" * 3_000,
+        "<style>" + "p{color:red}" * 3_000 + "</style>",
+    ],
+)
+def test_markup_that_has_no_place_in_a_mail_is_refused_when_saved(html: str) -> None:
+    assert codes(html, html=True) == {"template_markup"}
+
+
+def test_a_template_of_a_megabyte_is_refused() -> None:
+    assert codes("x" * 1_000_000) == {"template_too_large"}
+
+
 def test_values_are_escaped_in_html_and_never_read_as_templates() -> None:
     view = {"name": "<script>\"'{{ secret }}"}
 
@@ -84,14 +115,14 @@ def test_a_result_over_the_limit_sends_nothing() -> None:
 
 
 def test_every_shipped_playbook_is_valid_under_its_file_name() -> None:
-    found = {check_document(document).id for document in shipped()}
+    found = {one.parsed.id for one in shipped()}
 
     assert PLAYBOOK in found
     assert len(found) == len(shipped())
 
 
 def test_the_view_of_an_account_has_exactly_the_names_that_templates_are_checked_with() -> None:
-    playbook = check_document(shipped()[0])
+    playbook = NUDGE.parsed
     view = brief(health_of(uuid4()), playbook, "https://health.vendor.example")
 
     def shape(value: Any) -> Any:
@@ -104,16 +135,21 @@ def test_the_view_of_an_account_has_exactly_the_names_that_templates_are_checked
 
 def test_the_reasons_are_the_two_drivers_that_lose_the_most_points() -> None:
     health = health_of(uuid4())
-    view = brief(health, check_document(shipped()[0]), "https://health.vendor.example")
+    view = brief(health, NUDGE.parsed, "https://health.vendor.example")
 
     assert [reason["label"] for reason in view["reasons"]] == ["Milestones", "Active seats"]
     assert [reason["points_lost"] for reason in view["reasons"]] == ["14.1", "8.2"]
 
 
-def test_without_anything_that_costs_points_there_is_nothing_to_write() -> None:
+def test_what_speaks_of_reasons_is_not_written_when_there_are_none() -> None:
     health = health_of(uuid4()).model_copy(update={"drivers": (), "gates": ()})
+    view = brief(health, NUDGE.parsed, "https://health.vendor.example")
+    step = EmailStep(id="a", subject="{{ reasons[0].label }}", text="x")
+
     with pytest.raises(NoReasons):
-        brief(health, check_document(shipped()[0]), "https://health.vendor.example")
+        words(step, view)
+    asking = EmailStep(id="a", subject="{% if reasons %}{{ reasons[0].label }}{% else %}All well{% endif %}", text="x")
+    assert words(asking, view)["subject"] == "All well"
 
 
 @pytest.mark.parametrize(
@@ -138,11 +174,11 @@ def test_the_link_is_http_or_the_front_page(page: str, link: str) -> None:
         ("subject", "{{ nobody }}", "template_variable"),
         ("text", "{{ account.__class__ }}", "template_syntax"),
         ("html", "<a href='javascript:x'>", "template_link"),
-        ("to", "a@b.example, c@d.example", "bad_address"),
+        ("to", "a@localhost", "bad_address"),
     ],
 )
 def test_a_playbook_with_a_bad_text_is_refused_at_its_place(pointer: str, value: str, code: str) -> None:
-    document = copy.deepcopy(shipped()[0])
+    document = copy.deepcopy(dict(NUDGE.document))
     document["steps"][0][pointer] = value
     with pytest.raises(PlaybookInvalid) as caught:
         check_document(document)
@@ -151,18 +187,16 @@ def test_a_playbook_with_a_bad_text_is_refused_at_its_place(pointer: str, value:
 
 
 @pytest.mark.parametrize(
-    ("text", "code"),
+    "text",
     [
-        ("a: [1,", "yaml"),
-        ("a: 1\na: 2\n", "yaml"),
-        ("- list", "type"),
-        ("", "type"),
-        ("!!python/object/apply:os.system ['true']", "yaml"),
-        ("x" * (1024 * 1024 + 1), "too_long"),
+        "a: [1,",
+        "a: 1\na: 2\n",
+        "- list",
+        "",
+        "!!python/object/apply:os.system ['true']",
+        "x" * (1024 * 1024 + 1),
     ],
 )
-def test_what_is_not_one_plain_yaml_mapping_is_refused(text: str, code: str) -> None:
-    with pytest.raises(PlaybookInvalid) as caught:
-        read_yaml(text)
-
-    assert caught.value.problems[0].code == code
+def test_what_is_not_one_plain_yaml_mapping_is_refused(text: str) -> None:
+    with pytest.raises(PlaybookDocumentInvalid):
+        read_playbook(text, "a text")

@@ -6,7 +6,7 @@ from playbook_runner.views import WhyNot
 
 
 async def asked(outreach: Outreach, account: object) -> WhyNot:
-    return await outreach.runner.reading.why_not(account, PLAYBOOK)  # type: ignore[arg-type]
+    return await outreach.runner.explaining.why_not(account, PLAYBOOK)  # type: ignore[arg-type]
 
 
 async def test_doubt_and_what_is_parked_name_the_place_where_a_person_decides(outreach: Outreach) -> None:

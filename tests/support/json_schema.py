@@ -37,7 +37,7 @@ def _holds(word: str, wanted: Any, value: Any, schema: dict[str, Any], root: dic
             return not agrees(value, wanted, root)
         case "minimum" | "maximum" | "exclusiveMinimum" | "multipleOf":
             return not _is(value, "number") or _within(word, wanted, value)
-        case "minLength" | "pattern":
+        case "minLength" | "maxLength" | "pattern":
             return not isinstance(value, str) or _reads(word, wanted, value)
         case "required" | "properties" | "additionalProperties" | "minProperties" | "maxProperties":
             return not isinstance(value, dict) or _members(word, wanted, value, schema, root)
@@ -59,7 +59,9 @@ def _same(value: Any, wanted: Any) -> bool:
 
 
 def _reads(word: str, wanted: Any, value: str) -> bool:
-    return len(value) >= wanted if word == "minLength" else re.search(wanted, value) is not None
+    if word == "pattern":
+        return re.search(wanted, value) is not None
+    return bool(len(value) >= wanted if word == "minLength" else len(value) <= wanted)
 
 
 def _within(word: str, wanted: float, value: float) -> bool:

@@ -12,6 +12,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import typer
 
 from milepost_devstack import environment, spawning
+from milepost_devstack.connecting.command import crm_app
+from milepost_devstack.directing.command import playbook_app
 from milepost_devstack.examining.command import evaluate, verify_answers
 from milepost_devstack.house import MILEPOST
 from milepost_devstack.importing.command import bring_in
@@ -31,6 +33,8 @@ app = typer.Typer(
 keys_app = typer.Typer(help="API keys: make, list, revoke.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 app.add_typer(model_app, name="model")
+app.add_typer(playbook_app, name="playbook")
+app.add_typer(crm_app, name="crm")
 app.command("import")(bring_in)
 app.command("send")(send)
 app.command("verify-answers")(verify_answers)

@@ -20,8 +20,8 @@ PYTHON = (sys.executable, "-P", "-m")
 class Service:
     """One service: a web process and a worker process, each with an HTTP port.
 
-    `family` is the middle of its settings' names: MILEPOST_<family>_PORT, MILEPOST_<family>_WORKER_PORT. `linked`:
-    the world follows links to it or calls it, so it has a MILEPOST_PUBLIC_URL_<family>.
+    `family` is the middle of its settings' names: MILEPOST_<family>_PORT, MILEPOST_<family>_WORKER_PORT; the
+    world follows links to it or calls it, so it has a MILEPOST_PUBLIC_URL_<family> as well.
     """
 
     name: str
@@ -31,7 +31,6 @@ class Service:
     web: Sequence[str]
     worker: Sequence[str]
     asks_scoring: bool = False
-    linked: bool = True
 
     @property
     def endpoint(self) -> str:
@@ -89,7 +88,6 @@ def _service(name: str, family: str, port: int) -> Service:
         web=(*PYTHON, f"{package}.app"),
         worker=(*PYTHON, f"{package}.worker"),
         asks_scoring=family == "RUNNER",
-        linked=family != "RUNNER",
     )
 
 
@@ -133,7 +131,7 @@ def processes(house: House, where: Addresses, environ: Mapping[str, str], told: 
     for service in house.services:
         env = everybody | _service_environment(house, where, environ, told)
         if service.asks_scoring:
-            env |= _unless_given(environ, {"SCORING_API_KEY": told.service_key})
+            env |= _unless_given(environ, {"SCORING_API_KEY": told.service_key, "INGEST_API_KEY": told.service_key})
         base = where.base(f"{service.family}_PORT")
         worker = where.base(f"{service.family}_WORKER_PORT")
         found.append(Process(service.name, service.web, env, f"{base}/readyz", base))
@@ -148,7 +146,7 @@ def _everybodys_environment(house: House, where: Addresses, environ: Mapping[str
     env = {name: value for name, value in environ.items() if value or not name.startswith(PREFIX)}
     env |= {f"{PREFIX}{name}": str(port) for name, port in where.ports.items()}
     offers = {"ENVIRONMENT": "development"}
-    for service in (one for one in house.services if one.linked):
+    for service in house.services:
         offers[f"PUBLIC_URL_{service.family}"] = where.base(f"{service.family}_PORT")
     return (
         env
@@ -166,6 +164,8 @@ def _service_environment(house: House, where: Addresses, environ: Mapping[str, s
     }
     if any(service.family == "SCORING" for service in house.services):
         offers["SCORING_URL"] = where.base("SCORING_PORT")
+    if any(service.family == "INGEST" for service in house.services):
+        offers["INGEST_URL"] = where.base("INGEST_PORT")
     return _unless_given(environ, offers)
 
 

@@ -50,7 +50,7 @@ async def prepare(house: House, url: str, secrets: Secrets) -> str:
     names = [schema.name for schema in house.schemas]
     async with api_keys.connected(url) as connection:
         await api_keys.insert(connection, names, secrets.admin_key, name="local administrator", scopes=["admin"])
-        await api_keys.insert(connection, names, secrets.service_key, name="playbook-runner", scopes=["read"])
+        await api_keys.insert(connection, names, secrets.service_key, name="playbook-runner", scopes=["read", "ingest"])
     return ", ".join(f"{name} {revision}" for name, revision in revisions.items())
 
 

@@ -11,7 +11,7 @@ class NotReached(Refusal):
     """There is no service to talk to; the message says how to name one."""
 
 
-_SETTINGS = {"ingest_webhooks": "INGEST_URL", "scoring_api": "SCORING_URL"}
+_SETTINGS = {"ingest_webhooks": "INGEST_URL", "scoring_api": "SCORING_URL", "playbook_runner": "RUNNER_URL"}
 
 
 def access(

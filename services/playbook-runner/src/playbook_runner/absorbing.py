@@ -3,6 +3,7 @@
 Every function here writes inside the caller's transaction.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -10,10 +11,12 @@ import asyncpg
 
 from milepost_core.effects import Move
 from milepost_runtime.database import Connection
-from milepost_runtime.ids import new_id
 from playbook_runner.keeping import Keeping
 from playbook_runner.queries import advancing as runs
-from playbook_runner.queries import ledger
+from playbook_runner.queries import ledger, telling
+from playbook_runner.queries.advancing import NewStep, RunEnd, StepEnd
+from playbook_runner.stopping import FAILED
+from playbook_runner.writing import COMPLETED, due
 
 # How a move of an effect is told in the ledger: outcome and code.
 TOLD = {
@@ -39,82 +42,117 @@ SENTENCES = {
 }
 
 
+# The moves after which a run goes on to its next step.
+GO_ON = frozenset({Move.FINISH, Move.CONFIRM, Move.DROP, Move.SUPPRESS})
+
+
+@dataclass(frozen=True)
+class Happened:
+    """A move of an effect, with what the ledger calls it where the move's own words would say less."""
+
+    effect: asyncpg.Record
+    move: Move
+    reason: str = ""
+    code: str | None = None
+    outcome: str | None = None
+
+
 @dataclass(frozen=True)
 class Absorbing:
     """The consequences of what happened to effects and steps."""
 
     keeping: Keeping = field(repr=False)
 
-    async def effect_moved(
-        self, connection: Connection, effect: asyncpg.Record, move: Move, reason: str = "", code: str | None = None
-    ) -> bool:
-        """Carry a move of an effect over to its step, its run and the ledger; True when a further step is due.
+    async def effect_moved(self, connection: Connection, happened: Happened) -> bool:
+        """Carry one move over; True when a further step is due."""
+        return await self.effects_moved(connection, [happened])
 
-        `code` names the move in the ledger where its own code would say less.
-        """
-        run = await runs.lock_run(connection, effect["run_id"])
-        assert run is not None, "an effect has a run"
-        outcome, own_code = TOLD[move]
-        entry = ledger.Entry(
-            account_id=effect["account_id"],
-            playbook_id=run["playbook_id"],
-            outcome=outcome,
-            code=code or own_code,
-            reason=reason or SENTENCES.get(move, ""),
-            correlation_id=effect["correlation_id"],
-            run_id=run["id"],
-            effect_key=effect["key"],
-        )
-        await self._tell(connection, entry)
-        match move:
-            case Move.FINISH | Move.CONFIRM:
-                await runs.set_step(connection, effect["step_id"], "done")
-            case Move.DROP | Move.SUPPRESS:
-                await runs.set_step(connection, effect["step_id"], "skipped", reason or move.value)
-            case Move.CANCEL:
-                await runs.set_step(connection, effect["step_id"], "cancelled", reason)
-                return False
-            case Move.GIVE_UP:
-                await runs.set_step(connection, effect["step_id"], "failed", reason)
-                await runs.end_run(connection, run["id"], "done", "failed", reason)
-                return False
-            case _:
-                return False
-        return await self._go_on(connection, run, effect["step_id"])
+    async def effects_moved(self, connection: Connection, happened: Sequence[Happened]) -> bool:
+        """Carry moves of effects over to their steps, their runs and the ledger; True when a further step is due."""
+        rows = await runs.lock_runs(connection, [one.effect["run_id"] for one in happened])
+        by_run = {row["id"]: row for row in rows}
+        await self._tell(connection, [_entry(one, by_run[one.effect["run_id"]]) for one in happened])
+        ends = [StepEnd(one.effect["step_id"], *ended) for one in happened if (ended := _step_end(one)) is not None]
+        await runs.set_steps(connection, ends)
+        arrived = [one.effect["key"] for one in happened if one.move in (Move.FINISH, Move.CONFIRM)]
+        if arrived:
+            await telling.add_messages(connection, arrived)
+        failed = [RunEnd(one.effect["run_id"], "failed", one.reason) for one in happened if one.move is Move.GIVE_UP]
+        await runs.end_runs(connection, failed)
+        going = [one for one in happened if one.move in GO_ON and by_run[one.effect["run_id"]]["state"] == "running"]
+        return await self._go_on(connection, [(by_run[one.effect["run_id"]], one.effect["step_id"]) for one in going])
 
-    async def step_waits(self, connection: Connection, step: asyncpg.Record, code: str, reason: str) -> None:
-        """Add to the ledger that a step waits."""
-        await self._tell(connection, _of_step(step, "deferred", code, reason))
-
-    async def _tell(self, connection: Connection, entry: ledger.Entry) -> None:
-        """Add a line; of many that say that the same thing waits for the same reason only the first is told."""
-        if entry.outcome == "deferred" and entry.run_id is not None:
-            last = await ledger.last_code(connection, entry.account_id, entry.run_id)
-            if last == entry.code:
-                return
-        await ledger.add(connection, [entry])
-
-    async def _go_on(self, connection: Connection, run: asyncpg.Record, step_id: UUID) -> bool:
-        """Make the step after this one due, or end the run."""
-        if run["state"] != "running":
+    async def _go_on(self, connection: Connection, ended: Sequence[tuple[asyncpg.Record, UUID]]) -> bool:
+        """Make the steps after these due, or end their runs."""
+        if not ended:
             return False
-        playbook = await self.keeping.version(connection, run["playbook_id"], run["version"])
-        following = playbook.after(await runs.path_of(connection, step_id))
-        if following is None:
-            await runs.end_run(connection, run["id"], "done", "completed", "every step is done")
-            return False
-        await runs.insert_step(connection, new_id(), run, following.id, following.kind)
-        return True
+        paths = await runs.paths_of(connection, [step_id for _, step_id in ended])
+        steps: list[NewStep] = []
+        over: list[RunEnd] = []
+        for run, step_id in ended:
+            playbook = await self.keeping.version(connection, run["playbook_id"], run["version"])
+            following = playbook.after(paths[step_id])
+            if following is None:
+                over.append(RunEnd(run["id"], *COMPLETED))
+            else:
+                steps.append(due(run["account_id"], run["id"], following))
+        await runs.end_runs(connection, over)
+        await runs.insert_steps(connection, steps)
+        return bool(steps)
+
+    async def steps_wait(self, connection: Connection, steps: Sequence[asyncpg.Record], code: str, reason: str) -> None:
+        """Add to the ledger that steps wait; they are rows of `contexts`."""
+        await self._tell(connection, [_of_step(step, "deferred", code, reason) for step in steps])
+
+    async def _tell(self, connection: Connection, entries: Sequence[ledger.Entry]) -> None:
+        """Add lines; of many that say that the same thing waits for the same reason only the first is told."""
+        waiting = [entry.run_id for entry in entries if entry.outcome == "deferred" and entry.run_id is not None]
+        last = await ledger.last_codes(connection, waiting) if waiting else {}
+        told = [
+            entry
+            for entry in entries
+            if entry.outcome != "deferred" or entry.run_id is None or last.get(entry.run_id) != entry.code
+        ]
+        await ledger.add(connection, told)
 
     async def run_left(
         self, connection: Connection, step: asyncpg.Record, code: str, reason: str, effect_key: bytes | None = None
     ) -> None:
         """End a run before one of its steps was carried out, and say why in the ledger; `step` is one of `contexts`."""
-        failed = code in ("failed", "not_sendable")
+        failed = code in FAILED
         await runs.set_step(connection, step["step_id"], "failed" if failed else "skipped", reason)
-        await runs.end_run(connection, step["run_id"], "done", code, reason)
-        entry = _of_step(step, "failed" if failed else "skipped", code, reason, effect_key)
-        await ledger.add(connection, [entry])
+        if await runs.end_run(connection, step["run_id"], "done", code, reason):
+            entry = _of_step(step, "failed" if failed else "skipped", code, reason, effect_key)
+            await ledger.add(connection, [entry])
+
+
+def _step_end(happened: Happened) -> tuple[str, str] | None:
+    """Return state and reason of the step whose effect has come to its end, or None: it has not."""
+    match happened.move:
+        case Move.FINISH | Move.CONFIRM:
+            return "done", ""
+        case Move.DROP | Move.SUPPRESS:
+            return "skipped", happened.reason or happened.move.value
+        case Move.CANCEL:
+            return "cancelled", happened.reason
+        case Move.GIVE_UP:
+            return "failed", happened.reason
+        case _:
+            return None
+
+
+def _entry(happened: Happened, run: asyncpg.Record) -> ledger.Entry:
+    outcome, code = TOLD[happened.move]
+    return ledger.Entry(
+        account_id=happened.effect["account_id"],
+        playbook_id=run["playbook_id"],
+        outcome=happened.outcome or outcome,
+        code=happened.code or code,
+        reason=happened.reason or SENTENCES.get(happened.move, ""),
+        correlation_id=happened.effect["correlation_id"],
+        run_id=run["id"],
+        effect_key=happened.effect["key"],
+    )
 
 
 def _of_step(

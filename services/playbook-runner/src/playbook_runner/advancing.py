@@ -1,150 +1,233 @@
-"""Advancing runs: a due step asks for today's health, then becomes an effect, waits, or ends the run.
+"""Advancing runs: due steps are decided many at a time; they pass, wait, begin somebody's work, or end their run.
 
 It sends nothing, and it keeps no text: the effect that it writes down is performed by the next lane, which asks again
-and writes what is true then.
+and writes what is true then. A run goes through all steps that are over at once in one transaction.
 """
 
-import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 import asyncpg
 import structlog
 
-from milepost_core.cadence import Exit
+from milepost_core.cadence import TIMED_OUT, Ask, Leave, Perform, Situation, Walk, walk
 from milepost_core.effects import retry_after
+from milepost_core.playbooks import Playbook
+from milepost_core.playbooks.document import ApprovalStep, TaskStep, WaitStep
 from milepost_runtime.database import Pool
 from milepost_runtime.failpoints import afp
-from milepost_runtime.lanes import Claim, Lane, finish, hold, postpone
+from milepost_runtime.lanes import Claim, Lane, hold, postpone
 from milepost_runtime.queue import Hints
 from playbook_runner.absorbing import Absorbing
+from playbook_runner.asking import UNKNOWN, Asking, Known
 from playbook_runner.clients.scoring import HealthAway
-from playbook_runner.deciding import Deciding
-from playbook_runner.drafting import Draft
+from playbook_runner.giving import Giving
+from playbook_runner.intending import Intended, Intending
+from playbook_runner.keeping import Keeping
 from playbook_runner.measures import STEPS
 from playbook_runner.queries import advancing as queries
+from playbook_runner.writing import Decided, Page, kept
 
 log = structlog.get_logger()
 LANE = "playbooks.advance"
-QUESTIONS_AT_ONCE = 8
+STEPS_AT_ONCE: Final = 250
 # While a pause lasts, rows look up again after this long; resuming makes them due at once.
-PAUSE_LOOK_S = 30.0
+PAUSE_LOOK_S: Final = 30.0
+# So long a wait is kept beyond its time-out while events from before it are still unread.
+UNREAD_LOOK_S: Final = 1.0
+
+
+@dataclass(frozen=True)
+class Later:
+    """Why steps are looked at again later (no code: nothing to tell anybody), when, and whether it counts as a try."""
+
+    code: str
+    reason: str
+    seconds: float
+    tries: int = 0
 
 
 @dataclass(frozen=True)
 class Advancing:
-    """The use case behind the lane `playbooks.advance`."""
+    """The use case behind the lane `playbooks.advance`: what takes nobody's help is its own, the rest it hands on."""
 
     pool: Pool = field(repr=False)
     absorbing: Absorbing
-    deciding: Deciding
+    keeping: Keeping
+    asking: Asking
+    intending: Intending
+    giving: Giving
     hints: Hints = field(repr=False)
     lease_s: float = 15.0
 
     @property
     def lane(self) -> Lane:
         """The lane over steps that are due."""
-        return Lane(LANE, "step", "id", self.advance, bury=self.bury, key_type="uuid", batch=50, lease_s=self.lease_s)
+        return Lane(
+            LANE, "step", "id", self.advance, bury=self.bury, key_type="uuid", batch=STEPS_AT_ONCE, lease_s=self.lease_s
+        )
 
     async def advance(self, claims: Sequence[Claim]) -> int:
-        """Carry each claimed step one move further; one step's trouble is its own."""
-        rows = {row["step_id"]: row for row in await queries.contexts(self.pool, [claim.key for claim in claims])}
-        gate = asyncio.Semaphore(QUESTIONS_AT_ONCE)
-
-        async def one(claim: Claim) -> None:
-            async with gate:
-                await self._one(claim, rows[claim.key])
-
-        results = await asyncio.gather(*(one(claim) for claim in claims), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        """Carry each claimed step as far as it goes; what depends on nobody outside never waits for what does."""
+        mine = {claim.key: claim for claim in claims}
+        rows = await queries.contexts(self.pool, list(mine))
+        await self._cancelled(mine, [row for row in rows if _standing(row) == "over"])
+        paused = [row for row in rows if _standing(row) == "paused"]
+        await self._look_later(mine, paused, Later("paused", "paused", PAUSE_LOOK_S))
+        decided = await self._decided(mine, [row for row in rows if _standing(row) == "open"])
+        await self._write(mine, [one for one in decided if _carried_by(one.walk) is None])
+        people = [one for one in decided if _carried_by(one.walk) == "people"]
+        if people:
+            await self._follow(mine, await self.giving.give(self.lane, mine, people))
+        outward = [one.row for one in decided if _carried_by(one.walk) == "channels"]
+        if outward:
+            await self._follow(mine, await self.intending.intend(self.lane, mine, outward))
         return len(claims)
 
-    async def _one(self, claim: Claim, step: asyncpg.Record) -> None:
-        with structlog.contextvars.bound_contextvars(
-            correlation_id=step["correlation_id"], run_id=str(step["run_id"]), account_id=str(step["account_id"])
-        ):
-            if step["run_state"] != "running":
-                await self._cancelled(claim)
-            elif step["paused"] or step["playbook_paused"]:
-                await self._wait(claim, step, "paused", "paused", PAUSE_LOOK_S)
-            else:
-                await self._decide(claim, step)
+    async def _follow(self, mine: Mapping[UUID, Claim], intended: Intended) -> None:
+        await self.leave(mine, intended.leaving)
+        await self._ask_later(mine, intended.away, intended.reason)
 
-    async def _decide(self, claim: Claim, step: asyncpg.Record) -> None:
+    async def _decided(self, mine: Mapping[UUID, Claim], rows: Sequence[asyncpg.Record]) -> list[Decided]:
+        """Walk each run as far as it goes, asking what is true of those accounts for which that matters."""
+        playbooks = await self._playbooks(rows)
+        decided = [_walked(row, playbooks[row["playbook_id"], row["version"]], None) for row in rows]
+        if any(isinstance(one.walk.move, Ask) for one in decided):
+            decided = await self._with_facts(mine, decided)
+        return await self._but_unread(mine, decided)
+
+    async def _playbooks(self, rows: Sequence[asyncpg.Record]) -> dict[tuple[str, int], Playbook]:
+        async with self.pool.acquire() as connection:
+            return {
+                key: await self.keeping.version(connection, *key)
+                for key in sorted({(row["playbook_id"], row["version"]) for row in rows})
+            }
+
+    async def _with_facts(self, mine: Mapping[UUID, Claim], decided: Sequence[Decided]) -> list[Decided]:
+        lacking = [one for one in decided if isinstance(one.walk.move, Ask)]
         try:
-            decision = await self.deciding.today(step)
+            accounts = {one.row["account_id"] for one in lacking}
+            playbooks = [one.playbook for one in lacking if one.playbook is not None]
+            known = await self.asking.known(accounts, playbooks, lacking[0].row["now"])
         except HealthAway as error:
-            await self._ask_later(claim, step, str(error))
+            await self._ask_later(mine, [one.row for one in lacking], str(error))
+            return [one for one in decided if not isinstance(one.walk.move, Ask)]
+        return [
+            _walked(one.row, one.playbook, known.get(one.row["account_id"], UNKNOWN))
+            if one.playbook is not None and isinstance(one.walk.move, Ask)
+            else one
+            for one in decided
+        ]
+
+    async def _but_unread(self, mine: Mapping[UUID, Claim], decided: Sequence[Decided]) -> list[Decided]:
+        """Keep waits whose time is out while events from before are unread: one may be what it waits for."""
+        ended = {one.row["step_id"]: moment for one in decided if (moment := _time_out(one)) is not None}
+        unread = await queries.unread_since(self.pool) if ended else None
+        if unread is None:
+            return list(decided)
+        late = [one.row for one in decided if ended.get(one.row["step_id"], unread - timedelta(1)) >= unread]
+        await self._look_later(mine, late, Later("", "", UNREAD_LOOK_S))
+        kept_back = {row["step_id"] for row in late}
+        return [one for one in decided if one.row["step_id"] not in kept_back]
+
+    async def _write(self, mine: Mapping[UUID, Claim], decided: Sequence[Decided]) -> None:
+        """Write down how far runs came, if they are still ours and still open."""
+        if not decided:
             return
-        if isinstance(decision, Exit):
-            await self._leave(claim, step, decision)
-        else:
-            await self._intend(claim, step, decision)
-
-    async def _intend(self, claim: Claim, step: asyncpg.Record, draft: Draft) -> None:
-        """Write the effect down, unless the run was cancelled meanwhile; from here on its key decides.
-
-        The draft's text has only shown that there is something to send: the text that goes out is of that moment.
-        """
-        effect = queries.NewEffect(
-            key=draft.key,
-            account_id=step["account_id"],
-            run_id=step["run_id"],
-            step_id=step["step_id"],
-            channel=step["kind"],
-            recipient=draft.recipient,
-            correlation_id=step["correlation_id"],
-        )
+        page = Page()
         async with self.pool.acquire() as connection, connection.transaction():
-            if not await hold(connection, self.lane, [claim]):
-                return
-            run = await queries.lock_run(connection, step["run_id"])
-            if run is None or run["state"] != "running":
-                await queries.set_step(connection, step["step_id"], "cancelled", "run cancelled")
-                return
-            await queries.insert_effect(connection, effect)
-            await queries.set_step(connection, step["step_id"], "performing")
-            await afp("playbooks.advance.intended")
-        STEPS.labels("intended").inc()
-        log.info("effect_intended", effect=draft.key.hex(), channel=step["kind"], step=step["path"])
-        self.hints.nudge("playbooks.perform")
+            held = await hold(connection, self.lane, [mine[one.row["step_id"]] for one in decided])
+            runs = await queries.lock_runs(connection, [one.row["run_id"] for one in decided])
+            open_, gone = kept(decided, held, {run["id"] for run in runs if run["state"] == "running"})
+            page.ends.extend(gone)
+            for one in open_:
+                page.add(one)
+            await page.write(connection)
+            await afp("playbooks.advance.written")
+        for left in page.leaving:
+            STEPS.labels(left.leave.code).inc()
+            log.info("run_left", run_id=str(left.run_id), code=left.leave.code, reason=left.leave.sentence)
+        STEPS.labels("passed").inc(sum(len(one.walk.passed) for one in open_))
+        if any(step.state == "due" for step in page.steps):
+            self.hints.nudge(LANE)
 
-    async def _leave(self, claim: Claim, step: asyncpg.Record, exit_: Exit) -> None:
-        async with self.pool.acquire() as connection, connection.transaction():
-            if not await hold(connection, self.lane, [claim]):
-                return
-            await self.absorbing.run_left(connection, step, exit_.code, exit_.sentence)
-        STEPS.labels(exit_.code).inc()
-        log.info("run_left", code=exit_.code, reason=exit_.sentence, step=step["path"])
+    async def _ask_later(self, mine: Mapping[UUID, Claim], rows: Sequence[asyncpg.Record], reason: str) -> None:
+        """Look again at steps for which nobody can say anything now; each time counts, and there is a last one."""
+        for tries in sorted({row["attempts"] for row in rows}):
+            same = [row for row in rows if row["attempts"] == tries]
+            wait = retry_after(tries + 1, random.random())
+            if wait is None:
+                leave = Leave("health_away", f"no answer in {tries + 1} tries: {reason}")
+                await self.leave(mine, [(row, leave) for row in same])
+            else:
+                await self._look_later(mine, same, Later("health_away", reason, wait, tries=1))
+                STEPS.labels("asked_later").inc(len(same))
+                log.warning("health_away", reason=reason, steps=len(same), again_in_s=round(wait, 1))
 
-    async def _ask_later(self, claim: Claim, step: asyncpg.Record, reason: str) -> None:
-        wait = retry_after(step["attempts"] + 1, random.random())
-        if wait is None:
-            await self._leave(claim, step, Exit("health_away", f"no answer in {step['attempts'] + 1} tries: {reason}"))
+    async def leave(self, mine: Mapping[UUID, Claim], leaving: Sequence[tuple[asyncpg.Record, Leave]]) -> None:
+        """End the runs of steps that are ours."""
+        await self._write(mine, [Decided(row, None, Walk((), row["path"], leave)) for row, leave in leaving])
+
+    async def _look_later(self, mine: Mapping[UUID, Claim], rows: Sequence[asyncpg.Record], later: Later) -> None:
+        """Look again after a while; the ledger hears of it once, if there is anything to tell."""
+        if not rows:
             return
-        await self._wait(claim, step, "health_away", reason, wait)
-        STEPS.labels("asked_later").inc()
-        log.warning("health_away", reason=reason, again_in_s=round(wait, 1))
-
-    async def _wait(self, claim: Claim, step: asyncpg.Record, code: str, reason: str, seconds: float) -> None:
-        """Look again after so many seconds; a pause is nobody's failed try."""
         async with self.pool.acquire() as connection, connection.transaction():
-            if await postpone(connection, self.lane, [claim], seconds):
-                await queries.note_step(connection, claim.key, reason, tries=0 if code == "paused" else 1)
-                await self.absorbing.step_waits(connection, step, code, reason)
+            held = await postpone(connection, self.lane, [mine[row["step_id"]] for row in rows], later.seconds)
+            ours = [row for row in rows if row["step_id"] in held]
+            if later.code and ours:
+                await queries.note_steps(connection, [row["step_id"] for row in ours], later.reason, later.tries)
+                await self.absorbing.steps_wait(connection, ours, later.code, later.reason)
 
-    async def _cancelled(self, claim: Claim) -> None:
+    async def _cancelled(self, mine: Mapping[UUID, Claim], rows: Sequence[asyncpg.Record]) -> None:
+        if not rows:
+            return
         async with self.pool.acquire() as connection, connection.transaction():
-            if await finish(connection, self.lane, [claim]):
-                await queries.set_step(connection, claim.key, "cancelled", "run cancelled")
+            held = await hold(connection, self.lane, [mine[row["step_id"]] for row in rows])
+            await queries.set_steps(connection, [queries.StepEnd(key, "cancelled", "run cancelled") for key in held])
 
     async def bury(self, claim: Claim, reason: str) -> None:
         """End the run of a step that cannot be advanced."""
-        step_id: UUID = claim.key
-        rows = await queries.contexts(self.pool, [step_id])
-        if rows:
-            await self._leave(claim, rows[0], Exit("failed", reason))
+        rows = await queries.contexts(self.pool, [claim.key])
+        await self.leave({claim.key: claim}, [(row, Leave("failed", reason)) for row in rows])
+
+
+def _standing(row: asyncpg.Record) -> str:
+    if row["run_state"] != "running":
+        return "over"
+    return "paused" if row["paused"] or row["playbook_paused"] else "open"
+
+
+def _walked(row: asyncpg.Record, playbook: Playbook, known: Known | None) -> Decided:
+    at = Situation(
+        path=row["path"],
+        since=row["since"],
+        facts=None if known is None else known.facts,
+        calendar=UNKNOWN.calendar if known is None else known.calendar,
+        attributes={} if known is None else known.attributes,
+        outcome=row["outcome"],
+        trigger_kind=row["trigger_kind"],
+        band=row["band"],
+    )
+    return Decided(row, playbook, walk(playbook, at, row["now"]))
+
+
+def _carried_by(found: Walk) -> str | None:
+    """Return who carries out the step where a run stands; None: nobody has to, or what it passed is written first."""
+    move = found.move
+    if not isinstance(move, Perform) or found.passed:
+        return None
+    return "people" if isinstance(move.step, TaskStep | ApprovalStep) else "channels"
+
+
+def _time_out(one: Decided) -> datetime | None:
+    """Return when the wait for an event ended that a run passed without one; None: it passed no such wait."""
+    step = one.playbook.step(one.row["path"]) if one.playbook is not None else None
+    if not (isinstance(step, WaitStep) and step.event_types and one.walk.passed and step.timeout_days is not None):
+        return None
+    since: datetime = one.row["since"]
+    return since + timedelta(days=step.timeout_days) if one.walk.passed[0].because == TIMED_OUT else None

@@ -19,7 +19,10 @@ SPECIMEN: Mapping[str, Any] = {
         "segment": "mid-market",
         "stage": "activation",
         "owner": "kim@milepost.example",
+        "age_days": 47,
     },
+    "summary": "Aurora Logistics is red at 38.2, mostly for overdue tasks.",
+    "change_7d": "-12.4",
     "score": "38.2",
     "band": "red",
     "confidence": "high",
@@ -37,24 +40,32 @@ SPECIMEN: Mapping[str, Any] = {
     ],
     "gates": [{"label": "Sponsor left", "sentence": "the sponsor has left, so the score is held below 70"}],
     "next_steps": [{"label": "Finish the overdue tasks", "because": "worth 6.2 points"}],
+    "milestones": {
+        "done": 2,
+        "due": 4,
+        "late": 2,
+        "next": "Data imported",
+        "days_late": 26,
+        "sentence": "2 of 6 milestones are done, 2 are late",
+    },
     "model": {"id": "b2b-onboarding", "version": 3},
     "as_of": "2026-03-02 09:00 UTC",
     "link": "https://milepost.example/app/accounts/0190f3d2-0000-7000-8000-000000000000",
-    "playbook": {"id": "specimen", "name": "Specimen", "version": 1, "re_entry_days": 7},
+    "playbook": {"id": "specimen", "name": "Specimen", "version": 1, "re_entry_days": "7"},
 }
 
-# The least that `brief` ever gives; a template has to work with it as well.
+# The least that a template has to work with. A healthy account may name no reason at all: what speaks of reasons
+# without asking whether there are any is not sent then.
 SPARSE: Mapping[str, Any] = {
     **SPECIMEN,
-    "account": {**SPECIMEN["account"], "segment": "", "stage": "", "owner": ""},
+    "account": {**SPECIMEN["account"], "segment": "", "stage": "", "owner": "", "age_days": 0},
+    "summary": "",
+    "change_7d": "",
     "reasons": SPECIMEN["reasons"][:1],
     "gates": [],
     "next_steps": [],
+    "milestones": {"done": 0, "due": 0, "late": 0, "next": "", "days_late": 0, "sentence": ""},
 }
-
-
-class NoReasons(Exception):
-    """The document names nothing that costs points: there is nothing to write about."""
 
 
 def brief(health: HealthDocument, playbook: Playbook, page_base: str) -> dict[str, Any]:
@@ -62,13 +73,14 @@ def brief(health: HealthDocument, playbook: Playbook, page_base: str) -> dict[st
 
     The reasons are what costs the most points: two of the drivers by points lost and the gates by points taken (ties
     by id). `gates` are those that are no reason already. Foreign text comes as single lines without control
-    characters. Raises NoReasons.
+    characters; what is not known is an empty text, or 0 days.
     """
     reasons = _costliest(health)
-    if not reasons:
-        raise NoReasons(f"nothing costs account {health.account.id} points")
     return {
         "account": _account(health),
+        "summary": one_line(health.summary, 300),
+        "change_7d": "" if health.trend.change_7d is None else f"{health.trend.change_7d:+.1f}",
+        "milestones": _milestones(health),
         "score": "–" if health.score is None else f"{health.score:.1f}",
         "band": health.effective_band.band,
         "confidence": health.confidence.word,
@@ -85,7 +97,7 @@ def brief(health: HealthDocument, playbook: Playbook, page_base: str) -> dict[st
             "id": playbook.id,
             "name": playbook.name,
             "version": playbook.version,
-            "re_entry_days": playbook.re_entry.days,
+            "re_entry_days": f"{playbook.re_entry.days:g}",
         },
     }
 
@@ -99,7 +111,19 @@ def _costliest(health: HealthDocument) -> list[tuple[Driver | GateView, float]]:
     return [(reason, points) for points, _, reason in ranked[:MOST_REASONS]]
 
 
-def _account(health: HealthDocument) -> dict[str, str]:
+def _milestones(health: HealthDocument) -> dict[str, Any]:
+    plan = health.milestones
+    return {
+        "done": plan.done,
+        "due": plan.due,
+        "late": plan.late,
+        "next": "" if plan.next is None else one_line(plan.next.label),
+        "days_late": 0 if plan.next is None else plan.next.days_late,
+        "sentence": one_line(plan.sentence, 300),
+    }
+
+
+def _account(health: HealthDocument) -> dict[str, Any]:
     account = health.account
     return {
         "id": str(account.id),
@@ -107,6 +131,7 @@ def _account(health: HealthDocument) -> dict[str, str]:
         "segment": one_line(account.segment or ""),
         "stage": one_line(account.stage or ""),
         "owner": one_line(account.owner or ""),
+        "age_days": account.age_days or 0,
     }
 
 

@@ -5,5 +5,15 @@ from playbook_runner.service import Runner
 
 
 def lanes(runner: Runner) -> tuple[Lane, ...]:
-    """Return start, advance, perform."""
-    return runner.starting.lane, runner.advancing.lane, runner.performing.lane
+    """Return start, advance, perform; then people's clocks, gates, and what is told to the front door and to CRMs."""
+    return (
+        runner.starting.lane,
+        runner.watching.lane,
+        runner.waking.lane,
+        runner.advancing.lane,
+        runner.performing.lane,
+        runner.tasking.lane,
+        runner.approving.lane,
+        runner.telling.lane,
+        runner.writing_back.lane,
+    )

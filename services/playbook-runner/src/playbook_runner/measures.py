@@ -6,3 +6,5 @@ from milepost_runtime.metrics import REGISTRY
 
 EFFECTS = Counter("milepost_effects", "Moves of effects", ["channel", "move"], registry=REGISTRY)
 STEPS = Counter("milepost_steps", "What became of due steps", ["outcome"], registry=REGISTRY)
+CIRCUITS = Counter("milepost_circuits", "Circuits of destinations that opened or closed", ["word"], registry=REGISTRY)
+WRITEBACKS = Counter("milepost_writebacks", "What CRMs did with health", ["crm", "verdict"], registry=REGISTRY)

@@ -5,15 +5,16 @@ from uuid import UUID
 
 import structlog
 
+from milepost_core.cadence import Leave
 from milepost_core.effects import RESOLUTIONS, EffectState, Move, Resolution, moved, resend_refusal
 from milepost_runtime.database import Pool
 from milepost_runtime.queue import Hints
-from playbook_runner.absorbing import Absorbing
+from playbook_runner.absorbing import Absorbing, Happened
 from playbook_runner.measures import EFFECTS
 from playbook_runner.queries import advancing as runs
-from playbook_runner.queries import ledger
 from playbook_runner.queries import performing as queries
 from playbook_runner.queries.performing import Moving
+from playbook_runner.stopping import Leaving, stop
 
 log = structlog.get_logger()
 
@@ -59,9 +60,10 @@ class Resolving:
             if move is Move.RESEND and refusal is not None:
                 raise ResendRefused(refusal)
             wait = 0.0 if move is Move.RESEND else None
-            effect = await queries.move(connection, Moving(key, move, None, f"decided by {by}", wait))
-            assert effect is not None, "the row is locked and the law allows the move"
-            further = await self.absorbing.effect_moved(connection, effect, move)
+            moved_now = await queries.move(connection, [Moving(key, move, None, f"decided by {by}", wait)])
+            assert key in moved_now, "the row is locked and the law allows the move"
+            effect = moved_now[key]
+            further = await self.absorbing.effect_moved(connection, Happened(effect, move))
         EFFECTS.labels(effect["channel"], move.value).inc()
         log.info("effect_resolved", effect=key.hex(), resolution=resolution, by=by)
         self.hints.nudge("playbooks.perform" if move is Move.RESEND else "playbooks.advance")
@@ -70,21 +72,11 @@ class Resolving:
 
     async def cancel(self, run_id: UUID, by: str) -> None:
         """Stop a run: what has not been started will not be. Raises RunUnknown or RunEnded."""
+        leaving = Leaving(run_id, Leave("cancelled", f"cancelled by {by}"), cancelled=True)
         async with self.pool.acquire() as connection, connection.transaction():
-            await runs.stop_waiting(connection, run_id)
-            run = await runs.lock_run(connection, run_id)
-            if run is None:
+            ended = await stop(connection, [leaving])
+            if not ended and await runs.lock_run(connection, run_id) is None:
                 raise RunUnknown(f"there is no run {run_id}")
-            if not await runs.end_run(connection, run_id, "cancelled", "cancelled", f"cancelled by {by}"):
+            if not ended:
                 raise RunEnded(f"the run {run_id} has ended already")
-            entry = ledger.Entry(
-                account_id=run["account_id"],
-                playbook_id=run["playbook_id"],
-                outcome="cancelled",
-                code="run_cancelled",
-                reason=f"cancelled by {by}",
-                correlation_id=run["correlation_id"],
-                run_id=run_id,
-            )
-            await ledger.add(connection, [entry])
         log.info("run_cancelled", run_id=str(run_id), by=by)

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 
 from milepost_runtime.database import Schema
+from milepost_runtime.guard import inside
 from milepost_runtime.settings import RuntimeSettings
 from playbook_runner.actions.addresses import BadAddress, check_address
 
@@ -61,6 +62,11 @@ def _checked_base(url: str) -> str:
     return url.rstrip("/")
 
 
+def _checked_networks(text: str) -> str:
+    inside(text)
+    return text
+
+
 Address = Annotated[str, AfterValidator(_checked_address)]
 BaseUrl = Annotated[str, AfterValidator(_checked_base)]
 
@@ -72,12 +78,20 @@ class RunnerSettings(RuntimeSettings):
     runner_worker_port: int = Field(default=8102, ge=0, le=65535)
     scoring_url: BaseUrl = "http://127.0.0.1:8000"
     scoring_api_key: SecretStr = SecretStr("")
+    ingest_url: BaseUrl = "http://127.0.0.1:8001"
+    ingest_api_key: SecretStr = SecretStr("")
     public_url_scoring: BaseUrl = "http://127.0.0.1:8000"
+    # Where readers of mails reach us: what ends such mails for them leads there.
+    public_url_runner: BaseUrl = "http://127.0.0.1:8002"
     # The URL may hold a password, so it is a secret as a whole.
     smtp_url: Annotated[SecretStr, AfterValidator(_checked_server)] = SecretStr("smtp://127.0.0.1:1025")
     runner_mail_from: Address = "milepost@milepost.example"
     runner_mail_name: str = Field(default="Milepost", max_length=60)
     runner_nudge_to: Address = "customer-success@milepost.example"
     runner_mail_timeout_s: float = Field(default=20.0, gt=0, le=300)
+    # Networks behind us that connections may lead to, such as `10.1.0.0/16`; none, unless somebody says so.
+    runner_inside: Annotated[str, AfterValidator(_checked_networks)] = ""
+    runner_call_timeout_s: float = Field(default=10.0, gt=0, le=60)
+    runner_sweep_s: float = Field(default=300.0, ge=1, le=86400)
     runner_lease_s: float = Field(default=15.0, ge=1, le=300)
     runner_quiet_margin_s: float = Field(default=5.0, ge=1, le=300)

@@ -2,19 +2,26 @@
 
 What an author may write: names and their attributes, a fixed list of filters, `if`, comparisons, and one level of
 `for` over a list that we hand in. Everything else is refused when the playbook is saved, by its syntax tree, and the
-sandbox refuses again when the mail is rendered.
+sandbox refuses again when the mail is rendered. No piece can grow by more than a constant: a sandbox is no limit of
+memory, so a filter that multiplies (`join` by a value, `round` to a millionth place) is not in the language.
 """
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from milepost_core.playbooks.parsing import Problem
+from playbook_runner.actions.layout import MarkupRefused, lay_out
 
 MOST_RESULT = 256 * 1024
+MOST_SOURCE = 64 * 1024
+MOST_DEPTH = 40
+MOST_DECIMALS = 6
+MOST_SEPARATOR = 20
 FILTERS = frozenset(
     {"capitalize", "default", "e", "escape", "first", "join", "length", "lower", "round", "title", "upper"}
 )
@@ -51,22 +58,37 @@ def render(source: str, view: Mapping[str, Any], *, html: bool) -> str:
     try:
         pieces: list[str] = []
         size = 0
-        for piece in _for(html).from_string(source).generate(view):
+        for piece in _compiled(source, html).generate(view):
             size += len(piece)
             if size > MOST_RESULT:
                 raise TemplateFailed(f"the result is over {MOST_RESULT} characters")
             pieces.append(piece)
     except TemplateError as error:
         raise TemplateFailed(f"{type(error).__name__}: {error.message}"[:300]) from None
+    except (TypeError, ValueError, OverflowError) as error:
+        # A filter or a comparison that does not fit its value, such as a number's `join`.
+        raise TemplateFailed(f"{type(error).__name__}: {error}"[:300]) from None
     return "".join(pieces)
+
+
+# Compiling costs a hundred times what filling does, and a playbook's texts never change within a version.
+@functools.lru_cache(maxsize=512)
+def _compiled(source: str, html: bool) -> Template:
+    return _for(html).from_string(source)
 
 
 def check(source: str, pointer: str, specimens: Sequence[Mapping[str, Any]], *, html: bool) -> Iterator[Problem]:
     """Yield what is wrong with a template; a trial with each specimen finds names that accounts lack."""
+    if len(source) > MOST_SOURCE:
+        yield Problem(pointer, "template_too_large", f"a template has at most {MOST_SOURCE} characters")
+        return
     try:
         tree = _for(html).parse(source)
     except TemplateError as error:
         yield Problem(pointer, "template_syntax", f"{error.message} (line {getattr(error, 'lineno', 1)})")
+        return
+    except RecursionError:
+        yield Problem(pointer, "template_syntax", f"parts stand more than {MOST_DEPTH} deep in each other")
         return
     refused = list(_refused(tree, pointer))
     if html and _LINK.search(source):
@@ -76,7 +98,11 @@ def check(source: str, pointer: str, specimens: Sequence[Mapping[str, Any]], *, 
         return
     try:
         for specimen in specimens:
-            render(source, specimen, html=html)
+            filled = render(source, specimen, html=html)
+            if html:
+                lay_out(filled, "", title="")
+    except MarkupRefused as error:
+        yield Problem(pointer, "template_markup", str(error))
     except TemplateFailed as error:
         yield Problem(pointer, "template_variable", str(error))
 
@@ -96,23 +122,49 @@ def _refused(tree: nodes.Template, pointer: str) -> Iterator[Problem]:
             yield Problem(pointer, "template_syntax", f"{node.attr} cannot be read (line {node.lineno})")
         elif isinstance(node, nodes.Getitem) and not _numbered(node):
             yield Problem(pointer, "template_syntax", f"only list positions go into brackets (line {node.lineno})")
-        elif isinstance(node, nodes.Filter) and node.name not in FILTERS:
-            yield Problem(pointer, "template_syntax", f"there is no filter {node.name} (line {node.lineno})")
+        elif isinstance(node, nodes.Filter):
+            sentence = _filter_refused(node)
+            if sentence is not None:
+                yield Problem(pointer, "template_syntax", f"{sentence} (line {node.lineno})")
+
+
+def _filter_refused(node: nodes.Filter) -> str | None:
+    """Return why a filter may not stand here: unknown, or given what would let its result grow without bound."""
+    if node.name not in FILTERS:
+        return f"there is no filter {node.name}"
+    given = [part.value if isinstance(part, nodes.Const) else None for part in node.args]
+    if node.kwargs or node.dyn_args or node.dyn_kwargs:
+        return f"{node.name} takes plain values only"
+    match node.name:
+        case "join":
+            fits = len(given) == 1 and isinstance(given[0], str) and len(given[0]) <= MOST_SEPARATOR
+            named = isinstance(node.node, nodes.Name | nodes.Getattr)
+            return None if fits and named else f"join goes over a list by its name, with up to {MOST_SEPARATOR} letters"
+        case "round":
+            fits = not given or (len(given) == 1 and type(given[0]) is int and 0 <= given[0] <= MOST_DECIMALS)
+            return None if fits else f"round takes a number of decimals from 0 to {MOST_DECIMALS}"
+        case "default":
+            return None if len(given) == 1 else "default takes one value"
+        case _:
+            return f"{node.name} takes no value" if given else None
 
 
 def _numbered(node: nodes.Getitem) -> bool:
     return isinstance(node.arg, nodes.Const) and type(node.arg.value) is int
 
 
-def _walk(node: nodes.Node, depth: int, pointer: str) -> Iterator[nodes.Node | Problem]:
-    """Yield every node below; loops inside loops could write without bound and are refused here."""
+def _walk(node: nodes.Node, loops: int, pointer: str, deep: int = 0) -> Iterator[nodes.Node | Problem]:
+    """Yield every node below; loops inside loops could write without bound, and deep nests bring a reader down."""
+    if deep > MOST_DEPTH:
+        yield Problem(pointer, "template_syntax", f"parts stand more than {MOST_DEPTH} deep in each other")
+        return
     for child in node.iter_child_nodes():
-        loops = depth + isinstance(child, nodes.For)
-        if loops > 1:
+        inside = loops + isinstance(child, nodes.For)
+        if inside > 1:
             yield Problem(pointer, "template_syntax", f"a loop inside a loop (line {child.lineno})")
             continue
         if isinstance(child, nodes.For) and not isinstance(child.iter, nodes.Name | nodes.Getattr):
             yield Problem(pointer, "template_syntax", f"loops go over a list by its name (line {child.lineno})")
             continue
         yield child
-        yield from _walk(child, loops, pointer)
+        yield from _walk(child, inside, pointer, deep + 1)

@@ -1,14 +1,13 @@
 """What the runner's API shows; it holds no rule and no statement."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PlaybookState = Literal["active", "paused", "retired"]
-RunState = Literal["running", "done", "cancelled"]
-StepState = Literal["due", "performing", "done", "skipped", "failed", "cancelled"]
+RunState = Literal["holding", "running", "done", "cancelled"]
+StepState = Literal["due", "waiting", "performing", "done", "skipped", "failed", "cancelled"]
 EffectStateWord = Literal[
     "ready", "leased", "started", "in_doubt", "done", "failed_permanent", "parked", "cancelled", "suppressed"
 ]
@@ -21,41 +20,27 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
-class PlaybookSummary(_Frozen):
-    """The version of a playbook that is in force."""
-
-    id: str
-    version: int
-    name: str
-    purpose: str
-    state: PlaybookState
-    activated_at: datetime | None
-
-
-class PlaybookView(PlaybookSummary):
-    """One version with its whole document."""
-
-    created_at: datetime
-    document: dict[str, Any]
-
-
-class PlaybookList(_Frozen):
-    """Every playbook that is active or paused."""
-
-    data: list[PlaybookSummary]
-    next_cursor: None = None
-
-
 class RunSummary(_Frozen):
-    """One pass of a playbook for one change of one account; `because` says what started it."""
+    """One pass of a playbook for one account: what kind of trigger started it, and in words why (`because`).
+
+    `change_id` names the change of health, if it was one, `started_by` the person, if it was one. `tier`, `arm`,
+    `value_class`, `stage` and `band` are those of the beginning.
+    """
 
     id: UUID
     account_id: UUID
     playbook_id: str
     version: int
-    change_id: int
+    trigger_kind: Literal["band_changed", "watch", "milestone", "event", "date", "by_hand"]
+    change_id: int | None
     state: RunState
     because: str
+    started_by: str
+    tier: str | None
+    arm: str | None
+    value_class: str | None
+    stage: str | None
+    band: str | None
     started_at: datetime
     ended_at: datetime | None
     end_code: str | None
@@ -64,7 +49,10 @@ class RunSummary(_Frozen):
 
 
 class StepView(_Frozen):
-    """One step of a run; `due_at` is null when nothing is waited for."""
+    """One step of a run; `due_at` is null when no moment is waited for, `wakes_on` says what else would wake it.
+
+    `outcome` is what came of it where that is for others to say: of a task, of a gate, or the event waited for.
+    """
 
     id: UUID
     path: str
@@ -73,17 +61,23 @@ class StepView(_Frozen):
     state: StepState
     attempts: int
     reason: str
+    outcome: str | None
+    wakes_on: list[str] | None
     due_at: datetime | None
     ended_at: datetime | None
 
 
 class EffectSummary(_Frozen):
-    """One intended change outside. `key` is hexadecimal; `reason` says why it stands where it stands."""
+    """One intended change outside. `key` is hexadecimal; `reason` says why it stands where it stands.
+
+    `destination` is the connection that it goes through, by name; empty where its channel needs none.
+    """
 
     key: str
     account_id: UUID
     run_id: UUID
     channel: str
+    destination: str
     recipient: str
     state: EffectStateWord
     reason: str
@@ -117,6 +111,14 @@ class RunView(RunSummary):
 
     steps: list[StepView]
     effects: list[EffectSummary]
+
+
+class StartRun(BaseModel):
+    """Which playbook is started for the account, and why a person thinks so."""
+
+    model_config = ConfigDict(extra="forbid")
+    playbook: str = Field(min_length=1, max_length=64, description="The playbook's id")
+    because: str = Field("", max_length=500, description="Shown with the run")
 
 
 class RunList(_Frozen):
@@ -156,8 +158,20 @@ class LedgerPage(_Frozen):
     next_cursor: str | None
 
 
+class Obstacle(_Frozen):
+    """One thing that stands in the way now: a code, a sentence, and until when, where that is known."""
+
+    code: str
+    sentence: str
+    until: datetime | None = None
+
+
 class WhyNot(_Frozen):
-    """Why a playbook did not reach an account (or that it did): a code, a sentence, and when that was decided."""
+    """Why a playbook did not reach an account (or that it did): a code, a sentence, and when that was decided.
+
+    `against_start` is what the account is not now that the playbook asks for, `against_message` what the arbiter has
+    now against the message that is on its way, else against the playbook's first one.
+    """
 
     account_id: UUID
     playbook_id: str
@@ -165,6 +179,8 @@ class WhyNot(_Frozen):
     sentence: str
     run_id: UUID | None
     at: datetime | None
+    against_start: list[Obstacle] = []
+    against_message: list[Obstacle] = []
 
 
 class Switch(_Frozen):

@@ -2,31 +2,37 @@
 
 import asyncio
 
-from milepost_core.playbooks.parsing import PlaybookInvalid
 from milepost_runtime import logging
 from milepost_runtime.database import open_pool, require_schema
 from milepost_runtime.entry import refusals_in_one_line
+from milepost_runtime.idempotency import forget_old
 from milepost_runtime.settings import load
 from milepost_runtime.worker import run_worker
 from playbook_runner.actions import message
-from playbook_runner.documents import shipped
+from playbook_runner.documents import PlaybookDocumentInvalid, shipped
 from playbook_runner.jobs import lanes
-from playbook_runner.keeping import Keeping
+from playbook_runner.keeping import ACTIVE_AT_FIRST, Keeping
 from playbook_runner.service import build_runner, scoring_http
 from playbook_runner.settings import SCHEMA, RunnerSettings
 from playbook_runner.starting import ensure_feed_cursor
+from playbook_runner.waking import ensure_wake_cursors
+from playbook_runner.watching import ensure_watching
 
 SERVICE = "playbook-runner"
 
 
 async def prepare(settings: RunnerSettings) -> None:
-    """Bring in the shipped playbooks and a cursor. Raises SchemaTooOld, PlaybookInvalid, MailBuilderUnsafe."""
+    """Bring in the shipped playbooks and a cursor. Raises SchemaTooOld, PlaybookDocumentInvalid, MailBuilderUnsafe."""
     message.self_test()
     pool = await open_pool(settings.database_url, SCHEMA, process=f"{SERVICE} preparing", size=1)
     async with pool:
         await require_schema(pool, SCHEMA)
-        await Keeping(pool).stock(shipped())
+        await Keeping(pool).stock(shipped(), ACTIVE_AT_FIRST)
         await ensure_feed_cursor(pool)
+        async with pool.acquire() as connection:
+            await forget_old(connection)
+        await ensure_watching(pool)
+        await ensure_wake_cursors(pool)
 
 
 async def work(settings: RunnerSettings) -> None:
@@ -45,7 +51,7 @@ async def work(settings: RunnerSettings) -> None:
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
-    with refusals_in_one_line(SERVICE, "worker", PlaybookInvalid, message.MailBuilderUnsafe):
+    with refusals_in_one_line(SERVICE, "worker", PlaybookDocumentInvalid, message.MailBuilderUnsafe):
         asyncio.run(work(load(RunnerSettings)))
 
 

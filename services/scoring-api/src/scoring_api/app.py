@@ -30,6 +30,7 @@ from scoring_api.evidencing import Evidencing
 from scoring_api.founding import FirstModelMissing, Founding, VersionTaken, read_founding
 from scoring_api.lineup import KeptLineUps, LineUps
 from scoring_api.listing import Listing
+from scoring_api.matching import Matching
 from scoring_api.memory import Memory
 from scoring_api.models import ModelDocumentInvalid
 from scoring_api.people import People
@@ -42,6 +43,7 @@ from scoring_api.remembering import Remembering, Watch
 from scoring_api.restating import Restating
 from scoring_api.routers import (
     accounts,
+    audiences,
     changes,
     explaining,
     feedback,
@@ -109,7 +111,7 @@ def create(settings: ScoringSettings, founding: Founding) -> Application:
 def _add_routes(app: FastAPI) -> None:
     """Put every door of the API in its place."""
     app.include_router(models.public)
-    for part in (accounts, milestones, explaining, people, feedback, changes, models, restatements):
+    for part in (accounts, audiences, milestones, explaining, people, feedback, changes, models, restatements):
         app.include_router(part.router)
     for router in (models.deciding, models.documents):
         app.include_router(router)
@@ -136,6 +138,7 @@ def open_doors(settings: ScoringSettings, lineups: LineUps, keys: KeyRing, hints
         reading=reading,
         remembering=Remembering(reading, Memory(settings.scoring_memory_mib * 2**20)),
         listing=Listing(keys.pool, vault),
+        matching=Matching(keys.pool),
         evidencing=Evidencing(keys.pool, reading, catalogue, recalling),
         catalogue=catalogue,
         activating=Activating(keys.pool, hints, catalogue, rescoring.LANE),

@@ -22,6 +22,7 @@ from scoring_api.comparing import Comparing
 from scoring_api.entering import Entering
 from scoring_api.evidencing import Evidencing
 from scoring_api.listing import Listing
+from scoring_api.matching import Matching
 from scoring_api.people import People
 from scoring_api.previewing import Previewing
 from scoring_api.reading import Reading
@@ -43,6 +44,7 @@ class Doors:
     reading: Reading
     remembering: Remembering
     listing: Listing
+    matching: Matching
     evidencing: Evidencing
     catalogue: Catalogue
     activating: Activating

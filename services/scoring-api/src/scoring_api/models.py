@@ -1,53 +1,16 @@
 """Reads score models from YAML or JSON and tells every mistake with its line and column; it stores none."""
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
-from itertools import islice
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    CollectionEndEvent,
-    CollectionStartEvent,
-    Event,
-    NodeEvent,
-    ScalarEvent,
-)
+from milepost_core.model import ModelInvalid, ScoreModel, lint, parse_model
+from milepost_core.model.problems import MOST_TOLD
+from milepost_runtime.placed_documents import Mistake, Placed, Unreadable, counted, decoded, read_document
 
-from milepost_core.model import ModelInvalid, ModelProblem, ScoreModel, lint, parse_model
-from milepost_core.model.normalisers import category_text
-from milepost_core.model.problems import MOST_TOLD, step_into
+__all__ = ["LARGEST_DOCUMENT", "Mistake", "ModelDocumentInvalid", "ReadModel", "read_bytes", "read_model"]
 
 LARGEST_DOCUMENT = 256 * 1024
-DEEPEST = 30
-MOST_DIGITS = 1000
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """One reason why a document is no score model, or may not mean what it says; line and column count from 1."""
-
-    line: int
-    column: int
-    pointer: str
-    message: str
-    expected: str = ""
-    nearest: str | None = None
-
-    def __str__(self) -> str:
-        return f"line {self.line}, column {self.column} ({self.pointer or '/'}): {self.said}"
-
-    @property
-    def said(self) -> str:
-        """What is wrong, what was expected, and the nearest right word, without the place."""
-        expected = f", expected {self.expected}" if self.expected else ""
-        hint = f"; did you mean {self.nearest!r}?" if self.nearest else ""
-        return f"{self.message}{expected}{hint}"
 
 
 class ModelDocumentInvalid(Exception):
@@ -57,7 +20,7 @@ class ModelDocumentInvalid(Exception):
     """
 
     def __init__(self, name: str, mistakes: tuple[Mistake, ...], more: int = 0) -> None:
-        mistakes = _counted(mistakes, more, "mistakes")
+        mistakes = counted(mistakes, more, "mistakes")
         super().__init__(f"{name} is no score model:\n" + "\n".join(f"  {mistake}" for mistake in mistakes))
         self.mistakes = mistakes
 
@@ -69,22 +32,21 @@ class ReadModel:
     text: str
     document: Mapping[str, Any]
     parsed: ScoreModel
-    placed: CommentedMap = field(repr=False, compare=False)
+    placed: Placed = field(repr=False, compare=False)
 
     @property
     def numbered(self) -> bool:
         """The author gave it a version."""
-        return self.placed.get("version") is not None
+        return self.placed.placed.get("version") is not None
 
     def place(self, pointer: str) -> tuple[int, int]:
         """Return line and column of what a JSON pointer leads to, from 1."""
-        return place_of(self.placed, pointer)
+        return self.placed.place(pointer)
 
     def warnings(self) -> tuple[Mistake, ...]:
         """Return what the model may say but probably does not mean, in the order of the document."""
         found = lint(self.parsed)
-        told = _in_order(_mistake(self.placed, one) for one in found[:MOST_TOLD])
-        return _counted(told, len(found) - MOST_TOLD, "warnings")
+        return counted(self.placed.mistakes(found[:MOST_TOLD]), len(found) - MOST_TOLD, "warnings")
 
 
 def read_model(text: str, name: str, *, version: int | None = None) -> ReadModel:
@@ -93,11 +55,11 @@ def read_model(text: str, name: str, *, version: int | None = None) -> ReadModel
     `version` is the number of a document that names none. The text may be JSON too, as all JSON is YAML. Raises
     ModelDocumentInvalid with every mistake, each with its place in the text.
     """
-    placed = _load(text, name)
-    if not isinstance(placed, CommentedMap):
-        raise ModelDocumentInvalid(name, (Mistake(1, 1, "", "is not a mapping", "a mapping of keys"),))
-    problems: list[ModelProblem] = []
-    document = _plain(placed, "", problems)
+    try:
+        placed = read_document(text, LARGEST_DOCUMENT)
+    except Unreadable as error:
+        raise ModelDocumentInvalid(name, error.mistakes, error.more) from None
+    document, problems = placed.document, list(placed.problems)
     if version is not None and document.get("version") is None:
         document["version"] = version
     more = 0
@@ -107,139 +69,18 @@ def read_model(text: str, name: str, *, version: int | None = None) -> ReadModel
         problems, more = [*problems, *error.problems], error.more
     if problems:
         told = list(dict.fromkeys(problems))
-        shown = _in_order(_mistake(placed, one) for one in told[:MOST_TOLD])
-        raise ModelDocumentInvalid(name, shown, more + len(told[MOST_TOLD:]))
+        raise ModelDocumentInvalid(name, placed.mistakes(told[:MOST_TOLD]), more + len(told[MOST_TOLD:]))
     return ReadModel(text, document, parsed, placed)
 
 
 def read_bytes(body: bytes, name: str, *, version: int | None = None) -> ReadModel:
     """Return the model of a file or body in UTF-8, which has to name its model. Raises as `read_model`."""
     try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = body.count(b"\n", 0, error.start) + 1
-        column = error.start - (body.rfind(b"\n", 0, error.start) + 1) + 1
-        raise ModelDocumentInvalid(name, (Mistake(line, column, "", "is not UTF-8"),)) from None
+        text = decoded(body)
+    except Unreadable as error:
+        raise ModelDocumentInvalid(name, error.mistakes) from None
     read = read_model(text, name, version=version)
     if read.document.get("id") is None:
         nameless = Mistake(*read.place("/id"), "/id", "'id' is missing", "id: what it is called")
         raise ModelDocumentInvalid(name, (nameless,))
     return read
-
-
-def _load(text: str, name: str) -> Any:
-    if len(text.encode("utf-8", "surrogatepass")) > LARGEST_DOCUMENT:
-        raise ModelDocumentInvalid(name, (Mistake(1, 1, "", f"is longer than {LARGEST_DOCUMENT} bytes"),))
-    if text.lstrip().startswith("{"):
-        # JSON may be indented by tabs, YAML may not; inside of JSON's strings there are none.
-        text = text.replace("\t", " ")
-    try:
-        refusing = _refused(YAML(typ="rt").parse(text))
-        refused = tuple(islice(refusing, MOST_TOLD))
-        if refused:
-            raise ModelDocumentInvalid(name, refused, sum(1 for _ in refusing))
-        return YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise ModelDocumentInvalid(name, (Mistake(line, column, "", error.problem or "is not YAML"),)) from None
-    except (YAMLError, RecursionError, ValueError) as error:
-        raise ModelDocumentInvalid(name, (Mistake(1, 1, "", f"is not YAML ({type(error).__name__})"),)) from None
-
-
-def _refused(events: Iterator[Event]) -> Iterator[Mistake]:
-    """Yield what YAML allows and a model document does not, before anything is built from it.
-
-    What stands once and is read in many places cannot be pointed at; and a few lines of it can unfold to gigabytes.
-    """
-    depth = 0
-    for event in events:
-        here = (event.start_mark.line + 1, event.start_mark.column + 1, "")
-        if isinstance(event, AliasEvent):
-            yield Mistake(*here, f"refers to an anchor (*{event.anchor})", "everything written where it counts")
-        elif isinstance(event, NodeEvent) and event.anchor:
-            yield Mistake(*here, f"sets an anchor (&{event.anchor})", "everything written where it counts")
-        elif isinstance(event, ScalarEvent) and event.value == "<<" and event.style is None:
-            yield Mistake(*here, "merges one mapping into another (<<)", "everything written where it counts")
-        elif isinstance(event, ScalarEvent) and event.style is None and _is_endless(event.value):
-            yield Mistake(*here, f"is a number of {len(event.value)} digits", f"a number of at most {MOST_DIGITS}")
-        elif isinstance(event, ScalarEvent | CollectionStartEvent) and _is_tagged(event):
-            yield Mistake(*here, "carries a YAML tag", "plain texts, numbers, true, false, lists and mappings")
-        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-        if depth > DEEPEST:
-            yield Mistake(*here, f"is nested deeper than {DEEPEST}", "a flatter document")
-            return
-
-
-def _is_endless(text: str) -> bool:
-    # Python reads no number of so many digits, and no model needs one
-    return len(text) > MOST_DIGITS and re.fullmatch(r"[-+]?[0-9_]+", text) is not None
-
-
-def _is_tagged(event: Any) -> bool:
-    # a quoted text carries a tag that nobody wrote: its own
-    implicit = event.implicit if isinstance(event.implicit, bool) else any(event.implicit)
-    return event.tag is not None and not implicit
-
-
-def _plain(value: Any, pointer: str, problems: list[ModelProblem]) -> Any:
-    """Return what YAML read as JSON would have it; dates as their text, keys as texts."""
-    if isinstance(value, Mapping):
-        return {_text(category_text(k), pointer, problems): _plain(v, step_into(pointer, category_text(k)), problems)
-                for k, v in value.items()}  # fmt: skip
-    if isinstance(value, list):
-        return [_plain(one, step_into(pointer, n), problems) for n, one in enumerate(value)]
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int | float):
-        return int(value) if isinstance(value, int) else float(value)
-    return value.isoformat() if isinstance(value, date) else _text(str(value), pointer, problems)
-
-
-def _text(text: str, pointer: str, problems: list[ModelProblem]) -> str:
-    if "\0" not in text and not any("\ud800" <= one <= "\udfff" for one in text):
-        return str(text)
-    problems.append(ModelProblem(pointer, "holds a character that no store can keep", "a text without it"))
-    return ""
-
-
-def _counted(told: tuple[Mistake, ...], more: int, what: str) -> tuple[Mistake, ...]:
-    """Return what is told and, at the place of its last, how many more there are."""
-    return (*told, Mistake(told[-1].line, told[-1].column, "", f"and {more} more {what}")) if more > 0 else told
-
-
-def _in_order(mistakes: Iterable[Mistake]) -> tuple[Mistake, ...]:
-    return tuple(sorted(mistakes, key=lambda one: (one.line, one.column)))
-
-
-def _mistake(document: CommentedMap, problem: ModelProblem) -> Mistake:
-    line, column = place_of(document, problem.pointer)
-    pointer, message = _sayable(problem.pointer), _sayable(problem.message)
-    return Mistake(line, column, pointer, message, problem.expected, problem.nearest)
-
-
-def _sayable(text: str) -> str:
-    """Return a text that can be sent: half of a character, as JSON can write it, becomes a question mark."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def place_of(document: CommentedMap, pointer: str) -> tuple[int, int]:
-    """Return line and column, from 1, of what a JSON pointer leads to; of its nearest parent if it is absent."""
-    here: Any = document
-    place = (document.lc.line + 1, document.lc.col + 1)
-    for part in pointer.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(here, CommentedMap):
-            key = next((one for one in here if category_text(one) == name), None)
-            found = None if key is None else here.lc.key(key)
-            if found is None:
-                break
-            line, column = found
-            here = here[key]
-        elif isinstance(here, CommentedSeq) and name.isdecimal() and int(name) < len(here):
-            line, column = here.lc.item(int(name))
-            here = here[int(name)]
-        else:
-            break
-        place = (line + 1, column + 1)
-    return place

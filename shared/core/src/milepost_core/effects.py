@@ -182,9 +182,10 @@ class TryLater:
 
 @dataclass(frozen=True)
 class GiveUp:
-    """Certainly not done, and trying again would not help."""
+    """Certainly not done, and trying again would not help; `gone`: the receiver wants no calls at all any more."""
 
     reason: str
+    gone: bool = False
 
 
 @dataclass(frozen=True)
@@ -195,6 +196,24 @@ class Unknown:
 
 
 Outcome: TypeAlias = Performed | TryLater | GiveUp | Unknown
+
+# Answers of HTTP receivers that say "not now"; everything from 500 on says so too.
+NOT_NOW: Final = frozenset({408, 425, 429})
+GONE: Final = 410
+
+
+def outcome_of(status: int, remote_id: str | None = None, wish_s: float | None = None) -> Outcome:
+    """Return what an HTTP receiver's answer to a call means; `wish_s` is how long it asks to be left alone.
+
+    A redirect is not followed: it would carry what was meant for one receiver to another.
+    """
+    if 200 <= status < 300:
+        return Performed(remote_id)
+    if 300 <= status < 400:
+        return GiveUp(f"the receiver answered {status}: redirects are not followed")
+    if status in NOT_NOW or status >= 500:
+        return TryLater(f"the receiver answered {status}", wish_s)
+    return GiveUp(f"the receiver answered {status}", gone=status == GONE)
 
 
 @dataclass(frozen=True)
@@ -215,7 +234,7 @@ def settle(outcome: Outcome, attempts: int, jitter: float, quiet_s: float) -> Se
     match outcome:
         case Performed():
             return Settlement(Move.FINISH, None, "")
-        case GiveUp(reason):
+        case GiveUp(reason, _):
             return Settlement(Move.GIVE_UP, None, reason)
         case Unknown(reason):
             return Settlement(Move.LOSE, quiet_s, reason)

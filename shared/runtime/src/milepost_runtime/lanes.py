@@ -60,6 +60,7 @@ class Lane:
 
     `handle` does the work of a batch and settles every claim (`finish`, `postpone`) in transactions of its own that
     begin with `hold`; it returns how much it did, and 0 ends a drain. `bury` puts a row out of the way for good.
+    `abreast`: so many batches at once in one process, so that a slow row holds up its own batch and no other.
     `rung_for`: whoever makes rows due here rings for it, so that a glance which did less than this needs no second one.
     `unsettled` are claims of this process that it lost sight of when the store went away; `suspects_at` is when it will
     next look for suspects although others are due.
@@ -76,6 +77,7 @@ class Lane:
     lease_s: float = 15.0
     max_crashes: int = 3
     rung_for: int = 0
+    abreast: int = 1
     unsettled: list[Claim] = field(default_factory=list, init=False, repr=False, compare=False)
     suspects_at: list[float] = field(default_factory=lambda: [0.0], init=False, repr=False, compare=False)
 

@@ -19,7 +19,7 @@ FAMILIES = ("INGEST", "SCORING", "RUNNER", "MAILBOX")
 # how long the front door keeps things.
 READ_ELSEWHERE = frozenset(
     {"HOME", "DEMO", "POSTGRES_BIN", "VALKEY_BIN", "SMTP_URL", "SCORING_URL", "SCORING_API_KEY"}
-    | {"RETENTION_DELIVERIES_DAYS", "RETENTION_KEYS_DAYS", "INGEST_URL", "API_KEY"}
+    | {"RETENTION_DELIVERIES_DAYS", "RETENTION_KEYS_DAYS", "INGEST_URL", "INGEST_API_KEY", "RUNNER_URL", "API_KEY"}
 )
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 # Below this likeness (of 1) a known name is no help; the prefix, which all share, is not compared.

@@ -1,4 +1,4 @@
-"""Has files looked through by the scoring service's own reader, started by name; nothing has to run for it."""
+"""Has files looked through by the reader of the service that they are for, started by name; nothing has to run."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import Any
 from milepost_devstack.house import PYTHON
 from milepost_devstack.refusal import Refusal
 
-_PROGRAM = (*PYTHON, "scoring_api.linting")
+MODELS = "scoring_api.linting"
 _PATIENCE_S = 120.0
 
 
@@ -17,11 +17,16 @@ class NotLooked(Refusal):
     """The reader did not answer."""
 
 
-def look(files: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the findings of each file, in their order. Raises NotLooked."""
+def look(files: Sequence[str], program: str = MODELS) -> list[dict[str, Any]]:
+    """Return the findings of each file, in their order, by the module of a service. Raises NotLooked."""
     try:
         done = subprocess.run(  # noqa: S603 - a program of ours, and file names as arguments of their own
-            [*_PROGRAM, *files], capture_output=True, text=True, timeout=_PATIENCE_S, env=dict(os.environ), check=False
+            [*PYTHON, program, *files],
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_S,
+            env=dict(os.environ),
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise NotLooked(f"the files were not looked through within {_PATIENCE_S:g} seconds.") from error

@@ -10,7 +10,7 @@ from rich.table import Table
 from milepost_devstack.consoles import plain_console
 
 
-def show_findings(findings: Sequence[Mapping[str, Any]]) -> None:
+def show_findings(findings: Sequence[Mapping[str, Any]], what: str = "score model") -> None:
     """Print a line for each mistake and warning, as editors and compilers do: file:line:column."""
     out = plain_console()
     for one in findings:
@@ -24,7 +24,7 @@ def show_findings(findings: Sequence[Mapping[str, Any]]) -> None:
                 out.print(f"{escape(place)}: [{colour}]{word}[/{colour}]: {escape(said)}", soft_wrap=True)
         if one["valid"]:
             version = f" version {one['version']}" if one["version"] else ""
-            out.print(f"{escape(one['file'])}: {escape(one['id'])}{version} is a score model", soft_wrap=True)
+            out.print(f"{escape(one['file'])}: {escape(one['id'])}{version} is a {what}", soft_wrap=True)
 
 
 def show_list(found: Mapping[str, Any]) -> None:

@@ -54,6 +54,15 @@ def is_address(text: str | None) -> bool:
     return True
 
 
+def canonical(text: str) -> str:
+    """Return what an address is compared by: letters small, no `+tag`, the domain in ASCII. Raises BadAddress.
+
+    Two writings of one mailbox come to the same text, so that who has asked for quiet is left alone under each.
+    """
+    local, _, domain = check_address(unicodedata.normalize("NFC", text.strip(" "))).rpartition("@")
+    return f"{local.partition('+')[0].casefold() or local.casefold()}@{domain}"
+
+
 def _ascii_domain(domain: str) -> str:
     try:
         return domain.encode("idna").decode("ascii").lower()

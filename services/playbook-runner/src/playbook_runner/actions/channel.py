@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from milepost_core.effects import Doubt, Outcome
@@ -10,16 +11,25 @@ from milepost_core.effects import Doubt, Outcome
 
 @dataclass(frozen=True)
 class Sendable:
-    """One effect as a channel sees it: under which key, to whom, which bytes."""
+    """One effect as a channel sees it: under which key, to whom, which bytes, through which connection (by name).
+
+    `since` is when the effect was intended: no call for it was made before.
+    """
 
     key: bytes
     recipient: str
     payload: bytes
     correlation_id: str
+    destination: str = ""
+    since: datetime | None = None
 
 
 class NotReached(Exception):
     """The receiver could not be reached or would not talk to us: certainly nothing was done."""
+
+
+class Unreachable(Exception):
+    """The receiver can never be reached as things are set up: certainly nothing was done, and waiting does not help."""
 
 
 class Call(Protocol):
@@ -52,9 +62,12 @@ class Channel(Protocol):
         ...
 
     def open(self, effect: Sendable) -> AbstractAsyncContextManager[Call]:
-        """Reach the receiver, before the effect counts as started. Raises NotReached."""
+        """Reach the receiver, before the effect counts as started. Raises NotReached, Unreachable."""
         ...
 
-    async def ask(self, key: bytes) -> bool | None:
-        """Ask whether the call under this key was done; None when the receiver cannot say."""
+    async def ask(self, effect: Sendable) -> bool | None:
+        """Ask whether the call for this effect was done; None when the receiver cannot say.
+
+        Raises NotReached while the receiver cannot be asked: then the question is put again later.
+        """
         ...

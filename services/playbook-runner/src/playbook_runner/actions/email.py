@@ -167,7 +167,7 @@ class EmailChannel:
                     await smtp.quit()
             smtp.close()
 
-    async def ask(self, key: bytes) -> bool | None:
+    async def ask(self, effect: Sendable) -> bool | None:
         """Nobody to ask."""
         return None
 

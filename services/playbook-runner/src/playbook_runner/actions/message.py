@@ -16,7 +16,11 @@ from datetime import UTC, datetime
 from playbook_runner.actions.addresses import BadAddress, check_address
 
 MOST_VALUE = 1000
+# A conversation's first mail and its last ones are what mail programs go by (RFC 5322, 3.6.4, lets us drop others).
+MOST_FOLLOWED = 10
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
+_MESSAGE_ID = re.compile(r"<[0-9a-f]{64}@[A-Za-z0-9.-]{1,253}>")
+_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9._~/?=&%-]{0,800}")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # 45 bytes are 60 Base64 characters: with `=?utf-8?b?` and `?=` a word stays under the 75 that RFC 2047 allows.
@@ -34,7 +38,11 @@ class MailBuilderUnsafe(Exception):
 
 @dataclass(frozen=True)
 class Mail:
-    """One message before it becomes bytes; `key` is the effect's key and fixes the Message-ID."""
+    """One message before it becomes bytes; `key` is the effect's key and fixes the Message-ID.
+
+    `follows` are the Message-IDs of earlier mails of the same conversation, oldest first; `unsubscribe` is the address
+    that ends such mails (RFC 2369, and with https RFC 8058), empty for a mail that is owed to its reader.
+    """
 
     key: bytes
     sender: str
@@ -45,6 +53,8 @@ class Mail:
     html: str
     written_at: datetime
     correlation_id: str
+    follows: tuple[str, ...] = ()
+    unsubscribe: str = ""
 
 
 def build(mail: Mail) -> bytes:
@@ -62,6 +72,8 @@ def build(mail: Mail) -> bytes:
         *_field("Subject", mail.subject),
         *_field("Date", _date(mail.written_at), ready=True),
         *_field("Message-ID", message_id(mail.key, sender), ready=True),
+        *_thread(mail.follows),
+        *_way_out(mail.unsubscribe),
         *_field("Auto-Submitted", "auto-generated"),
         *_field("X-Milepost-Effect", token),
         *_field("X-Milepost-Correlation-Id", mail.correlation_id or "none"),
@@ -83,7 +95,8 @@ def message_id(key: bytes, sender: str) -> str:
 
 def one_line(text: str, most: int = 200) -> str:
     """Return foreign text fit for a header or a sentence: no control characters, one line, at most `most` long."""
-    plain = "".join(" " if _dangerous(character) else character for character in text)
+    # Nothing dangerous is printable: most texts need no look at each character.
+    plain = text if text.isprintable() else "".join(" " if _dangerous(one) else one for one in text)
     words = " ".join(plain.split())
     return words if len(words) <= most else words[: most - 1].rstrip() + "…"
 
@@ -127,6 +140,27 @@ def _field(name: str, value: str, *, ready: bool = False) -> Iterator[str]:
         yield f"{name}: {value}"
     else:
         yield from _folded(f"{name}:", value.split(" ") if _plain(value) else _words(value))
+
+
+def _thread(follows: Sequence[str]) -> Iterator[str]:
+    """Yield the headers that put a mail under the earlier ones of its conversation (RFC 5322, 3.6.4)."""
+    if not follows:
+        return
+    if not all(_MESSAGE_ID.fullmatch(one) for one in follows):
+        raise HeaderRefused("References: not the Message-ID of a mail of ours")
+    kept = follows if len(follows) <= MOST_FOLLOWED else (follows[0], *follows[-(MOST_FOLLOWED - 1) :])
+    yield f"In-Reply-To: {kept[-1]}"
+    yield from _folded("References:", kept)
+
+
+def _way_out(address: str) -> Iterator[str]:
+    if not address:
+        return
+    if not _URL.fullmatch(address):
+        raise HeaderRefused("List-Unsubscribe: not a plain http or https address")
+    yield f"List-Unsubscribe: <{address}>"
+    if address.startswith("https:"):
+        yield "List-Unsubscribe-Post: List-Unsubscribe=One-Click"
 
 
 def _dangerous(character: str) -> bool:

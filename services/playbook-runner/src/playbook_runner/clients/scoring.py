@@ -1,17 +1,26 @@
-"""Asks the scoring API for an account's health at the moment it is needed; it keeps no answer and invents none."""
+"""Asks the scoring API for what is true of accounts at the moment it is needed; it keeps no answer and invents none."""
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from milepost_contracts.audiences import MOST_ACCOUNTS, Matches, as_wire
 from milepost_contracts.health import HealthDocument
+from milepost_core.playbooks.conditions import Condition, Facts
 
 MOST_DOCUMENT = 256 * 1024
+MOST_ANSWER = 32 * 1024 * 1024
 QUESTION_LIMIT_S = 5.0
+# A question about many accounts, or about the whole book, may take the other side longer.
+MANY_LIMIT_S = 30.0
+DOCUMENTS_AT_ONCE = 100
+_Answer = TypeVar("_Answer", bound=BaseModel)
 
 
 class HealthAway(Exception):
@@ -22,31 +31,75 @@ class AccountGone(Exception):
     """The scoring API knows no such account."""
 
 
+class _Documents(BaseModel):
+    """What of the answer to a question for many documents is read here."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    data: tuple[HealthDocument, ...]
+
+
 @dataclass(frozen=True)
 class ScoringClient:
-    """The one question that the runner has; each takes at most `limit_s` seconds, whatever the other side does."""
+    """The questions that the runner has; each takes at most so long, whatever the other side does."""
 
     http: httpx.AsyncClient = field(repr=False)
     key: str = field(repr=False)
     limit_s: float = QUESTION_LIMIT_S
+    many_limit_s: float = MANY_LIMIT_S
 
     async def health(self, account_id: UUID, correlation_id: str) -> HealthDocument:
         """Return the account's health document of this moment. Raises HealthAway or AccountGone."""
-        try:
-            async with asyncio.timeout(self.limit_s):
-                status, body = await self._ask(f"/accounts/{account_id}/health", correlation_id)
-        except TimeoutError:
-            raise HealthAway(f"the scoring API did not answer within {self.limit_s:g} s") from None
-        except httpx.HTTPError as error:
-            raise HealthAway(f"the scoring API did not answer ({type(error).__name__})") from None
+        status, body = await self._ask(f"/accounts/{account_id}/health", correlation_id)
         if status == 404 and _problem_type(body).endswith("/account_unknown"):
             raise AccountGone(f"the scoring API knows no account {account_id}")
-        if status != 200:
-            raise HealthAway(f"the scoring API answered {status}")
-        return _document(body)
+        return _read(HealthDocument, status, body)
 
-    async def _ask(self, path: str, correlation_id: str) -> tuple[int, bytes]:
-        """Return status and body, reading no more of it than a health document can have."""
+    async def healths(self, accounts: Sequence[UUID], correlation_id: str = "") -> dict[UUID, HealthDocument]:
+        """Return the documents of many accounts, by the id that each stands under today; who has none is left out.
+
+        Raises HealthAway.
+        """
+        found: dict[UUID, HealthDocument] = {}
+        for start in range(0, len(accounts), DOCUMENTS_AT_ONCE):
+            ids = [str(account) for account in accounts[start : start + DOCUMENTS_AT_ONCE]]
+            answer = _read(_Documents, *await self._ask("/accounts/health:batch", correlation_id, {"ids": ids}))
+            found |= {document.account.id: document for document in answer.data}
+        return found
+
+    async def facts(
+        self, accounts: Sequence[UUID], subjects: Sequence[str], correlation_id: str = ""
+    ) -> dict[UUID, Facts]:
+        """Return these facts of many accounts, by the id asked for; who has no score is left out. Raises HealthAway."""
+        found: dict[UUID, Facts] = {}
+        for start in range(0, len(accounts), MOST_ACCOUNTS):
+            some = [str(account) for account in accounts[start : start + MOST_ACCOUNTS]]
+            asked = {"accounts": some, "subjects": list(subjects), "answers": "all"}
+            answer = _read(Matches, *await self._ask("/audiences/match", correlation_id, asked))
+            found |= {one.account: one.known() for one in answer.data}
+        return found
+
+    async def meant(self, condition: Condition, subjects: Sequence[str], after: UUID | None) -> Matches:
+        """Return a page of the book: accounts for whom a condition holds, with these facts. Raises HealthAway."""
+        asked = {"condition": as_wire(condition), "subjects": list(subjects), "after": after and str(after)}
+        return _read(Matches, *await self._ask("/audiences/match", "", asked))
+
+    async def ask(self, path: str) -> tuple[int, bytes]:
+        """Return status and body of a plain question that reads. Raises HealthAway."""
+        return await self._ask(path, "")
+
+    async def _ask(self, path: str, correlation_id: str, content: Any = None) -> tuple[int, bytes]:
+        limit_s, most = (self.limit_s, MOST_DOCUMENT) if content is None else (self.many_limit_s, MOST_ANSWER)
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._exchange(path, correlation_id, content, most)
+        except TimeoutError:
+            raise HealthAway(f"the scoring API did not answer within {limit_s:g} s") from None
+        except httpx.HTTPError as error:
+            raise HealthAway(f"the scoring API did not answer ({type(error).__name__})") from None
+
+    async def _exchange(self, path: str, correlation_id: str, content: Any, most: int) -> tuple[int, bytes]:
+        """Return status and body, reading no more of it than such an answer can have."""
         headers = {
             "Authorization": f"Bearer {self.key}",
             "X-Request-Id": correlation_id,
@@ -55,19 +108,23 @@ class ScoringClient:
             "Accept-Encoding": "identity",
         }
         body = bytearray()
-        async with self.http.stream("GET", path, headers=headers) as answer:
+        method = "GET" if content is None else "POST"
+        limits = httpx.Timeout(None)  # the limit is on the whole
+        async with self.http.stream(method, path, headers=headers, json=content, timeout=limits) as answer:
             async for chunk in answer.aiter_raw():
                 body += chunk
-                if len(body) > MOST_DOCUMENT:
-                    raise HealthAway("the scoring API's answer is too large to be a health document")
+                if len(body) > most:
+                    raise HealthAway("the scoring API's answer is too large to be one")
             return answer.status_code, bytes(body)
 
 
-def _document(body: bytes) -> HealthDocument:
+def _read(kind: type[_Answer], status: int, body: bytes) -> _Answer:
+    if status != 200:
+        raise HealthAway(f"the scoring API answered {status}")
     try:
-        return HealthDocument.model_validate_json(body)
+        return kind.model_validate_json(body)
     except ValidationError as error:
-        raise HealthAway(f"the scoring API's answer is not a health document ({error.error_count()} faults)") from None
+        raise HealthAway(f"the scoring API's answer is not what was asked for ({error.error_count()} faults)") from None
 
 
 def _problem_type(body: bytes) -> str:

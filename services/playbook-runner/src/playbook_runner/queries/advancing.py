@@ -1,7 +1,8 @@
-"""Statements that carry runs from step to step; it never decides what comes next."""
+"""Statements that carry runs from step to step, many at a time; it never decides what comes next."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from uuid import UUID
 
 import asyncpg
@@ -20,106 +21,222 @@ class NewEffect:
     channel: str
     recipient: str
     correlation_id: str
+    destination: str = ""
+    priority: int = 50
+    transactional: bool = False
+
+
+@dataclass(frozen=True)
+class NewStep:
+    """A step before it is written: over at once (`ended`), or due at `next_at`, or woken by one of `wakes_on`."""
+
+    id: UUID
+    account_id: UUID
+    run_id: UUID
+    path: str
+    kind: str
+    state: str
+    reason: str = ""
+    next_at: datetime | None = None
+    wakes_on: tuple[str, ...] = ()
+    ended: bool = False
+
+
+@dataclass(frozen=True)
+class StepEnd:
+    """How a step came to its end."""
+
+    id: UUID
+    state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class StepWait:
+    """Until when, or until what, a step waits."""
+
+    id: UUID
+    until: datetime | None
+    wakes_on: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """How a run came to its end."""
+
+    id: UUID
+    code: str
+    reason: str
+    state: str = "done"
 
 
 async def contexts(pool: Pool, step_ids: Sequence[UUID]) -> list[asyncpg.Record]:
     """Return what steps need to know of their run, their playbook and the pauses."""
     rows: list[asyncpg.Record] = await pool.fetch(
-        "select s.id as step_id, s.account_id, s.run_id, s.path, s.iteration, s.kind, s.attempts, r.state as run_state,"
-        " r.playbook_id, r.version, r.correlation_id, c.paused,"
+        "select s.id as step_id, s.account_id, s.run_id, s.path, s.iteration, s.kind, s.attempts,"
+        " s.created_at as since, s.outcome, s.reason, r.state as run_state, r.trigger_kind, r.band, r.owner, r.tier,"
+        " r.value_class, r.because, r.playbook_id, r.version, r.correlation_id, c.paused,"
         " coalesce(p.state = 'paused', false) as playbook_paused, clock_timestamp() as now"
         " from step s join run r on r.id = s.run_id and r.account_id = s.account_id cross join control c"
-        " left join playbook p on p.id = r.playbook_id and p.state <> 'retired' where s.id = any($1::uuid[])",
+        " left join playbook p on p.id = r.playbook_id and p.state in ('active', 'paused')"
+        " where s.id = any($1::uuid[])",
         step_ids,
     )
     return rows
 
 
-async def note_step(connection: Connection, step_id: UUID, reason: str, tries: int) -> None:
-    """Keep why a step waits, and add to its tries."""
+async def unread_since(source: Pool) -> datetime | None:
+    """Return when the oldest event came in that nobody has yet woken anything for; None: there is none."""
+    moment: datetime | None = await source.fetchval(
+        "select e.recorded_at from ingest.event e where e.id > coalesce((select position from wake_cursor"
+        " where feed = 'ingest.event'), 0) order by e.id limit 1"
+    )
+    return moment
+
+
+async def holidays(pool: Pool, regions: Sequence[str]) -> Mapping[str, frozenset[date]]:
+    """Return the days on which nobody works, by region; a region without any is not there."""
+    rows = await pool.fetch("select region, day from holiday where region = any($1::text[])", regions)
+    found: dict[str, set[date]] = {}
+    for row in rows:
+        found.setdefault(row["region"], set()).add(row["day"])
+    return {region: frozenset(days) for region, days in found.items()}
+
+
+async def note_steps(connection: Connection, step_ids: Sequence[UUID], reason: str, tries: int) -> None:
+    """Keep why steps wait, and add to their tries."""
     await connection.execute(
-        "update step set reason = $2, attempts = attempts + $3 where id = $1", step_id, reason, tries
+        "update step set reason = $2, attempts = attempts + $3 where id = any($1::uuid[])", step_ids, reason, tries
     )
 
 
 async def set_step(connection: Connection, step_id: UUID, state: str, reason: str = "") -> None:
     """Put a step into a state in which the lane has nothing to do with it."""
+    await set_steps(connection, [StepEnd(step_id, state, reason)])
+
+
+async def set_steps(connection: Connection, ends: Sequence[StepEnd]) -> None:
+    """Put steps into states in which the lane has nothing to do with them; `performing` is not yet an end."""
     await connection.execute(
-        "update step set state = $2, reason = $3, next_at = null, lease_until = null, crashes = 0,"
-        " ended_at = case when $2 = 'performing' then null else clock_timestamp() end where id = $1",
-        step_id,
-        state,
-        reason,
+        "update step s set state = e.state, reason = e.reason, next_at = null, lease_until = null, crashes = 0,"
+        " wakes_on = null, ended_at = case when e.state = 'performing' then null else clock_timestamp() end"
+        " from unnest($1::uuid[], $2::text[], $3::text[]) as e(id, state, reason) where s.id = e.id",
+        [one.id for one in ends],
+        [one.state for one in ends],
+        [one.reason for one in ends],
+    )
+
+
+async def let_wait(connection: Connection, waits: Sequence[StepWait]) -> None:
+    """Let steps wait: until a moment, until something happens, or both."""
+    await connection.execute(
+        "update step s set state = 'waiting', reason = w.reason, next_at = w.until, lease_until = null, crashes = 0,"
+        " wakes_on = string_to_array(nullif(w.wakes, ''), ' ')"
+        " from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[]) as w(id, until, wakes, reason)"
+        " where s.id = w.id",
+        [one.id for one in waits],
+        [one.until for one in waits],
+        [" ".join(one.wakes_on) for one in waits],
+        [one.reason for one in waits],
+    )
+
+
+async def insert_steps(connection: Connection, steps: Sequence[NewStep]) -> None:
+    """Add steps to their runs; once for each path and pass. One that is due is due by the store's clock."""
+    await connection.execute(
+        "insert into step (id, account_id, run_id, path, kind, state, reason, next_at, wakes_on, ended_at)"
+        " select id, account_id, run_id, path, kind, state, reason,"
+        " case when state = 'due' then clock_timestamp() else next_at end,"
+        " string_to_array(nullif(wakes, ''), ' '), case when ended then clock_timestamp() end"
+        " from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],"
+        " $8::timestamptz[], $9::text[], $10::bool[])"
+        " as new(id, account_id, run_id, path, kind, state, reason, next_at, wakes, ended)"
+        " on conflict (account_id, run_id, path, iteration) do nothing",
+        [one.id for one in steps],
+        [one.account_id for one in steps],
+        [one.run_id for one in steps],
+        [one.path for one in steps],
+        [one.kind for one in steps],
+        [one.state for one in steps],
+        [one.reason for one in steps],
+        [one.next_at for one in steps],
+        [" ".join(one.wakes_on) for one in steps],
+        [one.ended for one in steps],
     )
 
 
 async def lock_run(connection: Connection, run_id: UUID) -> asyncpg.Record | None:
     """Return a run, locked against a cancellation until the transaction ends."""
-    return await connection.fetchrow(
-        "select id, account_id, playbook_id, version, state, correlation_id from run where id = $1 for update", run_id
+    return next(iter(await lock_runs(connection, [run_id])), None)
+
+
+async def lock_runs(connection: Connection, run_ids: Sequence[UUID]) -> list[asyncpg.Record]:
+    """Return runs in the order of their ids, locked against a cancellation until the transaction ends."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        "select id, account_id, playbook_id, version, state, correlation_id, change_id from run"
+        " where id = any($1::uuid[]) order by id for update",
+        run_ids,
     )
+    return rows
 
 
-async def path_of(connection: Connection, step_id: UUID) -> str:
-    """Return where in its playbook a step stands."""
-    path: str = await connection.fetchval("select path from step where id = $1", step_id)
-    return path
+async def paths_of(connection: Connection, step_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Return where in their playbooks steps stand."""
+    rows = await connection.fetch("select id, path from step where id = any($1::uuid[])", step_ids)
+    return {row["id"]: row["path"] for row in rows}
 
 
 async def end_run(connection: Connection, run_id: UUID, state: str, code: str, reason: str) -> bool:
     """End a run that is open; False when it has ended already."""
-    ended = await connection.fetchval(
-        "update run set state = $2, end_code = $3, end_reason = $4, ended_at = clock_timestamp()"
-        " where id = $1 and state = 'running' returning true",
-        run_id,
-        state,
-        code,
-        reason,
+    return bool(await end_runs(connection, [RunEnd(run_id, code, reason, state)]))
+
+
+async def end_runs(connection: Connection, ends: Sequence[RunEnd]) -> set[UUID]:
+    """End runs that are open; return which were."""
+    rows = await connection.fetch(
+        "update run r set state = e.state, end_code = e.code, end_reason = e.reason, ended_at = clock_timestamp()"
+        " from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as e(id, state, code, reason)"
+        " where r.id = e.id and r.state in ('holding', 'running') returning r.id",
+        [one.id for one in ends],
+        [one.state for one in ends],
+        [one.code for one in ends],
+        [one.reason for one in ends],
     )
-    return bool(ended)
+    return {row["id"] for row in rows}
 
 
-async def insert_step(connection: Connection, step_id: UUID, run: asyncpg.Record, path: str, kind: str) -> None:
-    """Add a step to a run, due now; once for each path and pass."""
+async def insert_effects(connection: Connection, effects: Sequence[NewEffect]) -> None:
+    """Add effects, due now, unless their keys are there already."""
     await connection.execute(
-        "insert into step (id, account_id, run_id, path, kind, state, next_at)"
-        " values ($1, $2, $3, $4, $5, 'due', clock_timestamp())"
-        " on conflict (account_id, run_id, path, iteration) do nothing",
-        step_id,
-        run["account_id"],
-        run["id"],
-        path,
-        kind,
+        "insert into effect (key, account_id, run_id, step_id, channel, recipient, correlation_id, destination,"
+        " priority, transactional, state, next_at)"
+        " select n.*, 'ready', clock_timestamp() from unnest($1::bytea[], $2::uuid[], $3::uuid[], $4::uuid[],"
+        " $5::text[], $6::text[], $7::text[], $8::text[], $9::smallint[], $10::bool[]) as n on conflict do nothing",
+        [one.key for one in effects],
+        [one.account_id for one in effects],
+        [one.run_id for one in effects],
+        [one.step_id for one in effects],
+        [one.channel for one in effects],
+        [one.recipient for one in effects],
+        [one.correlation_id for one in effects],
+        [one.destination for one in effects],
+        [one.priority for one in effects],
+        [one.transactional for one in effects],
     )
 
 
-async def insert_effect(connection: Connection, effect: NewEffect) -> bool:
-    """Add an effect, due now; False when its key is there already."""
-    added = await connection.fetchval(
-        "insert into effect"
-        " (key, account_id, run_id, step_id, channel, recipient, correlation_id, state, next_at)"
-        " values ($1, $2, $3, $4, $5, $6, $7, 'ready', clock_timestamp()) on conflict do nothing returning true",
-        effect.key,
-        effect.account_id,
-        effect.run_id,
-        effect.step_id,
-        effect.channel,
-        effect.recipient,
-        effect.correlation_id,
-    )
-    return bool(added)
+async def close_step(connection: Connection, step_id: UUID, outcome: str) -> bool:
+    """Write down what came of a step that waited for a person, and make it due; False when it did not wait any more."""
+    return bool(await close_steps(connection, [step_id], outcome))
 
 
-async def stop_waiting(connection: Connection, run_id: UUID) -> None:
-    """Cancel everything of a run that has not been started: effects first, as every writer locks in this order."""
-    await connection.execute(
-        "update effect set state = 'cancelled', reason = 'run cancelled', next_at = null, lease_until = null"
-        " where run_id = $1 and state = 'ready'",
-        run_id,
+async def close_steps(connection: Connection, step_ids: Sequence[UUID], outcome: str) -> set[UUID]:
+    """Write down what came of steps that waited for people, and make them due; return those that did wait."""
+    rows = await connection.fetch(
+        "update step set outcome = $2, state = 'due', next_at = clock_timestamp()"
+        " where id = any($1::uuid[]) and state = 'performing' and outcome is null returning id",
+        step_ids,
+        outcome,
     )
-    await connection.execute(
-        "update step set state = 'cancelled', reason = 'run cancelled', next_at = null, lease_until = null,"
-        " ended_at = clock_timestamp() where run_id = $1 and (state = 'due' or (state = 'performing' and exists"
-        " (select from effect e where e.step_id = step.id and e.state = 'cancelled')))",
-        run_id,
-    )
+    return {row["id"] for row in rows}

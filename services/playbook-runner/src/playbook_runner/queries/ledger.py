@@ -43,23 +43,41 @@ async def add(connection: Connection, entries: Sequence[Entry]) -> None:
     )
 
 
-async def last_code(connection: Connection, account_id: UUID, run_id: UUID) -> str | None:
-    """Return the code of a run's newest line, or None while it has none."""
-    code: str | None = await connection.fetchval(
-        "select code from ledger where account_id = $1 and run_id = $2 order by id desc limit 1", account_id, run_id
+async def last_codes(connection: Connection, run_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Return the codes of runs' newest lines; a run that has none is not there."""
+    rows = await connection.fetch(
+        "select r.id, l.code from run r cross join lateral (select code from ledger where account_id = r.account_id"
+        " and run_id = r.id order by id desc limit 1) l where r.id = any($1::uuid[])",
+        run_ids,
     )
-    return code
+    return {row["id"]: row["code"] for row in rows}
 
 
-async def page(pool: Pool, account_id: UUID | None, before: int | None, limit: int) -> list[asyncpg.Record]:
+@dataclass(frozen=True)
+class Filter:
+    """Which lines a reader wants to see; None: any."""
+
+    account_id: UUID | None = None
+    playbook_id: str | None = None
+    run_id: UUID | None = None
+    outcome: str | None = None
+    code: str | None = None
+
+
+async def page(pool: Pool, wanted: Filter, before: int | None, limit: int) -> list[asyncpg.Record]:
     """Return lines, newest first, below an id."""
     rows: list[asyncpg.Record] = await pool.fetch(
         "select id, account_id, playbook_id, change_id, run_id, effect_key, at, outcome, code, reason, correlation_id"
         " from ledger where ($1::uuid is null or account_id = $1) and ($2::bigint is null or id < $2)"
-        " order by id desc limit $3",
-        account_id,
+        " and ($4::text is null or playbook_id = $4) and ($5::uuid is null or run_id = $5)"
+        " and ($6::text is null or outcome = $6) and ($7::text is null or code = $7) order by id desc limit $3",
+        wanted.account_id,
         before,
         limit,
+        wanted.playbook_id,
+        wanted.run_id,
+        wanted.outcome,
+        wanted.code,
     )
     return rows
 
@@ -67,7 +85,8 @@ async def page(pool: Pool, account_id: UUID | None, before: int | None, limit: i
 async def standing(pool: Pool, account_id: UUID, playbook_id: str) -> asyncpg.Record | None:
     """Return what stands between a playbook and an account, or None when there is no such playbook."""
     return await pool.fetchrow(
-        "select p.state as playbook_state, c.paused, r.id as run_id, r.state as run_state, r.end_reason,"
+        "select p.state as playbook_state, p.version, clock_timestamp() as now,"
+        " e.channel, e.recipient, c.paused, r.id as run_id, r.state as run_state, r.end_reason,"
         " l.outcome, l.code, l.reason, l.at, e.state as effect_state, encode(e.key, 'hex') as effect_key,"
         " w.reason as waiting_for, d.code as waiting_code from playbook p cross join control c"
         " left join lateral (select * from run where account_id = $1 and playbook_id = $2"
@@ -77,12 +96,14 @@ async def standing(pool: Pool, account_id: UUID, playbook_id: str) -> asyncpg.Re
         " left join lateral (select * from effect where run_id = r.id and account_id = $1"
         "   and state in ('ready', 'started', 'in_doubt', 'parked') order by created_at desc limit 1) e on true"
         # Why the open run waits: its effect's reason, or that of the step that is no effect yet.
-        " left join lateral (select coalesce(case when e.state = 'ready' then e.reason end,"
-        "   (select s.reason from step s where s.run_id = r.id and s.account_id = $1 and s.state = 'due' limit 1), '')"
+        " left join lateral (select coalesce(case when e.state = 'ready' then e.reason end, (select coalesce(nullif("
+        "   s.reason, ''), case s.kind when 'task' then 'its task is open' when 'approval' then 'it has to be approved'"
+        "   else '' end) from step s where s.run_id = r.id and s.account_id = $1 and (s.state in ('due', 'waiting')"
+        "   or s.state = 'performing' and s.kind in ('task', 'approval')) order by s.created_at desc limit 1), '')"
         "   as reason) w on true"
         " left join lateral (select code from ledger where account_id = $1 and run_id = r.id"
         "   and outcome = 'deferred' order by id desc limit 1) d on true"
-        " where p.id = $2 and p.state <> 'retired'",
+        " where p.id = $2 and p.state in ('active', 'paused')",
         account_id,
         playbook_id,
     )

@@ -1,5 +1,6 @@
 """Statements that move effects through their states; which moves there are is the law's, not this file's."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -34,96 +35,139 @@ def _stored(state: EffectState) -> str:
 QUIET = "coalesce(e.next_at <= clock_timestamp(), true)"
 
 
-async def read_before_start(connection: Connection, key: bytes, fence: int) -> asyncpg.Record | None:
-    """Lock an effect that is ours and ready, with its run; return what may forbid the start, or None: not ours."""
-    return await connection.fetchrow(
-        "select r.state as run_state, c.paused, coalesce(p.state = 'paused', false) as playbook_paused"
-        " from effect e join run r on r.id = e.run_id and r.account_id = e.account_id cross join control c"
-        " left join playbook p on p.id = r.playbook_id and p.state <> 'retired'"
-        " where e.key = $1 and e.fence = $2 and e.state = any($3::text[]) and e.lease_until > clock_timestamp()"
-        " for update of e for share of r",
-        key,
-        fence,
-        stored_sources(Move.START),
-    )
-
-
 @dataclass(frozen=True)
-class Frozen:
-    """What a started effect sends: from the start on, these bytes to this recipient or nothing."""
+class Start:
+    """What T2 is asked for: an effect of ours is to start, under its fence; from then on these bytes or none."""
 
+    key: bytes
+    fence: int
     recipient: str
     payload: bytes
 
 
-async def start(connection: Connection, key: bytes, fence: int, frozen: Frozen, lease_s: float) -> None:
-    """Mark a locked effect as started under a fresh lease, keep what it sends, and open its attempt with the hash."""
+async def read_before_start(connection: Connection, starts: Sequence[Start]) -> dict[bytes, asyncpg.Record]:
+    """Lock the effects that are ours and ready, with their runs; return by key what may forbid the start."""
+    rows = await connection.fetch(
+        "select e.key, e.created_at, clock_timestamp() as now, r.playbook_id, r.state as run_state, c.paused,"
+        " coalesce(p.state = 'paused', false) as playbook_paused"
+        " from unnest($1::bytea[], $2::bigint[]) as s(key, fence) join effect e on e.key = s.key and e.fence = s.fence"
+        " join run r on r.id = e.run_id and r.account_id = e.account_id cross join control c"
+        " left join playbook p on p.id = r.playbook_id and p.state in ('active', 'paused')"
+        " where e.state = any($3::text[]) and e.lease_until > clock_timestamp()"
+        " order by e.key for update of e for share of r",
+        [start.key for start in starts],
+        [start.fence for start in starts],
+        stored_sources(Move.START),
+    )
+    return {row["key"]: row for row in rows}
+
+
+async def start(connection: Connection, starts: Sequence[Start], lease_s: float) -> None:
+    """Mark locked effects as started under a fresh lease, keep what they send, open their attempts with the hash."""
     await connection.execute(
-        "update effect set state = $3, attempts = attempts + 1, reason = '', recipient = $4, payload = $5,"
-        " lease_until = clock_timestamp() + make_interval(secs => $6) where key = $1 and fence = $2",
-        key,
-        fence,
+        "with started as (update effect e set state = $5, attempts = attempts + 1, reason = '',"
+        " recipient = s.recipient, payload = s.payload, lease_until = clock_timestamp() + make_interval(secs => $6)"
+        " from unnest($1::bytea[], $2::bigint[], $3::text[], $4::bytea[]) as s(key, fence, recipient, payload)"
+        " where e.key = s.key and e.fence = s.fence returning e.key, e.fence, e.account_id, e.payload)"
+        " insert into attempt (effect_key, fence, account_id, payload_hash)"
+        " select key, fence, account_id, sha256(payload) from started",
+        [one.key for one in starts],
+        [one.fence for one in starts],
+        [one.recipient for one in starts],
+        [one.payload for one in starts],
         MOVES[Move.START].target.value,
-        frozen.recipient,
-        frozen.payload,
         lease_s,
     )
-    await connection.execute(
-        "insert into attempt (effect_key, fence, account_id, payload_hash)"
-        " select key, fence, account_id, sha256(payload) from effect where key = $1 and fence = $2",
-        key,
-        fence,
-    )
 
 
-async def move(connection: Connection, moving: Moving) -> asyncpg.Record | None:
-    """Move an effect if its state and fence allow it; return it, or None: not ours any more, write nothing else.
+async def move(connection: Connection, moves: Sequence[Moving]) -> dict[bytes, asyncpg.Record]:
+    """Move effects if their state and fence allow it; return those that moved, by key. Write nothing for the others.
 
     A try that certainly did nothing lets go of its bytes, so that the next one says what is true then; once a try
     ended in doubt, the bytes stay for good.
     """
-    return await connection.fetchrow(
-        "update effect set state = $3, reason = $4, attempts = attempts + $5, remote_id = coalesce($6, remote_id),"
-        " next_at = clock_timestamp() + make_interval(secs => $7), lease_until = null, crashes = 0,"
-        " done_at = case when $3 = 'done' then clock_timestamp() else done_at end,"
-        " payload = case when $9 and not exists (select from attempt a where a.effect_key = effect.key"
-        " and a.account_id = effect.account_id and a.outcome = 'unknown') then null else payload end"
-        " where key = $1 and ($2::bigint is null or fence = $2) and state = any($8::text[])"
-        " returning key, fence, account_id, run_id, step_id, channel, attempts, correlation_id",
-        moving.key,
-        moving.fence,
-        MOVES[moving.move].target.value,
-        moving.reason,
-        moving.tries,
-        moving.remote_id,
-        moving.wait_s,
-        stored_sources(moving.move),
-        moving.move is Move.TRY_LATER,
+    rows = await connection.fetch(
+        "with mine as (select m.* from unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::int[], $6::text[],"
+        " $7::float8[], $8::text[]) as m(key, fence, target, reason, tries, remote_id, wait_s, sources)"
+        " join effect e on e.key = m.key order by m.key for update of e)"
+        " update effect e set state = m.target, reason = m.reason, attempts = e.attempts + m.tries,"
+        " remote_id = coalesce(m.remote_id, e.remote_id),"
+        " next_at = clock_timestamp() + make_interval(secs => m.wait_s), lease_until = null, crashes = 0,"
+        " done_at = case when m.target = 'done' then clock_timestamp() else e.done_at end,"
+        " payload = case when e.state = 'started' and m.target = 'ready' and not exists (select from attempt a"
+        " where a.effect_key = e.key and a.account_id = e.account_id and a.outcome = 'unknown')"
+        " then null else e.payload end"
+        " from mine m where e.key = m.key and (m.fence is null or e.fence = m.fence)"
+        " and e.state = any(string_to_array(m.sources, ' '))"
+        " returning e.key, e.fence, e.account_id, e.run_id, e.step_id, e.channel, e.attempts, e.correlation_id",
+        [one.key for one in moves],
+        [one.fence for one in moves],
+        [MOVES[one.move].target.value for one in moves],
+        [one.reason for one in moves],
+        [one.tries for one in moves],
+        [one.remote_id for one in moves],
+        [one.wait_s for one in moves],
+        [" ".join(stored_sources(one.move)) for one in moves],
     )
+    return {row["key"]: row for row in rows}
 
 
-async def close_attempt(connection: Connection, effect: asyncpg.Record, outcome: str, error: str) -> None:
-    """Write down how the attempt under this fence ended; one that never reached the receiver is added here."""
+@dataclass(frozen=True)
+class Ended:
+    """How the attempt under an effect's fence is remembered."""
+
+    effect: asyncpg.Record
+    outcome: str
+    error: str
+
+
+async def close_attempts(connection: Connection, ended: Sequence[Ended]) -> None:
+    """Write down how attempts ended; those that never reached the receiver are added here."""
     await connection.execute(
         "insert into attempt (effect_key, fence, account_id, ended_at, outcome, error)"
-        " values ($1, $2, $3, clock_timestamp(), $4, $5) on conflict (effect_key, fence, account_id)"
+        " select t.key, t.fence, t.account_id, clock_timestamp(), t.outcome, t.error from"
+        " unnest($1::bytea[], $2::bigint[], $3::uuid[], $4::text[], $5::text[])"
+        " as t(key, fence, account_id, outcome, error)"
+        " on conflict (effect_key, fence, account_id)"
         " do update set ended_at = excluded.ended_at, outcome = excluded.outcome, error = excluded.error"
         " where attempt.outcome is null",
-        effect["key"],
-        effect["fence"],
-        effect["account_id"],
-        outcome,
-        error,
+        *([one.effect[name] for one in ended] for name in ("key", "fence", "account_id")),
+        [one.outcome for one in ended],
+        [one.error for one in ended],
     )
 
 
-async def lose_attempts(connection: Connection, effect: asyncpg.Record) -> None:
+async def lose_attempts(connection: Connection, effects: Sequence[asyncpg.Record]) -> None:
     """Close the attempts of earlier fences that never came back: nobody knows how they ended."""
     await connection.execute(
-        "update attempt set ended_at = clock_timestamp(), outcome = 'unknown', error = 'the worker was lost'"
-        " where effect_key = $1 and account_id = $2 and outcome is null",
-        effect["key"],
-        effect["account_id"],
+        "update attempt a set ended_at = clock_timestamp(), outcome = 'unknown', error = 'the worker was lost'"
+        " from unnest($1::bytea[], $2::uuid[]) as e(key, account_id)"
+        " where a.effect_key = e.key and a.account_id = e.account_id and a.outcome is null",
+        [effect["key"] for effect in effects],
+        [effect["account_id"] for effect in effects],
+    )
+
+
+@dataclass(frozen=True)
+class PutOff:
+    """An effect that has no turn now; it is claimed again in so many seconds, and nothing was tried."""
+
+    key: bytes
+    fence: int
+    after_s: float
+    reason: str
+
+
+async def put_off(connection: Connection, those: Sequence[PutOff]) -> None:
+    """Give effects back that are ours and still ready, due when their turn may come."""
+    await connection.execute(
+        "update effect e set next_at = clock_timestamp() + make_interval(secs => p.after_s), reason = p.reason,"
+        " lease_until = null, crashes = 0 from unnest($1::bytea[], $2::bigint[], $3::float8[], $4::text[])"
+        " as p(key, fence, after_s, reason) where e.key = p.key and e.fence = p.fence and e.state = 'ready'",
+        [one.key for one in those],
+        [one.fence for one in those],
+        [one.after_s for one in those],
+        [one.reason for one in those],
     )
 
 

@@ -1,13 +1,14 @@
 """Statements about playbook documents and the one switch; it decides nothing about them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
 
 from milepost_runtime.database import Connection, Pool
 
-_COLUMNS = "id, version, document, state, created_at, activated_at"
+_COLUMNS = "id, version, document, state, author, created_at, activated_at"
+IN_FORCE = "state in ('active', 'paused')"
 
 
 async def lock_playbook(connection: Connection, playbook_id: str) -> None:
@@ -15,53 +16,99 @@ async def lock_playbook(connection: Connection, playbook_id: str) -> None:
     await connection.execute("select pg_advisory_xact_lock(hashtext('playbook'), hashtext($1))", playbook_id)
 
 
-async def insert_version(
-    connection: Connection, playbook_id: str, version: int, document: Mapping[str, Any], state: str
+async def insert_draft(
+    connection: Connection, playbook_id: str, version: int, document: Mapping[str, Any], text: str, author: str
 ) -> None:
-    """Keep a new version in this state."""
+    """Keep a new version, in force for nobody."""
     await connection.execute(
-        "insert into playbook (id, version, document, state, activated_at)"
-        " values ($1, $2, $3, $4, case when $4 = 'retired' then null else clock_timestamp() end)",
+        "insert into playbook (id, version, document, state, text, author) values ($1, $2, $3, 'draft', $4, $5)",
         playbook_id,
         version,
         dict(document),
-        state,
+        text,
+        author,
     )
 
 
 async def current(source: "Pool | Connection", playbook_id: str | None = None) -> list[asyncpg.Record]:
     """Return the version in force of every playbook, or of one."""
     rows: list[asyncpg.Record] = await source.fetch(
-        f"select {_COLUMNS} from playbook where state <> 'retired' and ($1::text is null or id = $1) order by id",  # noqa: S608 - a constant of the code
+        f"select {_COLUMNS} from playbook where {IN_FORCE} and ($1::text is null or id = $1) order by id",  # noqa: S608 - constants of the code
+        playbook_id,
+    )
+    return rows
+
+
+async def shown(source: "Pool | Connection", playbook_id: str | None = None) -> list[asyncpg.Record]:
+    """Return of every playbook, or of one, the version in force, else the newest; with the numbers of all."""
+    rows: list[asyncpg.Record] = await source.fetch(
+        f"select distinct on (id) {_COLUMNS},"  # noqa: S608 - constants of the code
+        " array_agg(version) over (partition by id order by version"
+        " rows between unbounded preceding and unbounded following) as versions"
+        f" from playbook where $1::text is null or id = $1 order by id, {IN_FORCE} desc, version desc",
+        playbook_id,
+    )
+    return rows
+
+
+async def versions(source: "Pool | Connection", playbook_id: str) -> list[asyncpg.Record]:
+    """Return every version of a playbook without its document, oldest first."""
+    rows: list[asyncpg.Record] = await source.fetch(
+        "select version, state, author, created_at, activated_at from playbook where id = $1 order by version",
         playbook_id,
     )
     return rows
 
 
 async def version(source: "Pool | Connection", playbook_id: str, number: int) -> asyncpg.Record | None:
-    """Return one version, in force or not."""
+    """Return one version, in force or not, with its text."""
     return await source.fetchrow(
-        f"select {_COLUMNS} from playbook where id = $1 and version = $2",  # noqa: S608 - a constant of the code
+        f"select {_COLUMNS}, text from playbook where id = $1 and version = $2",  # noqa: S608 - a constant of the code
         playbook_id,
         number,
     )
 
 
+async def newest(connection: Connection, playbook_id: str) -> asyncpg.Record | None:
+    """Return the version with the highest number."""
+    return await connection.fetchrow(
+        "select version, document, author from playbook where id = $1 order by version desc limit 1", playbook_id
+    )
+
+
+async def before_current(connection: Connection, playbook_id: str) -> int | None:
+    """Return the version that was in force before the one that is, or was last; None when there was none."""
+    number: int | None = await connection.fetchval(
+        "select version from playbook where id = $1 and state = 'retired' and activated_at is not null"
+        " order by activated_at desc, version desc limit 1",
+        playbook_id,
+    )
+    return number
+
+
+async def put_in_force(connection: Connection, playbook_id: str, number: int, state: str) -> None:
+    """Retire the version in force, if there is one, and put this one in its place, active or paused."""
+    await connection.execute(
+        f"update playbook set state = 'retired' where id = $1 and version <> $2 and {IN_FORCE}",  # noqa: S608 - a constant of the code
+        playbook_id,
+        number,
+    )
+    await connection.execute(
+        "update playbook set state = $3, activated_at = clock_timestamp() where id = $1 and version = $2",
+        playbook_id,
+        number,
+        state,
+    )
+
+
 async def set_state(connection: Connection, playbook_id: str, state: str) -> bool:
-    """Put the version in force into a state; False when there is no such playbook."""
+    """Put the version in force into a state; False when none is in force."""
     done = await connection.fetchval(
-        "update playbook set state = $2,"
-        " activated_at = case when $2 = 'active' and state <> 'active' then clock_timestamp() else activated_at end"
-        " where id = $1 and state <> 'retired' returning true",
+        f"update playbook set state = $2 where id = $1 and {IN_FORCE} returning true",  # noqa: S608 - a constant of the code
         playbook_id,
         state,
     )
     return bool(done)
-
-
-async def retire(connection: Connection, playbook_id: str) -> None:
-    """Take the version in force out of force; runs keep the version that they began with."""
-    await connection.execute("update playbook set state = 'retired' where id = $1 and state <> 'retired'", playbook_id)
 
 
 async def control(source: "Pool | Connection") -> asyncpg.Record:
@@ -83,12 +130,35 @@ async def set_control(connection: Connection, *, paused: bool, by: str) -> async
 
 async def wake_held(connection: Connection, playbook_id: str | None = None) -> None:
     """Make steps and effects due now that waited for a pause to end, of one playbook or of all."""
-    for table, state in (("step", "due"), ("effect", "ready")):
+    for table, states in (("step", ["due", "waiting"]), ("effect", ["ready"])):
         await connection.execute(
             f"update {table} t set next_at = clock_timestamp() from run r"  # noqa: S608 - constants of the code
             " where r.id = t.run_id and r.account_id = t.account_id and r.state = 'running' and t.reason = 'paused'"
-            " and t.state = $1 and t.next_at is not null and t.lease_until is null"
+            " and t.state = any($1::text[]) and t.next_at is not null and t.lease_until is null"
             " and ($2::text is null or r.playbook_id = $2)",
-            state,
+            states,
             playbook_id,
         )
+
+
+async def runs_on_other_versions(connection: Connection, playbook_id: str, number: int) -> list[asyncpg.Record]:
+    """Lock and return the open runs of a playbook that go by another version, with the paths of their open steps."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        "select r.id, r.version, array(select s.path || ':' || s.kind from step s where s.run_id = r.id"
+        " and s.account_id = r.account_id and s.state in ('due', 'waiting', 'performing')) as open"
+        " from run r where r.playbook_id = $1 and r.version <> $2 and r.state in ('holding', 'running')"
+        " order by r.id for update of r",
+        playbook_id,
+        number,
+    )
+    return rows
+
+
+async def move_runs(connection: Connection, run_ids: Sequence[Any], number: int) -> None:
+    """Let runs go by another version; what waits is looked at anew, as it may wait for something else now."""
+    await connection.execute("update run set version = $2 where id = any($1::uuid[])", run_ids, number)
+    await connection.execute(
+        "update step set state = 'due', next_at = clock_timestamp(), wakes_on = null"
+        " where run_id = any($1::uuid[]) and state = 'waiting'",
+        run_ids,
+    )

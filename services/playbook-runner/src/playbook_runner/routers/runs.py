@@ -5,11 +5,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import Principal, require_scope
 from playbook_runner.dependencies import Use
-from playbook_runner.views import RunList, RunState, RunView
+from playbook_runner.views import RunList, RunState, RunView, StartRun
 
 router = APIRouter(tags=["runs"])
+making = APIRouter(tags=["runs"], route_class=NamedRequests)
 
 
 @router.get("/runs", dependencies=[require_scope("read")], summary="Runs, newest first")
@@ -34,4 +36,16 @@ async def get_run(use: Use, run_id: UUID) -> RunView:
 async def cancel_run(use: Use, run_id: UUID, who: Annotated[Principal, require_scope("playbooks")]) -> RunView:
     """What has not been started will not be; what is under way ends as it ends."""
     await use.resolving.cancel(run_id, who.name)
+    return await use.reading.run(run_id)
+
+
+@making.post("/accounts/{account_id}/runs", status_code=201, summary="Start a playbook by hand")
+async def start_run(
+    use: Use, account_id: UUID, body: StartRun, who: Annotated[Principal, require_scope("playbooks")]
+) -> RunView:
+    """Whether the account is meant and how long ago the last run was does not matter; tier, arm and holdout do.
+
+    Refused (409) while another run of the playbook is open for the account, and for a playbook that is paused.
+    """
+    run_id = await use.by_hand.start(account_id, body.playbook, body.because, who.name)
     return await use.reading.run(run_id)

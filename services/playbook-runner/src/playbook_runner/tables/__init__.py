@@ -4,11 +4,12 @@ Every unique key of a table that speaks of an account contains `account_id`: it 
 are looked up by their own id, the id comes first in that key.
 """
 
-from playbook_runner.tables.control import ApiKey, Control, Cursor
-from playbook_runner.tables.documents import Armed, Assignment, Holiday, Playbook, Policy
-from playbook_runner.tables.outlets import Outlet, Writeback
-from playbook_runner.tables.people import Absence, Approval, InAppMessage, Person, Suppression, Task, TaskWord
+from playbook_runner.tables.control import ApiKey, Control, Cursor, Idempotency, WakeCursor
+from playbook_runner.tables.documents import Armed, Assignment, Holiday, Playbook, Policy, Watch
+from playbook_runner.tables.outlets import Destination, Outlet, Writeback
+from playbook_runner.tables.people import Absence, Approval, InAppMessage, Matter, Person, Suppression, Task, TaskWord
 from playbook_runner.tables.runs import Attempt, Effect, Ledger, Run, Step, Touch
+from playbook_runner.tables.telling import Told
 from playbook_runner.tables.vocabulary import METADATA
 
 __all__ = [
@@ -21,10 +22,13 @@ __all__ = [
     "Attempt",
     "Control",
     "Cursor",
+    "Destination",
     "Effect",
     "Holiday",
+    "Idempotency",
     "InAppMessage",
     "Ledger",
+    "Matter",
     "Outlet",
     "Person",
     "Playbook",
@@ -34,6 +38,9 @@ __all__ = [
     "Suppression",
     "Task",
     "TaskWord",
+    "Told",
     "Touch",
+    "WakeCursor",
+    "Watch",
     "Writeback",
 ]

@@ -6,7 +6,7 @@ from typing import ClassVar
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from milepost_runtime.columns import NOW, STAMP, ApiKeyColumns, CursorColumns, must, primary
+from milepost_runtime.columns import NOW, STAMP, ApiKeyColumns, CursorColumns, IdempotencyColumns, must, primary
 from playbook_runner.tables.vocabulary import METADATA
 
 
@@ -27,8 +27,21 @@ class Cursor(CursorColumns, table=True):
     metadata: ClassVar[sa.MetaData] = METADATA
 
 
+class WakeCursor(CursorColumns, table=True):
+    """How far feeds are read for those who wait: apart from what starts runs, so that neither holds up the other."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __tablename__ = "wake_cursor"
+
+
 class ApiKey(ApiKeyColumns, table=True):
     """The keys that this service accepts."""
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __tablename__ = "api_key"
+
+
+class Idempotency(IdempotencyColumns, table=True):
+    """Requests that their callers have named, so that a repetition makes nothing twice."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA

@@ -5,20 +5,20 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 from sqlmodel import SQLModel
 
-from milepost_runtime.columns import NOW, STAMP, may, must, primary
-from playbook_runner.tables.vocabulary import METADATA, PLAYBOOK_STATES, one_of
+from milepost_runtime.columns import NOW, STAMP, LaneColumns, may, must, primary
+from playbook_runner.tables.vocabulary import METADATA, PLAYBOOK_STATES, one_of, waiting
 
 
 class Playbook(SQLModel, table=True):
-    """One version of a playbook; at most one version of an id is not retired."""
+    """One version of a playbook; at most one version of an id is in force: active or paused."""
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __table_args__ = (
         one_of("state", PLAYBOOK_STATES),
-        sa.Index("uq_playbook_current", "id", unique=True, postgresql_where=sa.text("state <> 'retired'")),
+        sa.Index("uq_playbook_current", "id", unique=True, postgresql_where=sa.text("state IN ('active', 'paused')")),
     )
     id: str = primary(sa.Text)
     version: int = primary(sa.Integer)
@@ -34,13 +34,34 @@ class Armed(SQLModel, table=True):
     """Whether a playbook may fire again for an account (hysteresis), how often it has, and since when it holds."""
 
     metadata: ClassVar[sa.MetaData] = METADATA
-    __table_args__ = (sa.Index(None, "playbook_id", "account_id"),)
+    __table_args__ = (
+        sa.Index(None, "playbook_id", "account_id"),
+        sa.Index("ix_armed_held", "playbook_id", "held_since", postgresql_where=sa.text("held_since IS NOT NULL")),
+    )
     account_id: UUID = primary(sa.Uuid)
     playbook_id: str = primary(sa.Text)
     armed: bool = must(sa.Boolean, "true")
     episode: int = must(sa.Integer, "0")
     held_since: datetime | None = may(STAMP)
     changed_at: datetime = must(STAMP, NOW)
+
+
+class Watch(LaneColumns, table=True):
+    """How far a playbook that waits for something to hold has looked: in the feed of changes, and over the book.
+
+    `trigger_digest` is of what it waits for, `begun_at` since when; one row with an empty id keeps the others in step.
+    """
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (waiting("watch"),)
+    playbook_id: str = primary(sa.Text)
+    trigger_digest: bytes = must(BYTEA)
+    position: int = must(sa.BigInteger, "0")
+    stage: str = must(sa.Text, "''")
+    after: UUID | None = may(sa.Uuid)
+    settled: bool = must(sa.Boolean, "false")
+    swept_at: datetime | None = may(STAMP)
+    begun_at: datetime = must(STAMP, NOW)
 
 
 class Assignment(SQLModel, table=True):

@@ -15,7 +15,8 @@ from playbook_runner.tables.vocabulary import CONNECTION_KINDS, METADATA, one_of
 class Outlet(SQLModel, table=True):
     """Where effects go besides mail: a CRM, a Slack workspace, an address for webhooks. Secrets are sealed.
 
-    The circuit opens when too many calls of the last minute failed; `probe_at` is when one may be tried.
+    `writes_health`: it is a CRM whose properties are set up, so it is told of every account's health. `off_because` is
+    why the last write was refused as a whole (empty: it was not).
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
@@ -27,20 +28,44 @@ class Outlet(SQLModel, table=True):
     sealed: bytes | None = may(BYTEA)
     rate_per_s: float | None = may(sa.Double)
     active: bool = must(sa.Boolean, "true")
+    writes_health: bool = must(sa.Boolean, "false")
     off_because: str = must(sa.Text, "''")
-    circuit: str = must(sa.Text, "'closed'")
-    probe_at: datetime | None = may(STAMP)
     created_at: datetime = must(STAMP, NOW)
     changed_at: datetime = must(STAMP, NOW)
 
 
-class Writeback(LaneColumns, table=True):
-    """What a CRM was last told of an account's health: `digest` of what it holds; due when the health says more."""
+class Destination(SQLModel, table=True):
+    """What is known about a receiver of effects: an outlet by name, or a channel that needs none (`email`).
+
+    Its calls of the last minute in two halves (`since` the newer one's beginning); `probe_at`: its circuit is open, and
+    one call may be tried then; `free_at`: the next call that keeps to its rate; `booked_to`: turns promised so far.
+    """
 
     metadata: ClassVar[sa.MetaData] = METADATA
-    __table_args__ = (waiting("writeback"),)
+    __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
+    name: str = primary(sa.Text)
+    probe_at: datetime | None = may(STAMP)
+    since: datetime = must(STAMP, NOW)
+    good: int = must(sa.Integer, "0")
+    bad: int = must(sa.Integer, "0")
+    was_good: int = must(sa.Integer, "0")
+    was_bad: int = must(sa.Integer, "0")
+    free_at: datetime = must(STAMP, NOW)
+    booked_to: datetime = must(STAMP, NOW)
+
+
+class Writeback(LaneColumns, table=True):
+    """What a CRM was last told of an account's health: `digest` of what it holds; due when the health says more.
+
+    `change_id` is the newest change of the feed that asked for it: one that came while it was written is seen by it.
+    """
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (waiting("writeback"), sa.UniqueConstraint("account_id", "outlet_id"))
+    id: UUID = primary(sa.Uuid)
     account_id: UUID = primary(sa.Uuid)
-    outlet_id: UUID = primary(sa.Uuid)
+    outlet_id: UUID = must(sa.Uuid)
+    change_id: int = must(sa.BigInteger, "0")
     record_id: str = must(sa.Text, "''")
     digest: bytes | None = may(BYTEA)
     wrote_at: datetime | None = may(STAMP)

@@ -9,7 +9,15 @@ from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
 from sqlmodel import Field, SQLModel
 
 from milepost_runtime.columns import NOW, STAMP, LaneColumns, may, must, primary
-from playbook_runner.tables.vocabulary import APPROVAL_STATES, METADATA, SUPPRESSION_KINDS, TASK_STATES, one_of, waiting
+from playbook_runner.tables.vocabulary import (
+    APPROVAL_STATES,
+    MATTER_KINDS,
+    METADATA,
+    SUPPRESSION_KINDS,
+    TASK_STATES,
+    one_of,
+    waiting,
+)
 
 
 class Person(SQLModel, table=True):
@@ -59,6 +67,22 @@ class Suppression(SQLModel, table=True):
     ended_at: datetime | None = may(STAMP)
 
 
+class Matter(SQLModel, table=True):
+    """Something at an account that outreach waits for: an escalation that is open, a call that is booked.
+
+    It is open while its last opening lies after its last closing, in whatever order they were told.
+    """
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __table_args__ = (one_of("kind", MATTER_KINDS),)
+    account_id: UUID = primary(sa.Uuid)
+    kind: str = primary(sa.Text)
+    item: str = primary(sa.Text)
+    opened_at: datetime | None = may(STAMP)
+    closed_at: datetime | None = may(STAMP)
+    starts_at: datetime | None = may(STAMP)
+
+
 class Task(LaneColumns, table=True):
     """Work for a person; at most one open of an account and reason. `next_at` is the next moment at which its clocks
     (acceptance, finish, snooze) have something to say."""
@@ -74,6 +98,7 @@ class Task(LaneColumns, table=True):
             postgresql_where=sa.text("state IN ('open', 'claimed', 'snoozed')"),
         ),
         sa.Index(None, "owner", "state"),
+        sa.Index("ix_task_outcome", "playbook_id", "outcome", postgresql_where=sa.text("outcome IS NOT NULL")),
         waiting("task"),
     )
     id: UUID = primary(sa.Uuid)
@@ -89,7 +114,6 @@ class Task(LaneColumns, table=True):
     state: str = must(sa.Text)
     risk: float = must(sa.Double, "0")
     value: float = must(sa.Double, "0")
-    expected: float = must(sa.Double, "0")
     effort_minutes: float = must(sa.Double, "30")
     accept_by: datetime | None = may(STAMP)
     due_at: datetime | None = may(STAMP)
@@ -122,7 +146,7 @@ class TaskWord(SQLModel, table=True):
 
 
 class Approval(LaneColumns, table=True):
-    """A gate before a step: the draft as it would go, who may open it, and what nobody's word means at `next_at`."""
+    """A gate before a step: the draft as it would go, who may open it, and what nobody's word means at `expires_at`."""
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __table_args__ = (one_of("state", APPROVAL_STATES), waiting("approval"))
@@ -135,6 +159,7 @@ class Approval(LaneColumns, table=True):
     state: str = must(sa.Text)
     otherwise: str = must(sa.Text)
     draft: dict[str, Any] = must(JSONB, "'{}'")
+    expires_at: datetime = must(STAMP)
     edited: dict[str, Any] | None = may(JSONB)
     reason: str = must(sa.Text, "''")
     ended_by: str = must(sa.Text, "''")

@@ -72,6 +72,7 @@ class Step(LaneColumns, table=True):
         sa.Index(None, "run_id"),
         sa.Index("ix_step_wakes", "account_id", postgresql_where=sa.text("wakes_on IS NOT NULL")),
         waiting("step"),
+        {"postgresql_with": {"fillfactor": 70}},
     )
     id: UUID = primary(sa.Uuid)
     account_id: UUID = primary(sa.Uuid)
@@ -99,7 +100,9 @@ class Effect(LaneColumns, table=True):
         one_of("state", EFFECT_STATES),
         sa.CheckConstraint("octet_length(key) = 32", name="key"),
         sa.Index(None, "run_id"),
+        sa.Index("ix_effect_ready", "account_id", postgresql_where=sa.text("state = 'ready'")),
         sa.Index("ix_effect_unclear", "created_at", postgresql_where=sa.text("state IN ('in_doubt', 'parked')")),
+        sa.Index("ix_effect_dead", "created_at", postgresql_where=sa.text("state IN ('failed_permanent', 'parked')")),
         waiting("effect"),
         {"postgresql_with": {"fillfactor": 70}},
     )
@@ -140,7 +143,10 @@ class Attempt(SQLModel, table=True):
 
 
 class Touch(SQLModel, table=True):
-    """One time somebody's attention was taken: what caps count. `person` is a digest of the address or user."""
+    """One time somebody's attention was taken: what caps count. `person` is a digest of the address or user.
+
+    It counts unless its effect says that nothing went out after all. `colleague`: it went to one of us.
+    """
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __table_args__ = (sa.Index(None, "account_id", "at"), sa.Index(None, "person", "at"))
@@ -149,6 +155,7 @@ class Touch(SQLModel, table=True):
     person: bytes = must(BYTEA)
     channel: str = must(sa.Text)
     transactional: bool = must(sa.Boolean, "false")
+    colleague: bool = must(sa.Boolean, "false")
     at: datetime = must(STAMP, NOW)
 
 

@@ -15,6 +15,7 @@ TASK_STATES = ("open", "claimed", "snoozed", "done", "skipped", "closed")
 TASK_OUTCOMES = ("helped", "no_effect", "false_alarm", "root_cause")
 APPROVAL_STATES = ("open", "approved", "rejected", "expired", "cancelled")
 SUPPRESSION_KINDS = ("opt_out", "legal_hold", "hands_off", "bounced", "complained")
+MATTER_KINDS = ("escalation", "call")
 CONNECTION_KINDS = ("hubspot", "salesforce", "slack", "webhook")
 # `leased` is not stored: it is `ready` under a lease that has not run out.
 EFFECT_STATES = (

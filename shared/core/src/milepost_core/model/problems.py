@@ -25,10 +25,18 @@ class ModelProblem:
     message: str
     expected: str
     nearest: str | None = None
+    code: str = "mistake"
+    """A word for machines where the kind of a mistake has one."""
 
     def __str__(self) -> str:
+        return f"{self.pointer or '/'}: {self.said}"
+
+    @property
+    def said(self) -> str:
+        """What is wrong, what was expected, and the nearest right word, without the place."""
+        expected = f", expected {self.expected}" if self.expected else ""
         hint = f"; did you mean {self.nearest!r}?" if self.nearest else ""
-        return f"{self.pointer or '/'}: {self.message}, expected {self.expected}{hint}"
+        return f"{self.message}{expected}{hint}"
 
 
 class ModelInvalid(ValueError):

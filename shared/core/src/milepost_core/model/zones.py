@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 from milepost_core.model.problems import nearest_word
 from milepost_core.model.section import Section
 
-__all__ = ["ZONE_FORM", "parse_zone"]
+__all__ = ["ZONE_FORM", "is_zone", "parse_zone"]
 
 _UTC: Final = "UTC"
 _AREAS: Final = (
@@ -31,6 +31,11 @@ def parse_zone(section: Section) -> str:
     section.note("timezone", f"{name[:60]!r} is no time zone that means the same everywhere",
                  "UTC, or an area and a city such as Europe/Berlin", near)  # fmt: skip
     return _UTC
+
+
+def is_zone(name: str) -> bool:
+    """Tell whether a name is UTC or such an area and city."""
+    return name in _names()
 
 
 @cache

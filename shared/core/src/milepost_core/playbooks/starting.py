@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from milepost_core.playbooks.document import BAND_RANK, BandTrigger, Direction, Trigger
+from milepost_core.playbooks.document import BAND_RANK, BandTrigger, Direction, MilestoneTrigger, Trigger
 
 # Only causes that speak of the present may reach a person: history and another model's opinion
 # are not news to them.
@@ -17,12 +17,17 @@ STARTING_CAUSES: Final = frozenset({"live", "silence"})
 
 @dataclass(frozen=True)
 class Change:
-    """What the law needs to know of one row of the change feed."""
+    """What the law needs to know of one row of the change feed.
+
+    `subject` is the milestone that moved, `state` what it or the journey moved to.
+    """
 
     kind: str
     from_band: str | None
     to_band: str
     cause: str
+    subject: str | None = None
+    state: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,22 +54,34 @@ def match(trigger: Trigger, change: Change) -> Starts | Ignores | Declines:
     A change that came out of back-filled history or out of another score model never starts outreach:
     the customer did nothing today that would explain a mail today.
     """
-    if not isinstance(trigger, BandTrigger):
-        return Ignores()
-    if change.kind == "first_score":
-        fits = trigger.first_score and change.to_band in trigger.to
-    else:
-        moved = change.kind == "band_changed" and _moved(trigger.direction, change)
-        fits = moved and change.to_band in trigger.to
-    if not fits:
+    moved = _moved_to(trigger, change)
+    if moved is None:
         return Ignores()
     if change.cause not in STARTING_CAUSES:
         return Declines(
             f"cause_{change.cause}",
-            f"the band moved to {change.to_band} because of {_CAUSE_WORDS.get(change.cause, change.cause)},"
-            " which never starts outreach",
+            f"{moved} because of {_CAUSE_WORDS.get(change.cause, change.cause)}, which never starts outreach",
         )
     return Starts()
+
+
+def _moved_to(trigger: Trigger, change: Change) -> str | None:
+    """Return what moved where in words, if that is what the trigger waits for."""
+    match trigger:
+        case BandTrigger() if _is_band_move(trigger, change):
+            return f"the band moved to {change.to_band}"
+        case MilestoneTrigger(states, milestones) if change.state in states:
+            if change.kind == "milestone_moved" and (not milestones or change.subject in milestones):
+                return f"the milestone {change.subject} came to be {change.state}"
+            if change.kind == "journey_moved" and not milestones:
+                return f"the journey came to be {change.state}"
+    return None
+
+
+def _is_band_move(trigger: BandTrigger, change: Change) -> bool:
+    if change.kind == "first_score":
+        return trigger.first_score and change.to_band in trigger.to
+    return change.kind == "band_changed" and _moved(trigger.direction, change) and change.to_band in trigger.to
 
 
 _CAUSE_WORDS: Final[Mapping[str, str]] = {
@@ -81,12 +98,13 @@ def _moved(direction: Direction, change: Change) -> bool:
     return after < before if direction == "down" else after > before
 
 
-def trigger_key(playbook_id: str, change_id: int) -> bytes:
-    """Return the 32-byte key of "this playbook for this change".
+def trigger_key(playbook_id: str, kind: str, what: str) -> bytes:
+    """Return the 32-byte key of "this playbook for this": a change, an event, an episode of a watch, a day.
 
-    The version is left out on purpose: an edit must not start it again for a change already answered.
+    The version is left out on purpose: an edit must not start it again for what is already answered. One key stands
+    for one account, as runs are unique by account and key.
     """
-    return digest("tr1", playbook_id, str(change_id))
+    return digest("tr1", playbook_id, kind, what)
 
 
 def digest(*parts: str) -> bytes:

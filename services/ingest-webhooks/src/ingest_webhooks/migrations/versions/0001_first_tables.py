@@ -402,12 +402,16 @@ TABLES = (
     """,
 )
 
-# The feed is published: its reader may select it and nothing else of this schema.
+# The feed is published: its readers may select it and nothing else of this schema.
 GRANT = """
     do $$ begin
         if exists (select from pg_roles where rolname = 'milepost_scoring') then
             grant usage on schema ingest to milepost_scoring;
             grant select on ingest.event to milepost_scoring;
+        end if;
+        if exists (select from pg_roles where rolname = 'milepost_playbooks') then
+            grant usage on schema ingest to milepost_playbooks;
+            grant select on ingest.event to milepost_playbooks;
         end if;
     end $$
     """

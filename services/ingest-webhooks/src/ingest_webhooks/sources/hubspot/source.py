@@ -29,6 +29,8 @@ from ingest_webhooks.sources.source import ACCEPTED, Reply, Source
 from milepost_runtime.strict_json import BadBody, read_json
 
 HIDDEN_VALUE = "REDACTED"
+# What the properties are called that we write an account's health to.
+OWN_PROPERTIES = "milepost_"
 # What happens to objects; a property that is named like one of these goes by a longer topic.
 _HAPPENINGS = frozenset(("creation", "deletion", "merge", "restore", "privacyDeletion", "associationChange"))
 _EXECUTED = Reply(200, hubspot_workflow.SUCCESS, b"application/json")
@@ -171,7 +173,12 @@ def _has_own_rule(topic: str, context: Context) -> bool:
 
 
 def _is_echo(change: Change, settings: HubspotSettings) -> bool:
-    """What our own app wrote there comes back as a change; it is no behaviour of the customer."""
+    """What our own app wrote there comes back as a change; it is no behaviour of the customer.
+
+    Our own properties are known by name, also where nobody said which app is ours.
+    """
+    if str(change.raw.get("propertyName", "")).startswith(OWN_PROPERTIES):
+        return True
     return settings.app_id is not None and str(change.raw.get("sourceId")) == str(settings.app_id)
 
 

@@ -25,6 +25,8 @@ from ingest_webhooks.sources.salesforce.ids import ACCOUNT_PREFIX, KINDS, id18, 
 from ingest_webhooks.sources.salesforce.rules import RULES, SalesforceSettings
 
 MAX_FIELDS = 1_000
+# What the fields are called that we write an account's health to: what comes back of them is an echo.
+OWN_FIELDS = "Milepost_"
 # Book-keeping of the record itself: to be used in templates, but never told as a change.
 _OWN_BOOKS = frozenset(
     (
@@ -57,7 +59,7 @@ class Record:
     told: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        told = dict.fromkeys(self.emptied, "") | dict(_flat(self.fields))
+        told = dict(_flat(dict.fromkeys(self.emptied))) | dict(_flat(self.fields))
         if len(told) > MAX_FIELDS:
             raise Broken(f"the record has more than {MAX_FIELDS} fields")
         if not is_finite(self.fields):
@@ -101,7 +103,7 @@ def is_echo(record: Record, settings: SalesforceSettings, client: str, user: obj
 def _flat(fields: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     """Yield fields by name, parts of compound ones by dotted names; what is empty as an empty text."""
     for name, value in fields.items():
-        if name in _OWN_BOOKS:
+        if name in _OWN_BOOKS or name.startswith(OWN_FIELDS):
             continue
         if isinstance(value, Mapping) and not before:
             yield from _flat(value, f"{name}.")

@@ -25,7 +25,7 @@ TABLES = (
         CONSTRAINT ck_playbook_state CHECK (state IN ('draft', 'active', 'paused', 'retired'))
     )
     """,
-    "CREATE UNIQUE INDEX uq_playbook_current ON playbooks.playbook (id) WHERE state <> 'retired'",
+    "CREATE UNIQUE INDEX uq_playbook_current ON playbooks.playbook (id) WHERE state IN ('active', 'paused')",
     """
     CREATE TABLE playbooks.armed (
         account_id UUID NOT NULL,
@@ -38,6 +38,25 @@ TABLES = (
     )
     """,
     "CREATE INDEX ix_armed_playbook_id_account_id ON playbooks.armed (playbook_id, account_id)",
+    "CREATE INDEX ix_armed_held ON playbooks.armed (playbook_id, held_since) WHERE held_since IS NOT NULL",
+    """
+    CREATE TABLE playbooks.watch (
+        next_at timestamptz,
+        lease_until timestamptz,
+        fence BIGINT DEFAULT 0 NOT NULL,
+        crashes SMALLINT DEFAULT 0 NOT NULL,
+        playbook_id TEXT NOT NULL,
+        trigger_digest BYTEA NOT NULL,
+        position BIGINT DEFAULT 0 NOT NULL,
+        stage TEXT DEFAULT '' NOT NULL,
+        after UUID,
+        settled BOOLEAN DEFAULT false NOT NULL,
+        swept_at timestamptz,
+        begun_at timestamptz DEFAULT clock_timestamp() NOT NULL,
+        CONSTRAINT pk_watch PRIMARY KEY (playbook_id)
+    )
+    """,
+    "CREATE INDEX ix_watchwaiting ON playbooks.watch (next_at) WHERE next_at IS NOT NULL",
     """
     CREATE TABLE playbooks.assignment (
         account_id UUID NOT NULL,
@@ -124,6 +143,7 @@ TABLES = (
             CHECK (state IN ('due', 'waiting', 'performing', 'done', 'skipped', 'failed', 'cancelled')),
         CONSTRAINT uq_step_account_id_run_id_path_iteration UNIQUE (account_id, run_id, path, iteration)
     )
+    WITH (fillfactor = 70)
     """,
     "CREATE INDEX ix_step_run_id ON playbooks.step (run_id)",
     "CREATE INDEX ix_step_wakes ON playbooks.step (account_id) WHERE wakes_on IS NOT NULL",
@@ -160,7 +180,9 @@ TABLES = (
      WITH (fillfactor = 70)
     """,
     "CREATE INDEX ix_effect_run_id ON playbooks.effect (run_id)",
+    "CREATE INDEX ix_effect_ready ON playbooks.effect (account_id) WHERE state = 'ready'",
     "CREATE INDEX ix_effect_unclear ON playbooks.effect (created_at) WHERE state IN ('in_doubt', 'parked')",
+    "CREATE INDEX ix_effect_dead ON playbooks.effect (created_at) WHERE state IN ('failed_permanent', 'parked')",
     "CREATE INDEX ix_effectwaiting ON playbooks.effect (next_at) WHERE next_at IS NOT NULL",
     """
     CREATE TABLE playbooks.attempt (
@@ -182,6 +204,7 @@ TABLES = (
         person BYTEA NOT NULL,
         channel TEXT NOT NULL,
         transactional BOOLEAN DEFAULT false NOT NULL,
+        colleague BOOLEAN DEFAULT false NOT NULL,
         at timestamptz DEFAULT clock_timestamp() NOT NULL,
         CONSTRAINT pk_touch PRIMARY KEY (account_id, effect_key)
     )
@@ -252,6 +275,18 @@ TABLES = (
     "CREATE INDEX ix_suppression_account_id ON playbooks.suppression (account_id) WHERE account_id IS NOT NULL",
     "CREATE INDEX ix_suppression_person ON playbooks.suppression (person) WHERE person IS NOT NULL",
     """
+    CREATE TABLE playbooks.matter (
+        account_id UUID NOT NULL,
+        kind TEXT NOT NULL,
+        item TEXT NOT NULL,
+        opened_at timestamptz,
+        closed_at timestamptz,
+        starts_at timestamptz,
+        CONSTRAINT pk_matter PRIMARY KEY (account_id, kind, item),
+        CONSTRAINT ck_matter_kind CHECK (kind IN ('escalation', 'call'))
+    )
+    """,
+    """
     CREATE TABLE playbooks.task (
         next_at timestamptz,
         lease_until timestamptz,
@@ -270,7 +305,6 @@ TABLES = (
         state TEXT NOT NULL,
         risk DOUBLE PRECISION DEFAULT 0 NOT NULL,
         value DOUBLE PRECISION DEFAULT 0 NOT NULL,
-        expected DOUBLE PRECISION DEFAULT 0 NOT NULL,
         effort_minutes DOUBLE PRECISION DEFAULT 30 NOT NULL,
         accept_by timestamptz,
         due_at timestamptz,
@@ -289,6 +323,7 @@ TABLES = (
     )
     """,
     "CREATE INDEX ix_task_owner_state ON playbooks.task (owner, state)",
+    "CREATE INDEX ix_task_outcome ON playbooks.task (playbook_id, outcome) WHERE outcome IS NOT NULL",
     "CREATE INDEX ix_taskwaiting ON playbooks.task (next_at) WHERE next_at IS NOT NULL",
     """
     CREATE UNIQUE INDEX uq_task_open ON playbooks.task (account_id, reason) WHERE state IN ('open', 'claimed',
@@ -323,6 +358,7 @@ TABLES = (
         state TEXT NOT NULL,
         otherwise TEXT NOT NULL,
         draft JSONB DEFAULT '{}' NOT NULL,
+        expires_at timestamptz NOT NULL,
         edited JSONB,
         reason TEXT DEFAULT '' NOT NULL,
         ended_by TEXT DEFAULT '' NOT NULL,
@@ -358,9 +394,8 @@ TABLES = (
         sealed BYTEA,
         rate_per_s DOUBLE PRECISION,
         active BOOLEAN DEFAULT true NOT NULL,
+        writes_health BOOLEAN DEFAULT false NOT NULL,
         off_because TEXT DEFAULT '' NOT NULL,
-        circuit TEXT DEFAULT 'closed' NOT NULL,
-        probe_at timestamptz,
         created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
         changed_at timestamptz DEFAULT clock_timestamp() NOT NULL,
         CONSTRAINT pk_outlet PRIMARY KEY (id),
@@ -369,19 +404,36 @@ TABLES = (
     )
     """,
     """
+    CREATE TABLE playbooks.destination (
+        name TEXT NOT NULL,
+        probe_at timestamptz,
+        since timestamptz DEFAULT clock_timestamp() NOT NULL,
+        good INTEGER DEFAULT 0 NOT NULL,
+        bad INTEGER DEFAULT 0 NOT NULL,
+        was_good INTEGER DEFAULT 0 NOT NULL,
+        was_bad INTEGER DEFAULT 0 NOT NULL,
+        free_at timestamptz DEFAULT clock_timestamp() NOT NULL,
+        booked_to timestamptz DEFAULT clock_timestamp() NOT NULL,
+        CONSTRAINT pk_destination PRIMARY KEY (name)
+    ) WITH (fillfactor = 50)
+    """,
+    """
     CREATE TABLE playbooks.writeback (
         next_at timestamptz,
         lease_until timestamptz,
         fence BIGINT DEFAULT 0 NOT NULL,
         crashes SMALLINT DEFAULT 0 NOT NULL,
+        id UUID NOT NULL,
         account_id UUID NOT NULL,
         outlet_id UUID NOT NULL,
+        change_id BIGINT DEFAULT 0 NOT NULL,
         record_id TEXT DEFAULT '' NOT NULL,
         digest BYTEA,
         wrote_at timestamptz,
         attempts SMALLINT DEFAULT 0 NOT NULL,
         error TEXT DEFAULT '' NOT NULL,
-        CONSTRAINT pk_writeback PRIMARY KEY (account_id, outlet_id)
+        CONSTRAINT pk_writeback PRIMARY KEY (id, account_id),
+        CONSTRAINT uq_writeback_account_id_outlet_id UNIQUE (account_id, outlet_id)
     )
     """,
     "CREATE INDEX ix_writebackwaiting ON playbooks.writeback (next_at) WHERE next_at IS NOT NULL",
@@ -407,6 +459,17 @@ TABLES = (
     )
     """,
     """
+    CREATE TABLE playbooks.wake_cursor (
+        next_at timestamptz,
+        lease_until timestamptz,
+        fence BIGINT DEFAULT 0 NOT NULL,
+        crashes SMALLINT DEFAULT 0 NOT NULL,
+        feed TEXT NOT NULL,
+        position BIGINT DEFAULT 0 NOT NULL,
+        CONSTRAINT pk_wake_cursor PRIMARY KEY (feed)
+    )
+    """,
+    """
     CREATE TABLE playbooks.api_key (
         id TEXT NOT NULL,
         name TEXT NOT NULL,
@@ -419,11 +482,39 @@ TABLES = (
         CONSTRAINT pk_api_key PRIMARY KEY (id)
     )
     """,
+    """
+    CREATE TABLE playbooks.told (
+        next_at timestamptz,
+        lease_until timestamptz,
+        fence BIGINT DEFAULT 0 NOT NULL,
+        crashes SMALLINT DEFAULT 0 NOT NULL,
+        id UUID NOT NULL,
+        account_id UUID NOT NULL,
+        event JSONB NOT NULL,
+        attempts SMALLINT DEFAULT 0 NOT NULL,
+        error TEXT DEFAULT '' NOT NULL,
+        created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
+        told_at timestamptz,
+        CONSTRAINT pk_told PRIMARY KEY (id, account_id)
+    )
+    """,
+    "CREATE INDEX ix_toldwaiting ON playbooks.told (next_at) WHERE next_at IS NOT NULL",
+    """
+    CREATE TABLE playbooks.idempotency (
+        key BYTEA NOT NULL,
+        content BYTEA NOT NULL,
+        answer BYTEA,
+        subject TEXT,
+        created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
+        CONSTRAINT pk_idempotency PRIMARY KEY (key)
+    )
+    """,
 )
 
 NAMES = (
     "playbook",
     "armed",
+    "watch",
     "assignment",
     "policy",
     "holiday",
@@ -436,15 +527,20 @@ NAMES = (
     "person",
     "absence",
     "suppression",
+    "matter",
     "task",
     "task_word",
     "approval",
     "in_app_message",
     "outlet",
+    "destination",
     "writeback",
     "control",
     "cursor",
+    "wake_cursor",
     "api_key",
+    "told",
+    "idempotency",
 )
 
 # The switch is a row from the beginning, so that every transaction can read it.

@@ -1,66 +1,11 @@
-"""Cadence: whether a run may start, what a due step does today, and why a playbook did not reach an account.
+"""Why not: the one thing that stands between a playbook and an account, said in a word and in a sentence.
 
-It never looks at a clock or talks to anyone; the effects that steps cause have their own law in `effects`.
+It never looks anything up.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Final
-
-from milepost_core.playbooks import BAND_RANK, Declines, Playbook, Starts, Trigger
-
-
-@dataclass(frozen=True)
-class Perform:
-    """The step is to be carried out."""
-
-
-@dataclass(frozen=True)
-class Exit:
-    """The run ends before this step, for a reason that is to be recorded."""
-
-    code: str
-    sentence: str
-
-
-def decide_step(trigger: Trigger, band: str) -> Perform | Exit:
-    """Decide at send time whether the run's reason still stands; `band` is the account's effective band."""
-    if band in trigger.to:
-        return Perform()
-    if band not in BAND_RANK:
-        return Exit("health_unknown", "the account's health is not known any more, so there is nothing true to say")
-    if all(BAND_RANK[band] > BAND_RANK[target] for target in trigger.to):
-        return Exit("recovered", f"the account has recovered to {band}")
-    return Exit("moved_on", f"the account is {band} now, which this playbook does not speak about")
-
-
-@dataclass(frozen=True)
-class Pursuit:
-    """How one playbook and one account stand to each other when a matching change arrives."""
-
-    open_run: bool
-    last_started_at: datetime | None
-
-
-# A change that waited longer than this (the runner was down, or is new to an old feed) is history, not news.
-FRESH_FOR = timedelta(days=2)
-
-
-def may_start(playbook: Playbook, pursuit: Pursuit, changed_at: datetime, now: datetime) -> Starts | Declines:
-    """Decide whether a matching change opens a run: news only, one at a time, not within the re-entry time."""
-    if now - changed_at > FRESH_FOR:
-        return Declines("stale_change", f"the change of {changed_at:%Y-%m-%d %H:%M} UTC came too late to be news")
-    if pursuit.open_run:
-        return Declines("already_running", "a run of this playbook is open for the account")
-    last = pursuit.last_started_at
-    pause = timedelta(days=playbook.re_entry.days)
-    if last is not None and now - last < pause:
-        again = (last + pause).strftime("%Y-%m-%d %H:%M UTC")
-        return Declines(
-            "too_soon", f"the last run began less than {playbook.re_entry.days:g} days ago; again from {again}"
-        )
-    return Starts()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Customer relationship systems that Milepost writes to: one manner of asking, one file for each of them."""

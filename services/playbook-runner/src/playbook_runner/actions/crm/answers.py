@@ -1,0 +1,128 @@
+"""What is told to a CRM and how it may answer, in words that both of ours share; it calls nobody."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+Writes = Literal["task", "note", "properties"]
+MOST_REASON = 255
+
+
+class Busy(Exception):
+    """The CRM certainly did nothing and wants to be asked later: unreachable, limited, locked."""
+
+    def __init__(self, reason: str, after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.after_s = after_s
+
+
+class Refused(Exception):
+    """The CRM did nothing, and would do nothing another time either: what was asked is wrong. `code` is the CRM's."""
+
+    def __init__(self, sentence: str, code: str = "refused") -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class Unfit(Exception):
+    """The CRM did nothing because the connection is not fit: no property, no permission, no valid secret.
+
+    Nobody's record is at fault: once a person has mended the connection, everything may be tried again.
+    """
+
+
+class MissingProperty(Unfit):
+    """The CRM has no property or field of that name, or none that we may write."""
+
+
+class Unclear(Exception):
+    """Nobody knows whether the CRM did it: the answer was lost, or was none."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """An account's health as a CRM shows it; `score` with one decimal, `model` as `<id> v<version>`."""
+
+    score: float | None
+    band: str
+    reason: str
+    model: str
+    computed_at: datetime
+
+    @property
+    def digest(self) -> bytes:
+        """What stands for everything but the moment: a score that was only computed again is no news."""
+        told = "\n".join(("wb1", "" if self.score is None else f"{self.score:.1f}", self.band, self.reason, self.model))
+        return hashlib.sha256(told.encode()).digest()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One record to be told."""
+
+    record_id: str
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class Written:
+    """The record took it."""
+
+
+@dataclass(frozen=True)
+class Declined:
+    """The record did not take it and never will, as things stand."""
+
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Later:
+    """The record did not take it now."""
+
+    sentence: str
+    after_s: float | None = None
+
+
+Verdict = Written | Declined | Later
+
+
+@dataclass(frozen=True)
+class Order:
+    """One task, note or set of properties for one company; `fields` as `milepost_core.playbooks` names them."""
+
+    writes: Writes
+    record_id: str
+    fields: Mapping[str, str]
+    key: str
+
+
+class Crm(Protocol):
+    """A CRM behind one outlet; every method may raise Busy, Unfit, Refused or Unclear."""
+
+    @property
+    def most_records(self) -> int:
+        """How many records one call may speak of."""
+        ...
+
+    async def write_health(self, entries: Sequence[Entry]) -> list[Verdict]:
+        """Tell records, each named once and at most `most_records`; a verdict for each in its order."""
+        ...
+
+    async def ready(self) -> None:
+        """Have at hand what lets us in, before it matters."""
+        ...
+
+    async def carry_out(self, order: Order, may_write: Callable[[], bool]) -> str:
+        """Make what is ordered, once, and return the id that it has there; `may_write` as in `actions.channel`."""
+        ...
+
+    async def made(self, order: Order) -> str | None:
+        """Return the id of what an earlier call with this key made, None when it surely made nothing."""
+        ...
+
+    async def set_up(self) -> dict[str, str]:
+        """Make every property and permission that is missing; return each with `made` or `there`."""
+        ...

@@ -1,0 +1,139 @@
+"""CRM steps as effects: one task, note or set of properties on the account's company; it writes no health by itself.
+
+Neither CRM knows a key of ours by itself, so tasks and notes carry it in a field, by which a lost answer is asked
+after. Properties that are set twice are set once.
+"""
+
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from milepost_core.effects import Doubt, GiveUp, Outcome, Performed, TryLater, Unknown
+from milepost_runtime.failpoints import afp
+from playbook_runner.actions.channel import NotReached, Sendable, Unreachable
+from playbook_runner.actions.crm.answers import Busy, Crm, MissingProperty, Order, Refused, Unclear, Unfit
+
+# Twice a call (a refused pass is renewed and the call repeated), and a pass that is bought between them.
+LONGEST_CALL_S = 40.0
+PRIORITIES = ("high", "normal", "low")
+KINDS = ("todo", "call", "email")
+MOST_DAYS = 365
+UNFIT_S = 600.0
+
+
+class NoRecord(Exception):
+    """The effect cannot be ordered from this CRM: the account is not there, or a field says nothing useful."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A CRM, and the record of an account there (None: it has none)."""
+
+    crm: Crm
+    record_id: str | None
+
+
+Reach = Callable[[str, tuple[str, ...]], Awaitable[Reached]]
+
+
+@dataclass(frozen=True)
+class CrmCall:
+    """An order that is ready to be placed."""
+
+    crm: Crm
+    order: Order
+
+    async def perform(self, may_write: Callable[[], bool]) -> Outcome:
+        """Place the order; an answer that was lost leaves doubt."""
+        try:
+            found = await self.crm.carry_out(self.order, may_write)
+        except Busy as error:
+            return TryLater(str(error), error.after_s)
+        except MissingProperty as error:
+            # Of ours a set-up makes the missing one; a playbook's own word stays wrong.
+            return GiveUp(str(error)) if self.order.writes == "properties" else TryLater(str(error), UNFIT_S)
+        except Unfit as error:
+            return TryLater(str(error), UNFIT_S)
+        except Refused as error:
+            return GiveUp(str(error))
+        except Unclear as error:
+            return Unknown(str(error))
+        await afp("playbooks.perform.written")
+        return Performed(found)
+
+
+@dataclass(frozen=True)
+class CrmChannel:
+    """Orders from the CRMs that a deployment is connected to; `reach` raises NotReached and Unreachable."""
+
+    reach: Reach = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """`crm`."""
+        return "crm"
+
+    @property
+    def doubt(self) -> Doubt:
+        """By its key it can be asked whether something was made."""
+        return Doubt.ASKABLE
+
+    @property
+    def longest_call_s(self) -> float:
+        """See LONGEST_CALL_S."""
+        return LONGEST_CALL_S
+
+    @contextlib.asynccontextmanager
+    async def open(self, effect: Sendable) -> AsyncIterator[CrmCall]:
+        """Find the record and have a pass at hand. Raises NotReached, Unreachable."""
+        call = await self._ordered(effect)
+        try:
+            await call.crm.ready()
+        except (Busy, Unfit) as error:
+            raise NotReached(str(error)) from None
+        yield call
+
+    async def ask(self, effect: Sendable) -> bool | None:
+        """Ask for what an earlier call made. Raises NotReached while the CRM does not say."""
+        try:
+            call = await self._ordered(effect)
+            return await call.crm.made(call.order) is not None
+        except (Busy, Unclear) as error:
+            raise NotReached(str(error)) from None
+        except (Unreachable, Refused, Unfit):
+            return None
+
+    async def _ordered(self, effect: Sendable) -> CrmCall:
+        said = json.loads(effect.payload)
+        reached = await self.reach(effect.destination, tuple(said["references"]))
+        if reached.record_id is None:
+            raise Unreachable(f"no name of the account {said['account']} leads to a record of {effect.destination}")
+        assert effect.since is not None, "an effect was intended at some time"
+        try:
+            return CrmCall(reached.crm, order_of(said, reached.record_id, effect.key.hex(), effect.since))
+        except NoRecord as error:
+            raise Unreachable(str(error)) from None
+
+
+def order_of(said: Mapping[str, Any], record_id: str, key: str, since: datetime) -> Order:
+    """Return the order that a payload says; a task is due `due_days` after the effect was intended (1 unless said).
+
+    Raises NoRecord for a field that says nothing useful.
+    """
+    writes, fields = said["writes"], {name: str(value).strip() for name, value in said["fields"].items()}
+    if writes == "properties":
+        return Order(writes, record_id, fields, key)
+    if not fields.get("subject" if writes == "task" else "body"):
+        raise NoRecord(f"a {writes} needs {'a subject' if writes == 'task' else 'a body'}")
+    fields = {name: value for name, value in fields.items() if value}
+    days = fields.pop("due_days", "1")
+    if not (days.isascii() and days.isdigit() and int(days) <= MOST_DAYS):
+        raise NoRecord(f"due_days is a whole number of days up to {MOST_DAYS}")
+    for name, words in (("priority", PRIORITIES), ("type", KINDS)):
+        if fields.get(name, words[0]) not in words:
+            raise NoRecord(f"{name} is one of {', '.join(words)}")
+    moments = {"at": since.isoformat(), "due": (since + timedelta(days=int(days))).isoformat()}
+    return Order(writes, record_id, fields | moments, key)

@@ -1,0 +1,258 @@
+"""HubSpot: health as company properties in batches, tasks and notes on a company; it decides nothing about accounts.
+
+HubSpot knows no idempotency key, so every task and note carries ours in a unique property of its own: by it a lost
+answer is asked after, and a second one is refused over there. What one wrong record spoils for a whole batch (400) is
+written in halves until the wrong one is alone.
+"""
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from playbook_runner.actions.crm.answers import (
+    Busy,
+    Declined,
+    Entry,
+    Figures,
+    Later,
+    MissingProperty,
+    Order,
+    Refused,
+    Unclear,
+    Unfit,
+    Verdict,
+    Written,
+)
+from playbook_runner.actions.crm.calling import UNAUTHORISED, Answer, CrmLine, MayWrite, Question, always
+
+KEY: Final = "milepost_key"
+COMPANY_TYPES: Final = {"task": 192, "note": 190}
+PLURAL: Final = {"task": "tasks", "note": "notes"}
+PRIORITIES: Final = {"high": "HIGH", "normal": "MEDIUM", "low": "LOW"}
+KINDS: Final = {"todo": "TODO", "call": "CALL", "email": "EMAIL"}
+MOST_NOTE: Final = 65_536
+INTERVAL_S, DAILY_S, LOCKED_S = 10.0, 3600.0, 2.0
+LIMITED, LOCKED, MIGRATING = 429, 423, 477
+
+
+@dataclass(frozen=True)
+class Hubspot:
+    """One portal. `version` is `v3` or `v4`, or a dated one, which stands at another place in the path."""
+
+    line: CrmLine
+    version: str = "v3"
+
+    @property
+    def most_records(self) -> int:
+        """A batch holds a hundred."""
+        return 100
+
+    def objects(self, kind: str) -> str:
+        """Return where objects of a kind are."""
+        dated = not self.version.startswith("v")
+        return f"/crm/objects/{self.version}/{kind}" if dated else f"/crm/{self.version}/objects/{kind}"
+
+    def properties(self, kind: str) -> str:
+        """Return where the properties of a kind are."""
+        dated = not self.version.startswith("v")
+        return f"/crm/properties/{self.version}/{kind}" if dated else f"/crm/{self.version}/properties/{kind}"
+
+    async def write_health(self, entries: Sequence[Entry]) -> list[Verdict]:
+        """Write five properties of each company."""
+        inputs = [{"id": one.record_id, "properties": properties_of(one.figures)} for one in entries]
+        try:
+            body = await self._asked(Question("POST", f"{self.objects('companies')}/batch/update", {"inputs": inputs}))
+        except Refused as error:
+            if len(entries) == 1:
+                return [Declined(str(error))]
+            half = len(entries) // 2
+            return await self.write_health(entries[:half]) + await self.write_health(entries[half:])
+        return _verdicts(entries, body)
+
+    async def ready(self) -> None:
+        """Have a pass at hand."""
+        await self.line.ready()
+
+    async def carry_out(self, order: Order, may_write: MayWrite) -> str:
+        """Make a task or a note on a company, or set properties of it."""
+        if order.writes == "properties":
+            place = f"{self.objects('companies')}/{order.record_id}"
+            await self._asked(Question("PATCH", place, {"properties": dict(order.fields)}), may_write)
+            return order.record_id
+        try:
+            question = Question("POST", self.objects(PLURAL[order.writes]), _document(order))
+            made = await self._asked(question, may_write)
+        except Refused:
+            # The unique key is taken when an earlier call was carried out after all.
+            known = await self.made(order)
+            if known is None:
+                raise
+            return known
+        return str(made.get("id", ""))
+
+    async def made(self, order: Order) -> str | None:
+        """Look for the key. Setting properties again changes nothing, so of those nothing is ever known."""
+        if order.writes == "properties":
+            return None
+        place = f"{self.objects(PLURAL[order.writes])}/{order.key}"
+        answer = await self.line.call(Question("GET", place, params={"idProperty": KEY}))
+        if answer.status == 404:
+            return None
+        return str(_body(answer).get("id", ""))
+
+    async def _asked(self, question: Question, may_write: MayWrite = always) -> Mapping[str, Any]:
+        return _body(await self.line.call(question, may_write))
+
+    async def set_up(self) -> dict[str, str]:
+        """Make the group and the properties that are missing."""
+        done: dict[str, str] = {}
+        for kind, wanted in PROPERTIES.items():
+            group = {"name": "milepost", "label": "Milepost"}
+            await self._made_once(f"{self.properties(kind)}/groups", group)
+            for one in wanted:
+                new = await self._made_once(self.properties(kind), {**one, "groupName": "milepost"})
+                if not new:
+                    await self._same_type(kind, one)
+                done[f"{kind}.{one['name']}"] = "made" if new else "there"
+        return done
+
+    async def _made_once(self, place: str, document: Mapping[str, Any]) -> bool:
+        answer = await self.line.call(Question("POST", place, dict(document)))
+        if answer.status == 409:
+            return False
+        _body(answer)
+        return True
+
+    async def _same_type(self, kind: str, wanted: Mapping[str, Any]) -> None:
+        present = await self._asked(Question("GET", f"{self.properties(kind)}/{wanted['name']}"))
+        if present.get("type") != wanted["type"]:
+            told = f"{kind}.{wanted['name']} is there as {present.get('type')}, not as {wanted['type']}"
+            raise Unfit(f"{told}: rename or remove it in HubSpot")
+
+
+def properties_of(figures: Figures) -> dict[str, str]:
+    """Return the properties; HubSpot reads every value as text, and an empty one clears."""
+    return {
+        "milepost_score": "" if figures.score is None else f"{figures.score:.1f}",
+        "milepost_band": figures.band,
+        "milepost_top_reason": figures.reason,
+        "milepost_model": figures.model,
+        "milepost_computed_at": _stamp(figures.computed_at),
+    }
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _document(order: Order) -> dict[str, Any]:
+    """Return a task or a note with its company; text becomes HTML, as HubSpot shows it so."""
+    fields = order.fields
+    body = html.escape(fields.get("body", ""), quote=False).replace("\n", "<br>")
+    if order.writes == "note":
+        told = {"hs_note_body": body[:MOST_NOTE], "hs_timestamp": fields["at"]}
+    else:
+        told = {
+            "hs_task_subject": fields["subject"],
+            "hs_task_body": body,
+            "hs_timestamp": fields["due"],
+            "hs_task_status": "NOT_STARTED",
+            "hs_task_priority": PRIORITIES[fields.get("priority", "normal")],
+            "hs_task_type": KINDS[fields.get("type", "todo")],
+        }
+    if fields.get("owner"):
+        told["hubspot_owner_id"] = fields["owner"]
+    kind = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": COMPANY_TYPES[order.writes]}
+    return {
+        "properties": told | {KEY: order.key},
+        "associations": [{"to": {"id": order.record_id}, "types": [kind]}],
+    }
+
+
+def _verdicts(entries: Sequence[Entry], body: Mapping[str, Any]) -> list[Verdict]:
+    """Read a batch's answer, 200 or 207: what is in `results` was written, what an error names was not."""
+    written = {str(one.get("id")) for one in body.get("results") or ()}
+    refused: dict[str, str] = {}
+    for error in body.get("errors") or ():
+        ids = (error.get("context") or {}).get("ids") or ()
+        refused.update((str(one), str(error.get("message") or error.get("category") or "refused")) for one in ids)
+    found: list[Verdict] = []
+    for one in entries:
+        if one.record_id in written:
+            found.append(Written())
+        elif one.record_id in refused:
+            found.append(Declined(refused[one.record_id][:300]))
+        else:
+            found.append(Later("HubSpot's answer does not speak of this company"))
+    return found
+
+
+def _body(answer: Answer) -> Mapping[str, Any]:
+    """Return what a call brought. Raises what its answer means."""
+    body: Mapping[str, Any] = answer.body if isinstance(answer.body, dict) else {}
+    if answer.fine:
+        return body
+    message = str(body.get("message") or "no word of why")[:300]
+    told = f"HubSpot answered {answer.status}: {message} (correlation {body.get('correlationId') or 'unknown'})"
+    if answer.status in (LIMITED, LOCKED, MIGRATING):
+        raise Busy(told, _asked_wait(answer, body))
+    if answer.status >= 500:
+        raise Unclear(told)
+    errors = [error for error in body.get("errors") or () if isinstance(error, dict)]
+    missing = {str(error.get("message")) for error in errors if error.get("code") == "PROPERTY_DOESNT_EXIST"}
+    if missing:
+        raise MissingProperty(f"{'; '.join(sorted(missing))[:300]} (HubSpot; `milepost crm setup` makes ours)")
+    if answer.status in (UNAUTHORISED, 403):
+        scopes = (body.get("context") or {}).get("requiredGranularScopes") or ()
+        raise Unfit(f"{told}; scopes that are missing: {', '.join(map(str, scopes))}" if scopes else told)
+    raise Refused(told, str(body.get("category") or answer.status))
+
+
+def _asked_wait(answer: Answer, body: Mapping[str, Any]) -> float:
+    """Return the seconds to wait: as told where it is told, else by the limit that was met.
+
+    No `Retry-After` comes with 429. The day of a portal ends at its own midnight, which nobody told us.
+    """
+    if answer.retry_after_s is not None:
+        return answer.retry_after_s
+    if answer.status == LOCKED:
+        return LOCKED_S
+    if body.get("policyName") == "DAILY":
+        return DAILY_S
+    interval = answer.headers.get("x-hubspot-ratelimit-interval-milliseconds", "")
+    return int(interval) / 1000 if interval.isdigit() and int(interval) else INTERVAL_S
+
+
+def _text(name: str, label: str, field: str = "text") -> dict[str, Any]:
+    return {"name": name, "label": label, "type": "string", "fieldType": field}
+
+
+_BANDS: Final = (("green", "On track"), ("yellow", "Watch"), ("red", "At risk"), ("unknown", "Unknown"))
+_OWN_KEY: Final = _text(KEY, "Milepost key") | {"hasUniqueValue": True, "hidden": True, "formField": False}
+PROPERTIES: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
+    "companies": (
+        {"name": "milepost_score", "label": "Milepost score", "type": "number", "fieldType": "number"},
+        {
+            "name": "milepost_band",
+            "label": "Milepost band",
+            "type": "enumeration",
+            "fieldType": "select",
+            "options": [
+                {"label": label, "value": value, "displayOrder": place, "hidden": False}
+                for place, (value, label) in enumerate(_BANDS)
+            ],
+        },
+        _text("milepost_top_reason", "Milepost top reason", "textarea"),
+        _text("milepost_model", "Milepost score model"),
+        {
+            "name": "milepost_computed_at",
+            "label": "Milepost score computed at",
+            "type": "datetime",
+            "fieldType": "date",
+        },
+    ),
+    "tasks": (_OWN_KEY,),
+    "notes": (_OWN_KEY,),
+}

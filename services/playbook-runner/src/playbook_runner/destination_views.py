@@ -1,0 +1,57 @@
+"""What the API shows of receivers and of letters that nobody will deliver any more; it decides nothing."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from playbook_runner.views import EffectSummary
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class DestinationView(_Frozen):
+    """One receiver: a connection by name, or a channel that needs none.
+
+    `good` and `bad` are the calls of the last minute. `probe_at` is when an open circuit lets one call through.
+    `waiting` are the effects that are still to be performed there.
+    """
+
+    name: str
+    circuit: Literal["closed", "open"]
+    probe_at: datetime | None
+    active: bool
+    rate_per_s: float | None
+    good: int
+    bad: int
+    waiting: int
+
+
+class DestinationList(_Frozen):
+    """Every receiver that was ever called, by name."""
+
+    data: list[DestinationView]
+    next_cursor: None = None
+
+
+class DeadLetters(_Frozen):
+    """How many effects of a destination ended so, for one reason, and when the newest was intended."""
+
+    destination: str
+    state: Literal["failed_permanent", "parked"]
+    reason: str
+    count: int
+    newest_at: datetime
+
+
+class DeadLetterPage(_Frozen):
+    """Effects that no machine will carry any further, newest first: what failed for good, and what is parked.
+
+    `counts` are of all of them, the most frequent first.
+    """
+
+    data: list[EffectSummary]
+    counts: list[DeadLetters]
+    next_cursor: str | None

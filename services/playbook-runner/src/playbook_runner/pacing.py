@@ -1,0 +1,153 @@
+"""Pacing: which of the effects that are due may be performed now: circuits, rates, calls at once; it calls nobody.
+
+What may not is put off without spending a try: until the receiver is tried again, or until a turn is likely to be free.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from milepost_core.destinations import Destination, Turn, admit, rested, tallied
+from milepost_runtime.database import Connection, Pool
+from milepost_runtime.lanes import Claim
+from playbook_runner.measures import CIRCUITS
+from playbook_runner.queries import destinations as queries
+
+log = structlog.get_logger()
+CALLS_AT_ONCE = 64
+# Who has waited so long for one of them is claimed again later, so that others get the worker meanwhile.
+PATIENCE_S = 2.0
+# Mail servers take few connections from one client.
+FEWER_AT_ONCE = {"email": 8}
+# How far ahead of an even spacing calls may run; who is later than that stays late.
+MOST_SLACK_S = 0.04
+WAITS_ITS_TURN = "waits its turn: "
+
+
+def destination_of(claim: Claim) -> str:
+    """Return the name under which an effect's receiver is known: its connection's, else its channel's."""
+    named: str = claim.row["destination"] or claim.row["channel"]
+    return named
+
+
+@dataclass(frozen=True)
+class Called:
+    """How one call ended, for the receiver's circuit.
+
+    `wish_s` is how long it asked to be left alone, `gone` its word that it wants no calls at all any more.
+    """
+
+    destination: str
+    good: bool
+    wish_s: float | None = None
+    gone: str = ""
+
+
+class Busy(Exception):
+    """So many calls to this receiver are under way that there is no turn soon."""
+
+
+@dataclass
+class Gate:
+    """One receiver's turns in this process."""
+
+    free: asyncio.Semaphore
+    order: asyncio.Lock = field(default_factory=asyncio.Lock)
+    next_at: float = 0.0
+    gap_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pacing:
+    """The use cases around turns."""
+
+    pool: Pool = field(repr=False)
+    _gates: dict[str, Gate] = field(default_factory=dict, repr=False)
+
+    def _gate(self, destination: str) -> Gate:
+        gate = self._gates.get(destination)
+        if gate is None:
+            gate = Gate(asyncio.Semaphore(FEWER_AT_ONCE.get(destination, CALLS_AT_ONCE)))
+            self._gates[destination] = gate
+        return gate
+
+    async def turns(self, claims: Sequence[Claim]) -> dict[bytes, Turn]:
+        """Return each effect's turn, by key; who has waited for one longest gets the first."""
+        wanted: dict[str, list[Claim]] = defaultdict(list)
+        for claim in claims:
+            wanted[destination_of(claim)].append(claim)
+        if not wanted:
+            return {}
+        turns: dict[bytes, Turn] = {}
+        async with self.pool.acquire() as connection, connection.transaction():
+            now, known = await queries.locked(connection, list(wanted))
+            for name, those in wanted.items():
+                those.sort(key=lambda claim: (not _returning(claim), -claim.row["priority"]))
+                self._gate(name).gap_s = 1.0 / (known[name].rate_per_s or float("inf"))
+                after, given = admit(known[name], [_returning(claim) for claim in those], now)
+                known[name] = after
+                turns |= {claim.key: turn for claim, turn in zip(those, given, strict=True)}
+            await queries.keep(connection, known)
+        return turns
+
+    @contextlib.asynccontextmanager
+    async def turn(self, claim: Claim, at: float, patience_s: float = PATIENCE_S) -> AsyncIterator[None]:
+        """Hold one of the receiver's turns, not before `at` (monotonic). Raises Busy after `patience_s`."""
+        gate = self._gate(destination_of(claim))
+        await asyncio.sleep(max(0.0, at - time.monotonic()))
+        if gate.next_at - time.monotonic() > patience_s:
+            raise Busy
+        try:
+            async with asyncio.timeout(patience_s):
+                await gate.free.acquire()
+        except TimeoutError:
+            raise Busy from None
+        try:
+            yield
+        finally:
+            gate.free.release()
+
+    async def step_apart(self, claim: Claim) -> None:
+        """Wait until this call keeps to the receiver's rate, whoever was late before.
+
+        By the moments of the calls themselves: in no second are there more than 5 % over the rate.
+        """
+        gate = self._gate(destination_of(claim))
+        async with gate.order:
+            slack_s = max(0.0, MOST_SLACK_S - gate.gap_s)
+            await asyncio.sleep(max(0.0, gate.next_at - slack_s - time.monotonic()))
+            gate.next_at = max(time.monotonic(), gate.next_at) + gate.gap_s
+
+    async def tally(self, connection: Connection, calls: Sequence[Called]) -> None:
+        """Count how calls ended, in the caller's transaction; a circuit may open or close by it."""
+        if not calls:
+            return
+        good = Counter(call.destination for call in calls if call.good)
+        bad = Counter(call.destination for call in calls if not call.good)
+        now, known = await queries.locked(connection, list(good | bad))
+        for name, before in list(known.items()):
+            known[name] = tallied(before, good[name], bad[name], now)
+            _tell(name, before, known[name])
+        for call in calls:
+            if call.wish_s:
+                known[call.destination] = rested(known[call.destination], call.wish_s, now)
+            if call.gone:
+                await queries.shut(connection, call.destination, call.gone)
+        await queries.keep(connection, known)
+
+
+def _returning(claim: Claim) -> bool:
+    reason: str = claim.row["reason"]
+    return reason.startswith(WAITS_ITS_TURN)
+
+
+def _tell(name: str, before: Destination, after: Destination) -> None:
+    if (before.probe_at is None) != (after.probe_at is None):
+        word = "opened" if after.probe_at is not None else "closed"
+        CIRCUITS.labels(word).inc()
+        log.warning(f"circuit_{word}", destination=name, good=after.good, bad=after.bad)

@@ -1,0 +1,74 @@
+"""Statements about destinations: what is known about receivers, shared by all workers; the law is elsewhere."""
+
+from collections.abc import Mapping, Sequence
+
+import asyncpg
+
+from milepost_core.destinations import Destination
+from milepost_runtime.database import Connection, Pool
+
+
+async def locked(connection: Connection, names: Sequence[str]) -> tuple[float, dict[str, Destination]]:
+    """Return the server's clock (Unix time) and what is known about receivers, theirs until the transaction ends."""
+    await connection.execute(
+        "insert into destination (name) select n from unnest($1::text[]) n where not exists"
+        " (select from destination d where d.name = n) order by n on conflict do nothing",
+        names,
+    )
+    rows = await connection.fetch(
+        "select d.name, o.rate_per_s, d.good, d.bad, d.was_good, d.was_bad,"
+        " extract(epoch from d.probe_at)::float8 as probe_at, extract(epoch from d.since)::float8 as since,"
+        " extract(epoch from d.free_at)::float8 as free_at, extract(epoch from d.booked_to)::float8 as booked_to"
+        " from destination d left join outlet o on o.name = d.name where d.name = any($1::text[])"
+        " order by d.name for update of d",
+        names,
+    )
+    # Asked after the lock: who waited for it must not take the moment before for now.
+    now: float = await connection.fetchval("select extract(epoch from clock_timestamp())::float8")
+    return now, {row["name"]: _destination(row) for row in rows}
+
+
+def _destination(row: asyncpg.Record) -> Destination:
+    names = ("rate_per_s", "probe_at", "since", "good", "bad", "was_good", "was_bad", "free_at", "booked_to")
+    return Destination(**{name: row[name] for name in names})
+
+
+async def keep(connection: Connection, known: Mapping[str, Destination]) -> None:
+    """Write down what is known about receivers that are locked."""
+    all_ = list(known.values())
+    await connection.execute(
+        "update destination d set probe_at = to_timestamp(k.probe_at), since = to_timestamp(k.since), good = k.good,"
+        " bad = k.bad, was_good = k.was_good, was_bad = k.was_bad, free_at = to_timestamp(k.free_at),"
+        " booked_to = to_timestamp(k.booked_to) from unnest($1::text[], $2::float8[], $3::float8[], $4::int[],"
+        " $5::int[], $6::int[], $7::int[], $8::float8[], $9::float8[])"
+        " as k(name, probe_at, since, good, bad, was_good, was_bad, free_at, booked_to) where d.name = k.name",
+        list(known),
+        [one.probe_at for one in all_],
+        [one.since for one in all_],
+        [one.good for one in all_],
+        [one.bad for one in all_],
+        [one.was_good for one in all_],
+        [one.was_bad for one in all_],
+        [one.free_at for one in all_],
+        [one.booked_to for one in all_],
+    )
+
+
+async def shut(connection: Connection, name: str, because: str) -> None:
+    """Switch a connection off whose receiver says that it is gone for good."""
+    await connection.execute(
+        "update outlet set active = false, off_because = $2, changed_at = clock_timestamp() where name = $1 and active",
+        name,
+        because,
+    )
+
+
+async def every(pool: Pool) -> list[asyncpg.Record]:
+    """Return what is known about every receiver, by name, with how many effects are due or wait for it."""
+    rows: list[asyncpg.Record] = await pool.fetch(
+        "select d.name, d.probe_at, o.rate_per_s, coalesce(o.active, true) as active, d.good + d.was_good as good,"
+        " d.bad + d.was_bad as bad, (select count(*) from effect e where e.state = 'ready' and"
+        " coalesce(nullif(e.destination, ''), e.channel) = d.name) as waiting"
+        " from destination d left join outlet o on o.name = d.name order by d.name"
+    )
+    return rows

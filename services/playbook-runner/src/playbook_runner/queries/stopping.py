@@ -1,0 +1,98 @@
+"""Statements that stop runs with everything that they still had to do; it never decides which."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import asyncpg
+
+from milepost_runtime.database import Connection
+
+
+async def stop_waiting(
+    connection: Connection, run_ids: Sequence[UUID], reason: str, keep_tasks: Sequence[UUID]
+) -> None:
+    """Cancel everything of runs that has not been started; the tasks of the runs in `keep_tasks` stay open.
+
+    Effects first, then steps, then (by the caller) runs: every writer locks in this order, and rows in that of their
+    ids. What was started goes on to its own end.
+    """
+    await connection.execute(
+        "with gone as (select key from effect where run_id = any($1::uuid[]) and state = 'ready'"
+        " order by key for update)"
+        " update effect e set state = 'cancelled', reason = $2, next_at = null, lease_until = null"
+        " from gone where e.key = gone.key",
+        run_ids,
+        reason,
+    )
+    await connection.execute(
+        "with gone as (select id from step where run_id = any($1::uuid[]) and (state in ('due', 'waiting')"
+        " or (state = 'performing' and not exists (select from effect e where e.step_id = step.id"
+        " and e.state in ('started', 'in_doubt', 'parked')))) order by id for update)"
+        " update step s set state = 'cancelled', reason = $2, next_at = null, lease_until = null, wakes_on = null,"
+        " ended_at = clock_timestamp() from gone where s.id = gone.id",
+        run_ids,
+        reason,
+    )
+    await connection.execute(
+        "update approval set state = 'cancelled', reason = $2, next_at = null, lease_until = null,"
+        " ended_at = clock_timestamp() where run_id = any($1::uuid[]) and state = 'open'",
+        run_ids,
+        reason,
+    )
+    await connection.execute(
+        "with closed as (update task set state = 'closed', next_at = null, lease_until = null,"
+        " ended_at = clock_timestamp(), ended_by = 'playbook', outcome_note = $2"
+        " where state in ('open', 'claimed', 'snoozed')"
+        " and account_id in (select account_id from run where id = any($1::uuid[]) and id <> all($3::uuid[]))"
+        # Several runs may have given a reason for the same work: it is closed with the last of them.
+        " and exists (select from task_word w where w.task_id = task.id and w.kind = 'evidence'"
+        "   and (w.detail ->> 'run_id')::uuid = any($1::uuid[]) and (w.detail ->> 'run_id')::uuid <> all($3::uuid[]))"
+        " and not exists (select from task_word w join run r on r.id = (w.detail ->> 'run_id')::uuid"
+        "   where w.task_id = task.id and w.kind = 'evidence' and r.state in ('holding', 'running')"
+        "   and (r.id <> all($1::uuid[]) or r.id = any($3::uuid[])))"
+        " returning id, account_id)"
+        " insert into task_word (account_id, task_id, kind, author, text)"
+        " select account_id, id, 'closed', 'playbook', $2 from closed",
+        run_ids,
+        reason,
+        keep_tasks,
+    )
+
+
+async def open_runs_of(
+    connection: Connection, accounts: Sequence[UUID], since: Sequence[object]
+) -> list[asyncpg.Record]:
+    """Return the open runs of accounts that began no later than something that happened there, in any order.
+
+    `since` has one moment for each account. Each row has the place (`n`) of what happened.
+    """
+    rows: list[asyncpg.Record] = await connection.fetch(
+        "select h.n::int as n, r.id, r.account_id, r.playbook_id, r.version, r.trigger_kind, r.band, r.correlation_id,"
+        " r.started_at from unnest($1::uuid[], $2::timestamptz[]) with ordinality as h(account_id, at, n)"
+        " join run r on r.account_id = h.account_id and r.state in ('holding', 'running') and r.started_at <= h.at",
+        accounts,
+        since,
+    )
+    return rows
+
+
+async def wake(
+    connection: Connection, accounts: Sequence[UUID], words: Sequence[str], moments: Sequence[object]
+) -> int:
+    """Make due what waits for something that happened at its account since it came there; return how many steps.
+
+    Whoever holds such a step at this moment loses it: it was decided without this.
+    """
+    woken = await connection.fetch(
+        "with told as (select distinct on (s.id) s.id, h.word from unnest($1::uuid[], $2::text[], $3::timestamptz[])"
+        "   as h(account_id, word, at) join step s on s.account_id = h.account_id and s.wakes_on is not null"
+        "   and s.wakes_on @> array[h.word] and s.created_at <= h.at where s.state = 'waiting' order by s.id, h.at),"
+        " mine as (select s.id, told.word from step s join told on told.id = s.id order by s.id for update of s)"
+        " update step s set state = 'due', next_at = clock_timestamp(), lease_until = null, fence = s.fence + 1,"
+        " wakes_on = null, outcome = case when mine.word like 'event:%' then mine.word end"
+        " from mine where s.id = mine.id and s.state = 'waiting' returning s.id",
+        accounts,
+        words,
+        moments,
+    )
+    return len(woken)

@@ -1,0 +1,244 @@
+"""Statements that open, move and end tasks; it never decides who gets one or what it is worth."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from milepost_runtime.database import Connection, Pool
+
+OPEN = "('open', 'claimed', 'snoozed')"
+
+
+@dataclass(frozen=True)
+class NewTask:
+    """A task before it is written down; clocks are instants, `effort_minutes` is what it is thought to take."""
+
+    id: UUID
+    account_id: UUID
+    run_id: UUID | None
+    step_id: UUID | None
+    playbook_id: str
+    reason: str
+    title: str
+    script: str
+    owner: str
+    role: str
+    risk: float
+    value: float
+    effort_minutes: float
+    accept_by: datetime | None
+    due_at: datetime
+    escalate_to: str | None
+
+
+_NEW = {
+    "id": "uuid",
+    "account_id": "uuid",
+    "run_id": "uuid",
+    "step_id": "uuid",
+    "playbook_id": "text",
+    "reason": "text",
+    "title": "text",
+    "script": "text",
+    "owner": "text",
+    "role": "text",
+    "risk": "float8",
+    "value": "float8",
+    "effort_minutes": "float8",
+    "accept_by": "timestamptz",
+    "due_at": "timestamptz",
+    "escalate_to": "text",
+}
+_NAMES = ", ".join(_NEW)  # fmt: skip
+_ASK = (
+    f"insert into task ({_NAMES}, state, next_at) select {_NAMES}, 'open', least(accept_by, due_at) from unnest("  # noqa: S608 - constants of the code
+    + ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_NEW.values(), 1))
+    + f") as n({_NAMES}) on conflict (account_id, reason) where state in {OPEN}"
+    " do update set risk = excluded.risk, value = excluded.value"
+    " returning id, account_id, reason, owner, created_at, (xmax = 0) as fresh"
+)
+
+
+async def ask(connection: Connection, tasks: Sequence[NewTask]) -> list[asyncpg.Record]:
+    """Open tasks, at most one of each account and reason among these; one that is open already learns today's figures.
+
+    Returns every task in question, `fresh` where it was opened now.
+    """
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _ASK, *([getattr(task, name) for task in tasks] for name in _NEW)
+    )
+    return rows
+
+
+@dataclass(frozen=True)
+class Word:
+    """One thing said or done about a task."""
+
+    account_id: UUID
+    task_id: UUID
+    kind: str
+    author: str = ""
+    text: str = ""
+    detail: Mapping[str, Any] | None = None
+
+
+async def say(connection: Connection, words: Sequence[Word]) -> None:
+    """Add words to their tasks, in their order."""
+    await connection.execute(
+        "insert into task_word (account_id, task_id, kind, author, text, detail) select * from"
+        " unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[])",
+        [word.account_id for word in words],
+        [word.task_id for word in words],
+        [word.kind for word in words],
+        [word.author for word in words],
+        [word.text for word in words],
+        [dict(word.detail or {}) for word in words],
+    )
+
+
+async def lock(connection: Connection, task_id: UUID) -> asyncpg.Record | None:
+    """Return a task, locked until the transaction ends, with the server's clock."""
+    return await connection.fetchrow("select *, clock_timestamp() as now from task where id = $1 for update", task_id)
+
+
+async def due(connection: Connection, ids: Sequence[UUID]) -> list[asyncpg.Record]:
+    """Return tasks of a lane's batch, with the server's clock."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        "select *, clock_timestamp() as now from task where id = any($1::uuid[]) order by id", ids
+    )
+    return rows
+
+
+# The next moment at which a task's clocks have something to say; a breach that was told is told once.
+CLOCKS = (
+    "case when state = 'snoozed' then snoozed_until else least("
+    "case when state = 'open' and accept_by > coalesce(breached_at, '-infinity') then accept_by end,"
+    " case when due_at > coalesce(breached_at, '-infinity') then due_at end) end"
+)
+
+
+async def change(connection: Connection, task_id: UUID, columns: Mapping[str, Any]) -> None:
+    """Set columns of a task, then its next moment; names are constants of the code."""
+    sets = ", ".join(f"{name} = ${place}" for place, name in enumerate(columns, 2))
+    await connection.execute(f"update task set {sets} where id = $1", task_id, *columns.values())  # noqa: S608
+    await connection.execute(
+        f"update task set next_at = case when state in {OPEN} then {CLOCKS} end where id = $1",  # noqa: S608 - constants of the code
+        task_id,
+    )
+
+
+async def wake(connection: Connection, ids: Sequence[UUID]) -> None:
+    """Open tasks again whose sleep is over."""
+    await connection.execute(
+        "update task set state = case when claimed_at is null then 'open' else 'claimed' end, snoozed_until = null"
+        " where id = any($1::uuid[]) and state = 'snoozed'",
+        ids,
+    )
+
+
+async def breach(connection: Connection, ids: Sequence[UUID], owners: Sequence[str], roles: Sequence[str]) -> None:
+    """Note that tasks missed a clock, and whose they are now; who gets one anew has not claimed it."""
+    await connection.execute(
+        "update task t set breached_at = clock_timestamp(), owner = n.owner, role = n.role,"
+        " state = case when t.owner = n.owner then t.state else 'open' end,"
+        " claimed_at = case when t.owner = n.owner then t.claimed_at end"
+        " from unnest($1::uuid[], $2::text[], $3::text[]) as n(id, owner, role) where t.id = n.id",
+        ids,
+        owners,
+        roles,
+    )
+
+
+async def set_clocks(connection: Connection, ids: Sequence[UUID]) -> None:
+    """Set the next moment of tasks that a lane has finished with."""
+    await connection.execute(
+        f"update task set next_at = case when state in {OPEN} then {CLOCKS} end where id = any($1::uuid[])",  # noqa: S608 - constants of the code
+        ids,
+    )
+
+
+async def steps_of(connection: Connection, task_id: UUID) -> list[UUID]:
+    """Return the steps that asked for a task, each once, in the order of their ids."""
+    rows = await connection.fetch(
+        "select distinct (detail ->> 'step_id')::uuid as id from task_word"
+        " where task_id = $1 and kind = 'evidence' and detail ? 'step_id' order by 1",
+        task_id,
+    )
+    return [row["id"] for row in rows]
+
+
+async def open_of(connection: Connection, owner: str) -> list[asyncpg.Record]:
+    """Return the ids of somebody's open tasks, locked."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        f"select id, account_id, effort_minutes from task where owner = $1 and state in {OPEN} order by id for update",  # noqa: S608 - a constant of the code
+        owner,
+    )
+    return rows
+
+
+async def give_all(connection: Connection, ids: Sequence[UUID], owners: Sequence[str], roles: Sequence[str]) -> None:
+    """Give tasks to others; who gets one has not claimed it. Sleeping ones sleep on."""
+    await connection.execute(
+        "update task t set owner = n.owner, role = n.role, claimed_at = null,"
+        " state = case when t.state = 'claimed' then 'open' else t.state end"
+        " from unnest($1::uuid[], $2::text[], $3::text[]) as n(id, owner, role) where t.id = n.id",
+        ids,
+        owners,
+        roles,
+    )
+
+
+async def page(
+    pool: Pool, filters: tuple[str | None, str | None, UUID | None], before: UUID | None, limit: int
+) -> list[asyncpg.Record]:
+    """Return tasks of an owner, a state, an account (None: any), newest first, below an id."""
+    rows: list[asyncpg.Record] = await pool.fetch(
+        "select * from task where ($1::text is null or owner = $1) and ($2::text is null or state = $2)"
+        " and ($3::uuid is null or account_id = $3) and ($4::uuid is null or id < $4) order by id desc limit $5",
+        *filters,
+        before,
+        limit,
+    )
+    return rows
+
+
+async def one(pool: Pool, task_id: UUID) -> asyncpg.Record | None:
+    """Return one task."""
+    return await pool.fetchrow("select * from task where id = $1", task_id)
+
+
+async def words_of(pool: Pool, task_id: UUID) -> list[asyncpg.Record]:
+    """Return what was said and done about a task, oldest first."""
+    rows: list[asyncpg.Record] = await pool.fetch(
+        "select kind, author, text, detail, at from task_word where task_id = $1 order by id", task_id
+    )
+    return rows
+
+
+async def awake_of(pool: Pool, owner: str) -> list[asyncpg.Record]:
+    """Return what is on somebody's desk today: open and claimed, not asleep."""
+    rows: list[asyncpg.Record] = await pool.fetch(
+        "select * from task where owner = $1 and state in ('open', 'claimed') order by id", owner
+    )
+    return rows
+
+
+async def experience(pool: Pool, playbooks: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return for playbooks how many of their tasks helped, and how many ended with any outcome."""
+    rows = await pool.fetch(
+        "select playbook_id, count(*) filter (where outcome in ('helped', 'root_cause'))::int as helped,"
+        " count(*)::int as ended"
+        " from task where playbook_id = any($1::text[]) and outcome is not null group by 1",
+        playbooks,
+    )
+    return {row["playbook_id"]: (row["helped"], row["ended"]) for row in rows}
+
+
+async def minutes_a_day(pool: Pool, owner: str) -> int | None:
+    """Return what somebody can carry in a day, or None for somebody whom nobody has entered."""
+    minutes: int | None = await pool.fetchval("select minutes_a_day from person where id = $1 or email = $1", owner)
+    return minutes

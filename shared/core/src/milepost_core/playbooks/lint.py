@@ -1,0 +1,128 @@
+"""Looks for what a playbook may say but probably does not mean.
+
+It never refuses: each finding is a warning, for the author to weigh.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from milepost_core.events import EVENT_TYPES
+from milepost_core.model.problems import nearest_word
+from milepost_core.playbooks.conditions import sentence, tests_of
+from milepost_core.playbooks.document import (
+    TO_PERSONS,
+    BandTrigger,
+    BranchStep,
+    EmailStep,
+    EventTrigger,
+    Playbook,
+    Tiers,
+    WaitStep,
+    WatchTrigger,
+)
+from milepost_core.playbooks.parsing import Problem, conditions_of
+from milepost_core.playbooks.parsing_bounds import within
+from milepost_core.playbooks.parsing_conditions import tests_in
+from milepost_core.playbooks.parsing_paths import ways_out
+
+__all__ = ["LONG_SUBJECT", "lint"]
+
+LONG_SUBJECT: Final = 200
+"""A subject as it is written, placeholders and all; longer ones are cut in every list of mails."""
+
+
+def lint(playbook: Playbook) -> tuple[Problem, ...]:
+    """Return warnings about a valid playbook."""
+    return tuple(_findings(playbook))
+
+
+def _findings(playbook: Playbook) -> Iterator[Problem]:
+    yield from _strange_types(playbook)
+    yield from _idle_tests(playbook)
+    yield from _flapping(playbook)
+    yield from _endings(playbook)
+    yield from _crowded(playbook)
+    if playbook.tiers is not None:
+        yield from _tiers(playbook.tiers)
+    if not playbook.measures:
+        yield Problem("", "no_measure", "says no measure: nobody will know whether it helped")
+
+
+def _strange_types(playbook: Playbook) -> Iterator[Problem]:
+    said: list[tuple[str, tuple[str, ...]]] = []
+    if isinstance(playbook.trigger, EventTrigger):
+        said.append(("/trigger/events", playbook.trigger.types))
+    if isinstance(playbook.trigger, WatchTrigger) and playbook.trigger.said_as == "silence":
+        types = tuple(one.subject.removeprefix("days_since.") for one in tests_of(playbook.trigger.enter))
+        said.append(("/trigger/events", types))
+    for index, step in enumerate(playbook.steps):
+        if isinstance(step, WaitStep):
+            said.append((f"/steps/{index}/events", step.event_types))
+    for pointer, types in said:
+        for one in types:
+            if one not in EVENT_TYPES:
+                near = nearest_word(one, EVENT_TYPES)
+                hint = f"; did you mean {near!r}?" if near else ""
+                words = f"event type {one!r} is not in the vocabulary; it counts only if somebody sends it{hint}"
+                yield Problem(pointer, "event_type_unknown", words)
+
+
+def _idle_tests(playbook: Playbook) -> Iterator[Problem]:
+    """Tests that hold for everybody or for nobody: they say nothing, or too much."""
+    for pointer, condition in conditions_of(playbook):
+        for one in tests_in(condition, pointer):
+            found = within(one.test.subject, one.test.operator, one.test.values)
+            if found is not None:
+                word = "always holds" if found else "can never hold"
+                code = "test_always" if found else "test_never"
+                yield Problem(one.pointer, code, f"{sentence(one.test)}: this {word}")
+
+
+def _flapping(playbook: Playbook) -> Iterator[Problem]:
+    trigger = playbook.trigger
+    if isinstance(trigger, WatchTrigger) and (trigger.said_as, trigger.hold, trigger.rearm) == ("threshold", 0, None):
+        words = "has no `hold_days` and no `rearm`: a figure that wavers starts it again"
+        yield Problem("/trigger", "no_hysteresis", words)
+    if playbook.re_entry.days == 0 and playbook.re_entry.most is None and not playbook.re_entry.never:
+        yield Problem("/re_entry", "no_pause", "may start again at once: nothing keeps it from writing every day")
+
+
+def _endings(playbook: Playbook) -> Iterator[Problem]:
+    kinds = {one.kind for one in playbook.exits}
+    lasts = any(isinstance(step, WaitStep) for step in playbook.steps)
+    down = isinstance(playbook.trigger, BandTrigger) and playbook.trigger.direction == "down"
+    if down and lasts and "recovered" not in kinds:
+        yield Problem("", "no_exit", "waits, and has no exit for an account that has recovered meanwhile")
+    if lasts and not kinds & {"churned"}:
+        yield Problem("", "no_exit", "waits, and has no exit for a customer who has left meanwhile")
+
+
+def _crowded(playbook: Playbook) -> Iterator[Problem]:
+    """Two messages to a person with nothing between them."""
+    at = {step.id: index for index, step in enumerate(playbook.steps)}
+    for index, step in enumerate(playbook.steps):
+        if isinstance(step, EmailStep) and len(step.subject) > LONG_SUBJECT:
+            yield Problem(f"/steps/{index}/subject", "subject_long", f"has {len(step.subject)} characters")
+        if step.kind not in TO_PERSONS or isinstance(step, BranchStep):
+            continue
+        for pointer, target in ways_out(playbook, index):
+            following = playbook.steps[at[target]]
+            if following.kind == step.kind and step.only_if is None and following.only_if is None:
+                words = f"{step.id!r} and {following.id!r} reach people one directly after the other"
+                yield Problem(pointer, "crowded", words)
+
+
+def _tiers(tiers: Tiers) -> Iterator[Problem]:
+    for index, row in enumerate(tiers.rows):
+        for earlier in tiers.rows[:index]:
+            if all(
+                not wide or (bool(narrow) and set(narrow) <= set(wide))
+                for wide, narrow in (
+                    (earlier.bands, row.bands), (earlier.values, row.values), (earlier.stages, row.stages)
+                )
+            ):  # fmt: skip
+                words = f"{row.id!r} is never chosen: all of its accounts go to {earlier.id!r}"
+                yield Problem(f"/tiers/rows/{index}", "tier_hidden", words)
+                break
+    if tiers.otherwise is None and all(row.bands or row.values or row.stages for row in tiers.rows):
+        yield Problem("/tiers", "tier_missing", "has no `otherwise`: accounts that fit no row get nothing")

@@ -1,0 +1,72 @@
+"""Whom a condition bounds: whether it says who is meant, or could hold for everybody.
+
+It never looks at an account. It is careful in one direction: what it calls bounded may still be most of the book, but
+what it calls unbounded is bounded by nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from milepost_core.model.section import is_number
+from milepost_core.playbooks.conditions import AllOf, AnyOf, Compare, Condition, Not
+from milepost_core.playbooks.document import BAND_RANK
+
+__all__ = ["RANGES", "bounded", "within"]
+
+RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    "score": (0.0, 100.0), "age_days": (0.0, 36_500.0), "change_7d": (-100.0, 100.0),
+    "change_28d": (-100.0, 100.0), "dimension": (0.0, 100.0), "days_since": (0.0, 36_500.0),
+}  # fmt: skip
+"""What these facts can be; a test that holds for all of it says nothing."""
+# Everybody has these: that they are known bounds nobody.
+_EVERYBODYS: Final = frozenset({"band", "age_days", "score", "confidence", "stage"})
+_OPPOSITE: Final = {
+    "eq": "ne", "ne": "eq", "in": "not_in", "not_in": "in", "lt": "gte", "gte": "lt", "gt": "lte", "lte": "gt",
+    "known": "unknown", "unknown": "known",
+}  # fmt: skip
+
+
+def bounded(condition: Condition, *, leaving: bool = False) -> bool:
+    """Say whether some test, on every way in which the condition can hold, says who is meant.
+
+    "leaving" asks it of the opposite: who does not fulfil the condition any more has fulfilled it, so it bounds as
+    the condition itself does.
+    """
+    return _bounded(condition, True) or (leaving and _bounded(condition, False))
+
+
+def _bounded(condition: Condition, straight: bool) -> bool:
+    match condition:
+        case Not(part):
+            return _bounded(part, not straight)
+        case AllOf(parts):
+            return (any if straight else all)(_bounded(part, straight) for part in parts) and bool(parts)
+        case AnyOf(parts):
+            return (all if straight else any)(_bounded(part, straight) for part in parts) and bool(parts)
+        case Compare():
+            return _says_who(condition, condition.operator if straight else _OPPOSITE[condition.operator])
+    return False
+
+
+def _says_who(test: Compare, operator: str) -> bool:
+    if operator in ("ne", "not_in", "unknown"):
+        return False
+    if operator == "known":
+        return test.subject not in _EVERYBODYS
+    if test.subject == "band" and operator == "in":
+        return not set(BAND_RANK) <= set(test.values)
+    return within(test.subject, operator, test.values) is not True
+
+
+def within(subject: str, operator: str, values: tuple[object, ...]) -> bool | None:
+    """Return True where a test of a number always holds, False where it never can, else None."""
+    ends = RANGES.get(subject) or RANGES.get(subject.partition(".")[0])
+    if ends is None or len(values) != 1 or not is_number(values[0]):
+        return None
+    (low, high), value = ends, float(values[0])
+    always = {"lt": value > high, "lte": value >= high, "gt": value < low, "gte": value <= low}
+    never = {
+        "lt": value <= low, "lte": value < low, "gt": value >= high, "gte": value > high,
+        "eq": not low <= value <= high,
+    }  # fmt: skip
+    return True if always.get(operator) else False if never.get(operator) else None

@@ -1,0 +1,55 @@
+"""The texts of a playbook that are templates, each with its place; it never renders one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from milepost_core.playbooks.document import (
+    CrmStep,
+    EmailStep,
+    InAppStep,
+    Playbook,
+    SlackStep,
+    Step,
+    TaskStep,
+    WebhookStep,
+)
+
+__all__ = ["Template", "templates_of"]
+
+
+@dataclass(frozen=True)
+class Template:
+    """One template: where it stands (JSON pointer), what it says, and what it becomes part of.
+
+    `html`: values are escaped; `one_line`: what it renders to has to be a single line.
+    """
+
+    pointer: str
+    source: str
+    html: bool = False
+    one_line: bool = False
+
+
+def templates_of(playbook: Playbook) -> Iterator[Template]:
+    """Yield every template of a playbook in the order of the document."""
+    for index, step in enumerate(playbook.steps):
+        for key, source in _texts(step):
+            yield Template(f"/steps/{index}/{key}", source, key == "html", key in ("subject", "title", "link"))
+
+
+def _texts(step: Step) -> Iterator[tuple[str, str]]:
+    match step:
+        case EmailStep():
+            yield from (("subject", step.subject), ("text", step.text))
+            if step.html:
+                yield "html", step.html
+        case SlackStep():
+            yield "text", step.text
+        case WebhookStep() | CrmStep():
+            yield from ((f"fields/{key}", source) for key, source in step.fields)
+        case InAppStep():
+            yield from (("title", step.title), ("text", step.text))
+            if step.link:
+                yield "link", step.link
+        case TaskStep():
+            yield from (("title", step.title), ("script", step.script))

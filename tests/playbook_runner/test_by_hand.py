@@ -1,0 +1,59 @@
+"""Claims about starting a playbook by hand: who did it and why is kept, and once is once."""
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import httpx
+import pytest
+from support.lifespan import lifespan
+from support.outreach import PLAYBOOK, Outreach, health_of
+
+from milepost_runtime.keys import insert_key, new_key
+from playbook_runner.app import build
+from playbook_runner.settings import RunnerSettings
+
+
+@pytest.fixture
+async def api(outreach: Outreach, settings: RunnerSettings) -> AsyncIterator[httpx.AsyncClient]:
+    """The web application behind a client whose key may start playbooks."""
+    key = new_key()
+    async with outreach.pool.acquire() as connection:
+        await insert_key(connection, "playbooks", key, name="Dana", scopes=("read", "playbooks"), days=None)
+    app = build(settings)
+    transport, headers = httpx.ASGITransport(app), {"Authorization": f"Bearer {key.text}"}
+    async with (
+        lifespan(app),
+        httpx.AsyncClient(transport=transport, base_url="http://runner", headers=headers) as client,
+    ):
+        yield client
+
+
+async def test_a_run_started_by_hand_says_by_whom_and_why(api: httpx.AsyncClient, outreach: Outreach) -> None:
+    account = uuid4()
+    outreach.scoring.documents[account] = health_of(account, "green")
+    body = {"playbook": PLAYBOOK, "because": "a hunch"}
+    answer = await api.post(f"/accounts/{account}/runs", json=body, headers={"Idempotency-Key": "once"})
+    again = await api.post(f"/accounts/{account}/runs", json=body, headers={"Idempotency-Key": "once"})
+
+    assert answer.status_code == 201
+    assert again.json() == answer.json()
+    run = answer.json()
+    assert (run["trigger_kind"], run["started_by"], run["band"]) == ("by_hand", "Dana", "green")
+    assert run["because"] == "Dana started it by hand: a hunch"
+    assert [step["state"] for step in run["steps"]] == ["due"]
+    assert await outreach.pool.fetchval("select count(*) from run") == 1
+
+
+async def test_what_cannot_be_started_is_refused_with_its_reason(api: httpx.AsyncClient, outreach: Outreach) -> None:
+    account = uuid4()
+    outreach.scoring.documents[account] = health_of(account)
+    path, body = f"/accounts/{account}/runs", {"playbook": PLAYBOOK}
+    assert (await api.post(path, json=body)).status_code == 201
+    second = await api.post(path, json=body)
+    strange = await api.post(path, json={"playbook": "no-such"})
+    nobody = await api.post(f"/accounts/{uuid4()}/runs", json=body)
+
+    assert (second.status_code, second.json()["type"].rpartition("/")[2]) == (409, "already_running")
+    assert (strange.status_code, strange.json()["type"].rpartition("/")[2]) == (404, "playbook_unknown")
+    assert (nobody.status_code, nobody.json()["type"].rpartition("/")[2]) == (404, "account_unknown")
+    assert await outreach.outcomes(account) == [("skipped", "already_running")]

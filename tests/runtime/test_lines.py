@@ -1,0 +1,114 @@
+"""Claims about lines outside: what was not written is told from what was; answers are bounded; nothing is followed."""
+
+import asyncio
+import time
+
+import pytest
+from support.receiver import Receiver, receiver
+
+from milepost_runtime.guard import Inside, Target, UrlRefused, inside
+from milepost_runtime.lines import BODY_BYTES, AnswerLost, Lines, NotConnected, NotWritten, post
+
+ALLOWED = inside("127.0.0.0/8, ::1/128")
+
+
+def at(server: Receiver) -> Target:
+    return Target("http", "127.0.0.1", server.port, "/hook?x=1")
+
+
+async def test_an_answer_comes_back_with_status_headers_and_body() -> None:
+    async with receiver(answers=[b"HTTP/1.1 201 made\r\nX-Id: 7\r\ncontent-length: 4\r\n\r\nbody"]) as server:
+        lines, target = Lines(ALLOWED), at(server)
+        line = await lines.open(target)
+        answer = await line.ask(post(target, {"A": "b"}, b"text"), 2)
+
+        assert (answer.status, answer.headers["x-id"], answer.body, answer.whole) == (201, "7", b"body", True)
+        assert (server.taken[0].path, server.taken[0].body) == ("/hook?x=1", b"text")
+        assert server.taken[0].headers["host"] == f"127.0.0.1:{server.port}"
+
+
+async def test_a_line_is_used_again_while_it_is_fresh_and_alive() -> None:
+    async with receiver() as server:
+        lines, target = Lines(ALLOWED), at(server)
+        for _ in range(5):
+            line = await lines.open(target)
+            await line.ask(post(target, {}, b""), 2)
+            lines.give_back(target, line)
+        assert server.connections == 1
+
+        line.close()
+        await asyncio.sleep(0.01)
+        assert await lines.open(target) is not line
+        with pytest.raises(NotWritten):
+            await line.ask(post(target, {}, b""), 2)
+        assert len(server.taken) == 5
+
+
+@pytest.mark.parametrize("answer", ["cut", "silence", "drip", "garbage"])
+async def test_without_a_status_nobody_knows(answer: str) -> None:
+    async with receiver(answers=[answer]) as server:
+        line = await Lines(ALLOWED).open(at(server))
+        with pytest.raises(AnswerLost):
+            await line.ask(post(at(server), {}, b"x"), 0.5)
+        assert not line.usable
+
+
+async def test_an_endless_body_is_read_to_its_limit_and_the_status_counts() -> None:
+    async with receiver(answers=["flood"]) as server:
+        line = await Lines(ALLOWED).open(at(server))
+        answer = await line.ask(post(at(server), {}, b"x"), 5)
+        assert (answer.status, len(answer.body), answer.whole, line.usable) == (200, BODY_BYTES, False, False)
+
+
+async def test_a_body_without_a_length_ends_with_its_line() -> None:
+    async with receiver(answers=[b"HTTP/1.1 200 so\r\n\r\nall of it"]) as server:
+        server.answers.append("cut")
+        line = await Lines(ALLOWED).open(at(server))
+        asking = asyncio.create_task(line.ask(post(at(server), {}, b"x"), 0.5))
+        answer = await asking
+        assert (answer.status, answer.body) == (200, b"all of it")
+
+
+async def test_what_only_announces_an_answer_is_none() -> None:
+    told = b"HTTP/1.1 103 early\r\nlink: x\r\n\r\nHTTP/1.1 204 done\r\n\r\n"
+    async with receiver(answers=[told]) as server:
+        line = await Lines(ALLOWED).open(at(server))
+        assert (await line.ask(post(at(server), {}, b"x"), 1)).status == 204
+
+
+async def test_nobody_at_home_is_told_before_anything_is_at_stake() -> None:
+    with pytest.raises(NotConnected):
+        await Lines(ALLOWED).open(Target("http", "127.0.0.1", 9, "/"))
+
+
+async def test_a_receiver_without_a_good_certificate_gets_nothing() -> None:
+    async with receiver() as server:
+        with pytest.raises(NotConnected):
+            await Lines(ALLOWED).open(Target("https", "127.0.0.1", server.port, "/"))
+        assert server.taken == []
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+async def test_a_name_that_leads_inside_is_refused_when_it_is_called(host: str) -> None:
+    async with receiver() as server:
+        with pytest.raises(UrlRefused):
+            await Lines(Inside()).open(Target("https", host, server.port, "/"))
+        assert server.connections == 0
+
+
+async def test_a_wish_to_be_left_alone_is_read_in_both_forms() -> None:
+    async with receiver() as server:
+        server.answers = [b"HTTP/1.1 429 so\r\nretry-after: 120\r\ncontent-length: 0\r\n\r\n"]
+        line = await Lines(ALLOWED).open(at(server))
+        assert (await line.ask(post(at(server), {}, b""), 1)).retry_after_s(time.time()) == 120.0
+        server.answers = [
+            b"HTTP/1.1 503 so\r\nretry-after: Fri, 31 Dec 2100 23:59:59 GMT\r\ncontent-length: 0\r\n\r\n",
+            b"HTTP/1.1 503 so\r\nretry-after: soon\r\ncontent-length: 0\r\n\r\n",
+        ]
+        assert (await line.ask(post(at(server), {}, b""), 1)).retry_after_s(4_133_980_799 - 60) == 60.0
+        assert (await line.ask(post(at(server), {}, b""), 1)).retry_after_s(time.time()) is None
+
+
+def test_a_header_cannot_bring_another_with_it() -> None:
+    with pytest.raises(ValueError, match="line end"):
+        post(Target("https", "a.example.com", 443, "/"), {"X-Request-Id": "a\r\nEvil: b"}, b"")
