@@ -118,9 +118,11 @@ async def test_a_new_event_makes_a_new_document_and_ends_the_old_validator(
     now = await clock(web.owner) - timedelta(seconds=1)
     await score(web, scoring_pool, [[Told(ids["stalled"], "ticket.resolved", now, item="T-4")]])
     # An answer may come from memory for a second, never longer.
-    async with asyncio.timeout(1.5):
-        while (after := await client.get(url, headers={"if-none-match": before.headers["etag"]})).status_code == 304:
-            await asyncio.sleep(0.05)
+    for _ in range(30):
+        after = await client.get(url, headers={"if-none-match": before.headers["etag"]})
+        if after.status_code != 304:
+            break
+        await asyncio.sleep(0.05)
 
     assert (same.status_code, after.status_code) == (304, 200)
     assert after.json()["score"] > before.json()["score"]
