@@ -1,5 +1,6 @@
 """The embedded stores keep what they took, stay on this machine, and start wherever the state folder lies."""
 
+import asyncio
 import os
 import shutil
 import socket
@@ -205,13 +206,21 @@ async def test_the_queue_never_evicts_asks_for_its_password_and_survives_a_resta
         await again.stop()
 
 
+async def _take(taken: socket.socket, port: int) -> None:
+    """Listen on a port, unless somebody else has it for good; another house of these tests has it for seconds."""
+    for _ in range(200):
+        if ports.is_free(port):
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(("127.0.0.1", port))
+            taken.listen()
+            return
+        await asyncio.sleep(0.05)
+
+
 async def test_taken_ports_move_on(open_folder: Path) -> None:
     with socket.socket() as one, socket.socket() as two:
         for taken, preferred in ((one, 55_432), (two, 56_379)):
-            if ports.is_free(preferred):
-                taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                taken.bind(("127.0.0.1", preferred))
-                taken.listen()
+            await _take(taken, preferred)
         database, queue = EmbeddedPostgres(open_folder), EmbeddedValkey(open_folder)
         await database.start()
         await queue.start()

@@ -114,16 +114,16 @@ async def test_another_sender_may_use_the_same_ids(bench: Bench) -> None:
 
 
 BAD = [
-    (b"{", "/", "bad_json"),
-    (b"[]", "/", "wrong_type"),
-    (b"null", "/", "wrong_type"),
-    (b"\xff\xfe", "/", "bad_encoding"),
-    (b'{"id":"\xff"}', "/", "bad_encoding"),
-    (b"\xef\xbb\xbf{}", "/", "bad_encoding"),
-    (b'{"id":"a","id":"b"}', "/", "duplicate_key"),
-    (b'{"a":' * 70 + b"1" + b"}" * 70, "/", "too_deep"),
-    (b'{"value":' + b"1" * 41 + b"}", "/", "number_too_long"),
-    (b'{"value":NaN}', "/", "bad_json"),
+    (b"{", "", "bad_json"),
+    (b"[]", "", "wrong_type"),
+    (b"null", "", "wrong_type"),
+    (b"\xff\xfe", "", "bad_encoding"),
+    (b'{"id":"\xff"}', "", "bad_encoding"),
+    (b"\xef\xbb\xbf{}", "", "bad_encoding"),
+    (b'{"id":"a","id":"b"}', "", "duplicate_key"),
+    (b'{"a":' * 70 + b"1" + b"}" * 70, "", "too_deep"),
+    (b'{"value":' + b"1" * 41 + b"}", "", "number_too_long"),
+    (b'{"value":NaN}', "", "bad_json"),
     (json.dumps(event(20, properties=None)).encode(), "/properties", ""),
     (json.dumps(event(20, id=None)).encode(), "/id", ""),
     (json.dumps(event(20, id=7)).encode(), "/id", ""),
@@ -140,9 +140,9 @@ BAD = [
     (json.dumps(event(20, vlaue=1)).encode(), "/vlaue", ""),
     (json.dumps(event(20, actor="")).encode(), "/actor", ""),
     (json.dumps(event(20, properties={"": 1})).encode(), "/properties/", ""),
-    (json.dumps(event(20)).replace('"h20"', '"h20", "type": "feature.used"').encode(), "/", "duplicate_key"),
-    (json.dumps(event(20, properties={"a": 1})).replace('"a"', '"a": "}", "a"').encode(), "/", "duplicate_key"),
-    (json.dumps(event(20, properties={"x": "y" * 300_000})).encode(), "/", "line_too_long"),
+    (json.dumps(event(20)).replace('"h20"', '"h20", "type": "feature.used"').encode(), "", "duplicate_key"),
+    (json.dumps(event(20, properties={"a": 1})).replace('"a"', '"a": "}", "a"').encode(), "", "duplicate_key"),
+    (json.dumps(event(20, properties={"x": "y" * 300_000})).encode(), "", "line_too_long"),
 ]
 
 

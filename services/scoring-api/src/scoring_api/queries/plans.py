@@ -142,7 +142,7 @@ def _names(value: Any, otherwise: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _days(value: Any, otherwise: float | None) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
         return otherwise
     return float(value)
 
