@@ -87,14 +87,11 @@ async def attempts_of(pool: Pool, key: bytes) -> list[asyncpg.Record]:
 
 # Whose receiver has no name of its own is known by its channel.
 _DEAD = (
-    "state in ('failed_permanent', 'parked') and"
-    " ($1::text is null or coalesce(nullif(destination, ''), channel) = $1)"
+    "state in ('failed_permanent', 'parked') and ($1::text is null or coalesce(nullif(destination, ''), channel) = $1)"
 )
 
 
-async def dead_letters(
-    pool: Pool, destination: str | None, before: bytes | None, limit: int
-) -> list[asyncpg.Record]:
+async def dead_letters(pool: Pool, destination: str | None, before: bytes | None, limit: int) -> list[asyncpg.Record]:
     """Return effects that no machine carries further, newest first, before a key."""
     rows: list[asyncpg.Record] = await pool.fetch(
         f"select {_EFFECT} from effect where {_DEAD}"  # noqa: S608 - constants of the code

@@ -8,55 +8,52 @@ import asyncpg
 from milepost_runtime.database import Connection
 
 
+# What was started goes on to its own end.
+_EFFECTS = """
+with gone as (select key from effect where run_id = any($1::uuid[]) and state = 'ready' order by key for update)
+update effect e set state = 'cancelled', reason = $2, next_at = null, lease_until = null
+from gone where e.key = gone.key
+"""
+_STEPS = """
+with gone as (select id from step where run_id = any($1::uuid[]) and (state in ('due', 'waiting')
+  or (state = 'performing' and not exists (select from effect e where e.step_id = step.id
+    and e.state in ('started', 'in_doubt', 'parked')))) order by id for update)
+update step s set state = 'cancelled', reason = $2, next_at = null, lease_until = null, wakes_on = null,
+  ended_at = clock_timestamp()
+from gone where s.id = gone.id
+"""
+_GATES = """
+update approval set state = 'cancelled', reason = $2, next_at = null, lease_until = null, ended_at = clock_timestamp()
+where run_id = any($1::uuid[]) and state = 'open'
+"""
+# Several runs may have given a reason for the same work: it is closed with the last of them.
+_TASKS = """
+with closed as (update task set state = 'closed', next_at = null, lease_until = null, ended_at = clock_timestamp(),
+    ended_by = 'playbook', outcome_note = $2
+  where state in ('open', 'claimed', 'snoozed')
+    and account_id in (select account_id from run where id = any($1::uuid[]) and id <> all($3::uuid[]))
+    and exists (select from task_word w where w.task_id = task.id and w.kind = 'evidence'
+      and (w.detail ->> 'run_id')::uuid = any($1::uuid[]) and (w.detail ->> 'run_id')::uuid <> all($3::uuid[]))
+    and not exists (select from task_word w join run r on r.id = (w.detail ->> 'run_id')::uuid
+      where w.task_id = task.id and w.kind = 'evidence' and r.state in ('holding', 'running')
+        and (r.id <> all($1::uuid[]) or r.id = any($3::uuid[])))
+  returning id, account_id)
+insert into task_word (account_id, task_id, kind, author, text)
+select account_id, id, 'closed', 'playbook', $2 from closed
+"""
+
+
 async def stop_waiting(
     connection: Connection, run_ids: Sequence[UUID], reason: str, keep_tasks: Sequence[UUID]
 ) -> None:
     """Cancel everything of runs that has not been started; the tasks of the runs in `keep_tasks` stay open.
 
     Effects first, then steps, then (by the caller) runs: every writer locks in this order, and rows in that of their
-    ids. What was started goes on to its own end.
+    ids.
     """
-    await connection.execute(
-        "with gone as (select key from effect where run_id = any($1::uuid[]) and state = 'ready'"
-        " order by key for update)"
-        " update effect e set state = 'cancelled', reason = $2, next_at = null, lease_until = null"
-        " from gone where e.key = gone.key",
-        run_ids,
-        reason,
-    )
-    await connection.execute(
-        "with gone as (select id from step where run_id = any($1::uuid[]) and (state in ('due', 'waiting')"
-        " or (state = 'performing' and not exists (select from effect e where e.step_id = step.id"
-        " and e.state in ('started', 'in_doubt', 'parked')))) order by id for update)"
-        " update step s set state = 'cancelled', reason = $2, next_at = null, lease_until = null, wakes_on = null,"
-        " ended_at = clock_timestamp() from gone where s.id = gone.id",
-        run_ids,
-        reason,
-    )
-    await connection.execute(
-        "update approval set state = 'cancelled', reason = $2, next_at = null, lease_until = null,"
-        " ended_at = clock_timestamp() where run_id = any($1::uuid[]) and state = 'open'",
-        run_ids,
-        reason,
-    )
-    await connection.execute(
-        "with closed as (update task set state = 'closed', next_at = null, lease_until = null,"
-        " ended_at = clock_timestamp(), ended_by = 'playbook', outcome_note = $2"
-        " where state in ('open', 'claimed', 'snoozed')"
-        " and account_id in (select account_id from run where id = any($1::uuid[]) and id <> all($3::uuid[]))"
-        # Several runs may have given a reason for the same work: it is closed with the last of them.
-        " and exists (select from task_word w where w.task_id = task.id and w.kind = 'evidence'"
-        "   and (w.detail ->> 'run_id')::uuid = any($1::uuid[]) and (w.detail ->> 'run_id')::uuid <> all($3::uuid[]))"
-        " and not exists (select from task_word w join run r on r.id = (w.detail ->> 'run_id')::uuid"
-        "   where w.task_id = task.id and w.kind = 'evidence' and r.state in ('holding', 'running')"
-        "   and (r.id <> all($1::uuid[]) or r.id = any($3::uuid[])))"
-        " returning id, account_id)"
-        " insert into task_word (account_id, task_id, kind, author, text)"
-        " select account_id, id, 'closed', 'playbook', $2 from closed",
-        run_ids,
-        reason,
-        keep_tasks,
-    )
+    for statement in (_EFFECTS, _STEPS, _GATES):
+        await connection.execute(statement, run_ids, reason)
+    await connection.execute(_TASKS, run_ids, reason, keep_tasks)
 
 
 async def open_runs_of(
