@@ -7,7 +7,6 @@ import asyncpg
 
 from milepost_runtime.database import Connection
 
-
 # What was started goes on to its own end.
 _EFFECTS = """
 with gone as (select key from effect where run_id = any($1::uuid[]) and state = 'ready' order by key for update)
