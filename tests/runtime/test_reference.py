@@ -127,8 +127,10 @@ async def test_every_operation_of_a_service_is_introduced(name: str) -> None:
     open_to_all = {one.path for one in told if not one.keys}
     # Providers and analytics libraries show who they are in ways of their own.
     own_ways = {"/webhooks/{source}/{connection}", "/webhooks/{source}/{connection}/{token}", "/v1/{call}"}
-    # Editors fetch the form of score models; it says nothing of a deployment.
-    assert open_to_all - own_ways - {"/models/schema.json"} == set(PATHS)
+    # Whoever got a message from us shows by what it carried that it is theirs.
+    own_ways |= {"/in-app/{token}", "/in-app/{token}/{key}/{what}", "/unsubscribe/{token}"}
+    # Editors fetch the forms of documents; they say nothing of a deployment.
+    assert open_to_all - own_ways - {"/models/schema.json", "/playbooks/schema.json"} == set(PATHS)
 
 
 @SERVICES
