@@ -283,8 +283,8 @@ async def _renewing(pool: Pool, lane: Lane, claims: Sequence[Claim]) -> AsyncIte
         yield
     finally:
         renewal.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await renewal
+        # Waited for, not awaited: its being cancelled is not ours, and ours must not be taken for its.
+        await asyncio.wait([renewal])
 
 
 async def _settle(connection: Connection, lane: Lane, claims: Sequence[Claim], what: str, *more: Any) -> set[Any]:
