@@ -40,8 +40,8 @@ from milepost_devstack.schemas import SCHEMAS
 from milepost_runtime.database import Pool, open_pool
 from milepost_runtime.guard import inside
 from milepost_runtime.secrets import Vault
-from playbook_runner.keeping import Keeping
-from playbook_runner.outlets import NewOutlet, Outlets
+from playbook_runner.connections.connecting import NewOutlet, Outlets
+from playbook_runner.documents.keeping import Keeping
 
 LIMIT_S = 170.0
 STEPS = 5

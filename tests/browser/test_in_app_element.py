@@ -20,9 +20,9 @@ from milepost_runtime.database import Pool
 from milepost_runtime.secrets import Vault
 from playbook_runner.actions.channel import Sendable
 from playbook_runner.app import build
-from playbook_runner.putting_up import InAppChannel
+from playbook_runner.in_app.putting_up import InAppChannel
+from playbook_runner.in_app.showing import Audience, Showing
 from playbook_runner.settings import RunnerSettings
-from playbook_runner.showing import Audience, Showing
 
 pytestmark = [
     pytest.mark.browser,

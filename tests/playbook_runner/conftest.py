@@ -10,12 +10,12 @@ from support.outreach import Outreach
 from milepost_runtime.database import Pool
 from milepost_runtime.queue import Hints
 from milepost_runtime.settings import load
-from playbook_runner.documents import shipped
-from playbook_runner.keeping import ACTIVE_AT_FIRST
+from playbook_runner.documents.checking import shipped
+from playbook_runner.documents.keeping import ACTIVE_AT_FIRST
+from playbook_runner.runs.starting import ensure_feed_cursor
+from playbook_runner.runs.waking import ensure_wake_cursors
 from playbook_runner.service import build_runner, scoring_http
 from playbook_runner.settings import RunnerSettings
-from playbook_runner.starting import ensure_feed_cursor
-from playbook_runner.waking import ensure_wake_cursors
 
 TABLES = (
     "playbook, run, step, effect, attempt, ledger, cursor, api_key, armed, watch, assignment, outlet, "

@@ -7,8 +7,8 @@ import pytest
 from milepost_core.owning import Colleague
 from milepost_runtime.secrets import Vault
 from playbook_runner.actions.addresses import BadAddress, canonical
-from playbook_runner.addressing import Directory, NobodyToWriteTo
-from playbook_runner.ways_out import Leaving, WayOutUnknown, WaysOut, person_of
+from playbook_runner.wording.addressing import Directory, NobodyToWriteTo
+from playbook_runner.wording.ways_out import Leaving, WayOutUnknown, WaysOut, person_of
 
 KIM = Colleague("kim", "kim@vendor.example", ("csm",))
 ADA = Colleague("ada", "ada@vendor.example", ("sponsor",))

@@ -14,11 +14,11 @@ from support.outreach import Outreach
 from milepost_core.arbiter import Allow, Defer, Policy, Refuse, Verdict, document_of
 from milepost_runtime.database import Pool
 from milepost_runtime.secrets import Vault
-from playbook_runner.arbitrating import Arbitrating, Asked
-from playbook_runner.calendars import Calendars
-from playbook_runner.heeding import fold
+from playbook_runner.arbiter.arbitrating import Arbitrating, Asked
+from playbook_runner.people.calendars import Calendars
 from playbook_runner.queries.matters import keep
-from playbook_runner.ways_out import Leaving
+from playbook_runner.runs.heeding import fold
+from playbook_runner.wording.ways_out import Leaving
 
 TABLES = "policy, holiday, person, absence, suppression, matter, touch, effect, assignment"
 ALWAYS = {"opens": "00:00", "closes": "00:00", "workdays": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}

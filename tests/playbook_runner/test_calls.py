@@ -17,7 +17,7 @@ from milepost_runtime.guard import Inside
 from milepost_runtime.lanes import drain
 from milepost_runtime.lines import Lines
 from playbook_runner.actions.webhook import signature
-from playbook_runner.pacing import CALLS_AT_ONCE
+from playbook_runner.effects.pacing import CALLS_AT_ONCE
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from support.hubspot_portal import PORTAL, Portal, hubspot_portal
 
 from milepost_runtime import http
 from milepost_runtime.database import Pool
-from playbook_runner.setting_up import SetUpFailed
+from playbook_runner.connections.setting_up import SetUpFailed
 
 GRANT = {"client_id": "client-id-1", "client_secret": "client-secret-1", "refresh_token": "refresh-token-1"}
 

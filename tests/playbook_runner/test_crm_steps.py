@@ -14,7 +14,7 @@ from milepost_contracts.references import salesforce_id
 from milepost_core.playbooks.document import CRM_FIELDS
 from milepost_core.playbooks.parsing import PlaybookInvalid, parse_playbook
 from playbook_runner.actions.crm.channel import NoRecord, order_of
-from playbook_runner.outlets import NewOutlet
+from playbook_runner.connections.connecting import NewOutlet
 
 COMPANY = f"hubspot:{PORTAL}:90210"
 NUMBER = salesforce_id("001ak0000000077")

@@ -12,9 +12,9 @@ from support.outreach import Outreach
 from milepost_core.effects import Doubt, IllegalMove, Outcome, Performed
 from milepost_runtime.lanes import claim, drain
 from playbook_runner.actions.channel import Sendable
-from playbook_runner.committing import Wish
-from playbook_runner.performing import Performing
-from playbook_runner.resolving import ResendRefused
+from playbook_runner.effects.committing import Wish
+from playbook_runner.effects.performing import Performing
+from playbook_runner.effects.resolving import ResendRefused
 
 
 @pytest.mark.parametrize("answer", ["silence", "cut", "lose"])

@@ -12,11 +12,11 @@ from support.outreach import health_of
 from milepost_contracts.health import HealthDocument
 from milepost_core.playbooks.document import CrmStep, InAppStep, SlackStep, TaskStep, WebhookStep
 from milepost_runtime.secrets import Vault
-from playbook_runner.addressing import Directory
-from playbook_runner.briefing import SPECIMEN
-from playbook_runner.documents import shipped
-from playbook_runner.drafting import Around, Desk, Draft, Occasion, Outward, approved, draft, words
-from playbook_runner.ways_out import WaysOut
+from playbook_runner.documents.checking import shipped
+from playbook_runner.wording.addressing import Directory
+from playbook_runner.wording.briefing import SPECIMEN
+from playbook_runner.wording.drafting import Around, Desk, Draft, Occasion, Outward, approved, draft, words
+from playbook_runner.wording.ways_out import WaysOut
 
 ACCOUNT = UUID(int=7)
 AROUND = Around(Directory("desk@vendor.example"))

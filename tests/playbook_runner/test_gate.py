@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from support.outreach import Outreach, health_of
 
-from playbook_runner.ways_out import Leaving
+from playbook_runner.wording.ways_out import Leaving
 
 CHAMPION = "lee@customer.example"
 EVERY_DAY = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]

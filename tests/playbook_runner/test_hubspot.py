@@ -13,7 +13,7 @@ from milepost_runtime import http
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import claim
 from playbook_runner.actions.crm.hubspot import PROPERTIES
-from playbook_runner.setting_up import SetUpFailed
+from playbook_runner.connections.setting_up import SetUpFailed
 
 TOKEN = {"token": "pat-eu1-first-token"}
 

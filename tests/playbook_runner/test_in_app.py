@@ -16,7 +16,7 @@ from milepost_runtime.database import Pool
 from milepost_runtime.keys import insert_key, new_key
 from playbook_runner.actions.channel import Sendable
 from playbook_runner.app import build
-from playbook_runner.putting_up import MOST_TEXT, InAppChannel
+from playbook_runner.in_app.putting_up import MOST_TEXT, InAppChannel
 from playbook_runner.settings import RunnerSettings
 
 pytestmark = pytest.mark.usefixtures("empty")

@@ -13,7 +13,7 @@ from support.outreach import Outreach
 
 from milepost_core.arbiter.policy import Policy, document_of
 from milepost_runtime.ids import new_id
-from playbook_runner.ways_out import person_of
+from playbook_runner.wording.ways_out import person_of
 
 CHAMPION = "lee@customer.example"
 TEXT = "{{ account.name }} stands at {{ score }}, mostly for {{ reasons[0].label | lower }}."

@@ -9,7 +9,7 @@ from support.outreach import PLAYBOOK, Outreach
 
 from milepost_core.effects import RETRY_AFTER_S
 from milepost_runtime.lanes import claim, drain
-from playbook_runner.resolving import RunEnded
+from playbook_runner.effects.resolving import RunEnded
 from playbook_runner.settings import mail_server
 
 

@@ -18,8 +18,8 @@ from milepost_core.playbooks.schema import document_schema
 from milepost_runtime.keys import insert_key, new_key
 from milepost_runtime.placed_documents import read_document
 from playbook_runner.app import build
-from playbook_runner.documents import PlaybookDocumentInvalid, read_bytes, read_playbook, shipped
-from playbook_runner.keeping import ACTIVE_AT_FIRST
+from playbook_runner.documents.checking import PlaybookDocumentInvalid, read_bytes, read_playbook, shipped
+from playbook_runner.documents.keeping import ACTIVE_AT_FIRST
 from playbook_runner.linting import lint_file
 from playbook_runner.settings import RunnerSettings
 

@@ -13,7 +13,7 @@ from milepost_contracts.references import salesforce_id
 from milepost_runtime import http
 from milepost_runtime.database import Pool
 from playbook_runner.actions.crm.salesforce import FIELDS
-from playbook_runner.setting_up import SetUpFailed
+from playbook_runner.connections.setting_up import SetUpFailed
 
 
 @pytest.fixture(scope="module")

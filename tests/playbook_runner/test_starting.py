@@ -10,7 +10,7 @@ from support.outreach import PLAYBOOK, Outreach, publish
 from milepost_runtime import failpoints
 from milepost_runtime.failpoints import FailpointRaised
 from milepost_runtime.lanes import claim, drain
-from playbook_runner.starting import ensure_feed_cursor
+from playbook_runner.runs.starting import ensure_feed_cursor
 
 
 async def test_a_drop_opens_one_run_with_its_first_step_due(outreach: Outreach) -> None:

@@ -16,7 +16,7 @@ from ingest_webhooks.app import create
 from ingest_webhooks.settings import IngestSettings
 from milepost_runtime.lanes import drain
 from playbook_runner.clients.ingest import IngestClient
-from playbook_runner.telling import Happened, Telling, tell
+from playbook_runner.people.telling import Happened, Telling, tell
 
 __all__ = ["admin_key"]
 MAIL = {

@@ -9,10 +9,10 @@ from support.outreach import PLAYBOOK, health_of
 
 from milepost_core.playbooks.document import EmailStep
 from milepost_core.playbooks.parsing import PlaybookInvalid
-from playbook_runner.briefing import SPARSE, SPECIMEN, brief, page_link
-from playbook_runner.documents import PlaybookDocumentInvalid, check_document, read_playbook, shipped
-from playbook_runner.drafting import NoReasons, words
-from playbook_runner.templates import TemplateFailed, check, render
+from playbook_runner.documents.checking import PlaybookDocumentInvalid, check_document, read_playbook, shipped
+from playbook_runner.wording.briefing import SPARSE, SPECIMEN, brief, page_link
+from playbook_runner.wording.drafting import NoReasons, words
+from playbook_runner.wording.templates import TemplateFailed, check, render
 
 SPECIMENS = (SPECIMEN, SPARSE)
 NUDGE = next(one for one in shipped() if one.parsed.id == PLAYBOOK)

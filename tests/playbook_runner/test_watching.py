@@ -11,7 +11,7 @@ import pytest
 from support.outreach import Outreach, health_of, publish
 
 from milepost_runtime.lanes import drain
-from playbook_runner.watching import ensure_watching
+from playbook_runner.runs.watching import ensure_watching
 
 BELOW = {"subject": "score", "operator": "lt", "value": 40}
 Book = Callable[..., Awaitable[None]]

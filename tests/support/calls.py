@@ -9,7 +9,7 @@ from support.receiver import Receiver
 
 from milepost_core.effects import effect_key
 from milepost_runtime.lanes import drain
-from playbook_runner.outlets import NewOutlet
+from playbook_runner.connections.connecting import NewOutlet
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKEN = "xoxb-of-the-test"

@@ -14,12 +14,12 @@ from milepost_runtime.lanes import drain
 from milepost_runtime.lines import Lines
 from milepost_runtime.queue import Hints
 from milepost_runtime.secrets import Vault
-from playbook_runner.admitting import Admitting
 from playbook_runner.clients.scoring import ScoringClient
-from playbook_runner.outlets import NewOutlet, Outlets
+from playbook_runner.connections.admitting import Admitting
+from playbook_runner.connections.connecting import NewOutlet, Outlets
+from playbook_runner.connections.setting_up import SettingUp
+from playbook_runner.connections.writing_back import WritingBack
 from playbook_runner.queries import writing_back as queries
-from playbook_runner.setting_up import SettingUp
-from playbook_runner.writing_back import WritingBack
 
 MACHINE = inside("127.0.0.0/8")
 SECRET = "a-secret-of-the-tests-that-is-long-enough"

@@ -15,13 +15,13 @@ from milepost_core.playbooks import Playbook
 from milepost_core.playbooks.conditions import Scalar
 from milepost_core.playbooks.document import EmailStep, InAppStep
 from milepost_runtime.database import Connection, Pool
-from playbook_runner.addressing import reaches_customers
-from playbook_runner.arbitrating import Arbitrating, Asked
-from playbook_runner.asking import REGION, ZONE
+from playbook_runner.arbiter.arbitrating import Arbitrating, Asked
 from playbook_runner.clients.scoring import HealthAway, ScoringClient
-from playbook_runner.keeping import Keeping, PlaybookUnknown
+from playbook_runner.documents.keeping import Keeping, PlaybookUnknown
 from playbook_runner.queries import ledger
+from playbook_runner.runs.asking import REGION, ZONE
 from playbook_runner.views import Obstacle, WhyNot
+from playbook_runner.wording.addressing import reaches_customers
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from milepost_runtime.placed_documents import Mistake
-from playbook_runner.documents import LARGEST_DOCUMENT, PlaybookDocumentInvalid, read_bytes
+from playbook_runner.documents.checking import LARGEST_DOCUMENT, PlaybookDocumentInvalid, read_bytes
 
 
 def lint_file(path: str) -> dict[str, Any]:

@@ -9,24 +9,25 @@ from milepost_core.arbiter import PolicyInvalid
 from milepost_core.effects import IllegalMove
 from milepost_runtime.guard import UrlRefused
 from milepost_runtime.problems import Problem
-from playbook_runner.admitting import NoCrm
-from playbook_runner.approving import ApprovalEnded, ApprovalUnknown, EditRefused
-from playbook_runner.by_hand import NotStarted
+from playbook_runner.arbiter.policies import HolidayUnknown, PolicyUnknown
+from playbook_runner.arbiter.suppressing import SuppressionRefused, SuppressionUnknown
 from playbook_runner.clients.scoring import AccountGone, HealthAway
-from playbook_runner.documents import PlaybookDocumentInvalid
-from playbook_runner.keeping import NotInForce, PlaybookUnknown, VersionTaken
-from playbook_runner.outlets import OutletShut, OutletTaken, OutletUnfit, OutletUnknown
-from playbook_runner.people import AbsenceUnknown, PersonRefused, PersonUnknown
-from playbook_runner.policies import HolidayUnknown, PolicyUnknown, RegionUnknown
-from playbook_runner.rehearsing import SpanRefused
-from playbook_runner.resolving import EffectUnknown, ResendRefused, RunEnded, RunUnknown
-from playbook_runner.sampling import NotOurs, NotSendable, StepUnknown
-from playbook_runner.setting_up import SetUpFailed
-from playbook_runner.showing import MessageUnknown, TokenRefused
-from playbook_runner.staging import SpanTooLarge
-from playbook_runner.suppressing import SuppressionRefused, SuppressionUnknown
-from playbook_runner.tending import SnoozeRefused, TaskEnded, TaskTaken, TaskUnknown
-from playbook_runner.ways_out import WayOutUnknown
+from playbook_runner.connections.admitting import NoCrm
+from playbook_runner.connections.connecting import OutletShut, OutletTaken, OutletUnfit, OutletUnknown
+from playbook_runner.connections.setting_up import SetUpFailed
+from playbook_runner.documents.checking import PlaybookDocumentInvalid
+from playbook_runner.documents.keeping import NotInForce, PlaybookUnknown, VersionTaken
+from playbook_runner.documents.sampling import NotOurs, NotSendable, StepUnknown
+from playbook_runner.effects.resolving import EffectUnknown, ResendRefused, RunEnded, RunUnknown
+from playbook_runner.in_app.showing import MessageUnknown, TokenRefused
+from playbook_runner.people.approving import ApprovalEnded, ApprovalUnknown, EditRefused
+from playbook_runner.people.calendars import RegionUnknown
+from playbook_runner.people.rostering import AbsenceUnknown, PersonRefused, PersonUnknown
+from playbook_runner.people.tending import SnoozeRefused, TaskEnded, TaskTaken, TaskUnknown
+from playbook_runner.rehearsal.rehearsing import SpanRefused
+from playbook_runner.rehearsal.staging import SpanTooLarge
+from playbook_runner.runs.by_hand import NotStarted
+from playbook_runner.wording.ways_out import WayOutUnknown
 
 
 def _policy(error: PolicyInvalid) -> Problem:

@@ -7,10 +7,10 @@ import asyncpg
 
 from milepost_core.effects import EffectState, resolutions
 from milepost_runtime.database import Pool
+from playbook_runner.effects.resolving import EffectUnknown, RunUnknown
 from playbook_runner.queries import ledger
 from playbook_runner.queries import playbooks as documents
 from playbook_runner.queries import reading as queries
-from playbook_runner.resolving import EffectUnknown, RunUnknown
 from playbook_runner.views import (
     AttemptView,
     EffectList,

@@ -11,57 +11,57 @@ from milepost_runtime.guard import inside
 from milepost_runtime.lines import Lines
 from milepost_runtime.queue import Hints
 from milepost_runtime.secrets import Vault
-from playbook_runner.absorbing import Absorbing
 from playbook_runner.actions.crm.channel import CrmChannel
 from playbook_runner.actions.doors import Doors, NoDoor
 from playbook_runner.actions.email import EmailChannel
 from playbook_runner.actions.slack import SlackChannel
 from playbook_runner.actions.webhook import WebhookChannel
-from playbook_runner.admitting import Admitting
-from playbook_runner.advancing import Advancing
-from playbook_runner.approving import Approving
-from playbook_runner.arbitrating import Arbitrating
-from playbook_runner.asking import Asking
-from playbook_runner.by_hand import ByHand
-from playbook_runner.cataloguing import Catalogue
+from playbook_runner.arbiter.arbitrating import Arbitrating
+from playbook_runner.arbiter.policies import Policies
+from playbook_runner.arbiter.suppressing import Suppressing
 from playbook_runner.clients.ingest import IngestClient
 from playbook_runner.clients.scoring import QUESTION_LIMIT_S, ScoringClient
 from playbook_runner.clients.vocabulary import VocabularyClient
-from playbook_runner.committing import Committing
-from playbook_runner.deciding import Deciding
-from playbook_runner.doubting import Doubting
-from playbook_runner.drafting import Desk
+from playbook_runner.connections.admitting import Admitting
+from playbook_runner.connections.connecting import OpenOutlet, Outlets, OutletShut, OutletUnknown
+from playbook_runner.connections.setting_up import SettingUp
+from playbook_runner.connections.writing_back import WritingBack
+from playbook_runner.documents.cataloguing import Catalogue
+from playbook_runner.documents.keeping import Keeping
+from playbook_runner.documents.sampling import Sampling
+from playbook_runner.effects.committing import Committing
+from playbook_runner.effects.doubting import Doubting
+from playbook_runner.effects.overseeing import Overseeing
+from playbook_runner.effects.pacing import Pacing
+from playbook_runner.effects.performing import Performing
+from playbook_runner.effects.resolving import Resolving
 from playbook_runner.explaining import Explaining
-from playbook_runner.giving import Giving
-from playbook_runner.intending import Intending
-from playbook_runner.keeping import Keeping
-from playbook_runner.opening import Opening
-from playbook_runner.outlets import OpenOutlet, Outlets, OutletShut, OutletUnknown
-from playbook_runner.overseeing import Overseeing
-from playbook_runner.pacing import Pacing
-from playbook_runner.people import People
-from playbook_runner.performing import Performing
-from playbook_runner.policies import Policies
-from playbook_runner.putting_up import InAppChannel
-from playbook_runner.queueing import Queueing
+from playbook_runner.in_app.putting_up import InAppChannel
+from playbook_runner.in_app.showing import Showing
+from playbook_runner.people.approving import Approving
+from playbook_runner.people.queueing import Queueing
+from playbook_runner.people.rostering import People
+from playbook_runner.people.tasking import Tasking
+from playbook_runner.people.telling import Telling
+from playbook_runner.people.tending import Tending
 from playbook_runner.reading import Reading
-from playbook_runner.rehearsing import Rehearsing
-from playbook_runner.releasing import Releasing
-from playbook_runner.resolving import Resolving
-from playbook_runner.sampling import Sampling
-from playbook_runner.setting_up import SettingUp
+from playbook_runner.rehearsal.rehearsing import Rehearsing
+from playbook_runner.rehearsal.staging import Staging
+from playbook_runner.runs.absorbing import Absorbing
+from playbook_runner.runs.advancing import Advancing
+from playbook_runner.runs.asking import Asking
+from playbook_runner.runs.by_hand import ByHand
+from playbook_runner.runs.deciding import Deciding
+from playbook_runner.runs.giving import Giving
+from playbook_runner.runs.intending import Intending
+from playbook_runner.runs.opening import Opening
+from playbook_runner.runs.releasing import Releasing
+from playbook_runner.runs.starting import Starting
+from playbook_runner.runs.waking import Waking
+from playbook_runner.runs.watching import Watching
 from playbook_runner.settings import RunnerSettings, mail_server
-from playbook_runner.showing import Showing
-from playbook_runner.staging import Staging
-from playbook_runner.starting import Starting
-from playbook_runner.suppressing import Suppressing
-from playbook_runner.tasking import Tasking
-from playbook_runner.telling import Telling
-from playbook_runner.tending import Tending
-from playbook_runner.waking import Waking
-from playbook_runner.watching import Watching
-from playbook_runner.ways_out import WaysOut
-from playbook_runner.writing_back import WritingBack
+from playbook_runner.wording.drafting import Desk
+from playbook_runner.wording.ways_out import WaysOut
 
 
 @dataclass(frozen=True)

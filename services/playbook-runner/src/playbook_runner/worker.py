@@ -9,14 +9,14 @@ from milepost_runtime.idempotency import forget_old
 from milepost_runtime.settings import load
 from milepost_runtime.worker import run_worker
 from playbook_runner.actions import message
-from playbook_runner.documents import PlaybookDocumentInvalid, shipped
+from playbook_runner.documents.checking import PlaybookDocumentInvalid, shipped
+from playbook_runner.documents.keeping import ACTIVE_AT_FIRST, Keeping
 from playbook_runner.jobs import lanes
-from playbook_runner.keeping import ACTIVE_AT_FIRST, Keeping
+from playbook_runner.runs.starting import ensure_feed_cursor
+from playbook_runner.runs.waking import ensure_wake_cursors
+from playbook_runner.runs.watching import ensure_watching
 from playbook_runner.service import build_runner, scoring_http
 from playbook_runner.settings import SCHEMA, RunnerSettings
-from playbook_runner.starting import ensure_feed_cursor
-from playbook_runner.waking import ensure_wake_cursors
-from playbook_runner.watching import ensure_watching
 
 SERVICE = "playbook-runner"
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import Principal, require_scope
 from playbook_runner.dependencies import Use
-from playbook_runner.task_views import ApprovalList, ApprovalState, ApprovalView, ApproveBody, RejectBody
+from playbook_runner.people.task_views import ApprovalList, ApprovalState, ApprovalView, ApproveBody, RejectBody
 
 router = APIRouter(tags=["approvals"], route_class=NamedRequests)
 Approver = Annotated[Principal, require_scope("write")]

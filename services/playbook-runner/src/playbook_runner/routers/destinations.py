@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from milepost_runtime.keys import require_scope
 from playbook_runner.dependencies import Use
-from playbook_runner.destination_views import DeadLetterPage, DestinationList
+from playbook_runner.effects.destination_views import DeadLetterPage, DestinationList
 
 router = APIRouter(tags=["effects"])
 

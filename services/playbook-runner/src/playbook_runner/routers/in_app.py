@@ -13,8 +13,8 @@ from fastapi import APIRouter, Path, Query, Response
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import require_scope
 from playbook_runner.dependencies import EffectKey, Use
-from playbook_runner.in_app_views import InAppMessages, InAppMessageView, InAppToken, InAppTokenRequest
-from playbook_runner.showing import Audience
+from playbook_runner.in_app.in_app_views import InAppMessages, InAppMessageView, InAppToken, InAppTokenRequest
+from playbook_runner.in_app.showing import Audience
 
 router = APIRouter(tags=["in-app"], route_class=NamedRequests)
 Token = Annotated[str, Path(max_length=600)]

@@ -8,9 +8,17 @@ from fastapi import APIRouter, Query
 
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import require_scope
+from playbook_runner.connections.connecting import NewOutlet
+from playbook_runner.connections.outlet_views import (
+    NewOutletBody,
+    OutletChange,
+    OutletList,
+    OutletView,
+    SetUp,
+    Told,
+    ToldList,
+)
 from playbook_runner.dependencies import Use
-from playbook_runner.outlet_views import NewOutletBody, OutletChange, OutletList, OutletView, SetUp, Told, ToldList
-from playbook_runner.outlets import NewOutlet
 
 MAY = [require_scope("admin")]
 router = APIRouter(prefix="/outlets", tags=["outlets"], route_class=NamedRequests)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import Principal, require_scope
 from milepost_runtime.paging import ONCE
-from playbook_runner.arbiter_views import AbsenceRequest, AbsenceView, PersonList, PersonRequest, PersonView
+from playbook_runner.arbiter.arbiter_views import AbsenceRequest, AbsenceView, PersonList, PersonRequest, PersonView
 from playbook_runner.dependencies import Use
 
 router = APIRouter(tags=["people"], route_class=NamedRequests, dependencies=[ONCE])

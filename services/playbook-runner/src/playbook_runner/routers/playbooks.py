@@ -12,8 +12,8 @@ from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import Principal, require_scope
 from milepost_runtime.media import check_media
 from playbook_runner.dependencies import Use
-from playbook_runner.documents import LARGEST_DOCUMENT
-from playbook_runner.playbook_views import (
+from playbook_runner.documents.checking import LARGEST_DOCUMENT
+from playbook_runner.documents.playbook_views import (
     DiffAnswer,
     KeptAnswer,
     LintAnswer,

@@ -8,7 +8,14 @@ from fastapi import APIRouter, Query, Response
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import Principal, require_scope
 from milepost_runtime.paging import ONCE
-from playbook_runner.arbiter_views import DayOffRequest, DayOffView, DaysOff, PolicyList, PolicyRequest, PolicyView
+from playbook_runner.arbiter.arbiter_views import (
+    DayOffRequest,
+    DayOffView,
+    DaysOff,
+    PolicyList,
+    PolicyRequest,
+    PolicyView,
+)
 from playbook_runner.dependencies import Use
 
 router = APIRouter(tags=["policy"], route_class=NamedRequests, dependencies=[ONCE])

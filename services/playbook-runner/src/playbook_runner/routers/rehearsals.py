@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path
 
 from milepost_runtime.keys import require_scope
 from playbook_runner.dependencies import Use
-from playbook_runner.rehearsal_views import DryRunBody, DryRunView, PreviewBody, PreviewView
+from playbook_runner.rehearsal.rehearsal_views import DryRunBody, DryRunView, PreviewBody, PreviewView
 
 router = APIRouter(tags=["rehearsals"])
 PlaybookId = Annotated[str, Path(max_length=64)]

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Path, Request
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import require_scope
 from playbook_runner.dependencies import Use
-from playbook_runner.sample_views import SampleRequest, SampleView
-from playbook_runner.sampling import Asked, told
+from playbook_runner.documents.sample_views import SampleRequest, SampleView
+from playbook_runner.documents.sampling import Asked, told
 
 router = APIRouter(tags=["playbooks"], route_class=NamedRequests)
 

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Query
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import Principal, require_scope
 from milepost_runtime.paging import ONCE
-from playbook_runner.arbiter_views import Kind, SuppressionList, SuppressionRequest, SuppressionView
+from playbook_runner.arbiter.arbiter_views import Kind, SuppressionList, SuppressionRequest, SuppressionView
+from playbook_runner.arbiter.suppressing import Word
 from playbook_runner.dependencies import Use
 from playbook_runner.queries.suppressions import Filter
-from playbook_runner.suppressing import Word
 
 router = APIRouter(tags=["suppressions"], route_class=NamedRequests, dependencies=[ONCE])
 Writer = Annotated[Principal, require_scope("write")]

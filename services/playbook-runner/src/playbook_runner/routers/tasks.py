@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import Principal, require_scope
 from playbook_runner.dependencies import Use
-from playbook_runner.task_views import (
+from playbook_runner.people.task_views import (
     ClaimBody,
     CompleteBody,
     HandedOver,
@@ -21,7 +21,7 @@ from playbook_runner.task_views import (
     TaskState,
     TaskView,
 )
-from playbook_runner.tending import Outcome
+from playbook_runner.people.tending import Outcome
 
 router = APIRouter(tags=["tasks"], route_class=NamedRequests)
 Worker = Annotated[Principal, require_scope("write")]

@@ -1,0 +1,125 @@
+"""Suppressing: keeps who is to be left alone, from the moment on at which it is answered; it stops nothing by itself.
+
+It keeps no address: a person is known by a digest of the mailbox, so that the word outlives whoever asked to be
+forgotten. What is on its way is stopped by the arbiter, which reads these words in the transaction that starts it.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from milepost_core.cadence import OPTED_OUT
+from milepost_runtime.database import Pool
+from milepost_runtime.ids import new_id
+from milepost_runtime.secrets import Vault
+from playbook_runner.actions.addresses import BadAddress
+from playbook_runner.arbiter.arbitrating import lock_of
+from playbook_runner.queries import suppressions as queries
+from playbook_runner.queries.suppressions import Filter, NewSuppression
+from playbook_runner.runs.waking import Waking
+from playbook_runner.wording.ways_out import Leaving, person_of
+
+log = structlog.get_logger()
+OPT_OUT = "opt_out"
+# Words by which somebody may be kept from harm or from a breach of law: only an administrator takes them back.
+GUARDED = frozenset({OPT_OUT, "legal_hold", "complained"})
+
+
+class SuppressionUnknown(Exception):
+    """There is no such word."""
+
+
+class SuppressionRefused(Exception):
+    """It cannot be said so; the message says why."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """What is said: whom to leave alone (a mailbox, an account, or one's mailbox in an account), why and until when."""
+
+    kind: str
+    address: str | None
+    account_id: UUID | None
+    reason: str
+    author: str
+    until: datetime | None
+
+
+@dataclass(frozen=True)
+class Suppressing:
+    """The use cases around people and accounts that are left alone."""
+
+    pool: Pool = field(repr=False)
+    vault: Vault = field(repr=False)
+    waking: Waking
+
+    async def say(self, word: Word) -> asyncpg.Record:
+        """Leave somebody alone from now on. Raises SuppressionRefused."""
+        if word.address is None and word.account_id is None:
+            raise SuppressionRefused("name a mailbox, an account, or both")
+        if word.kind == OPT_OUT and word.address is None:
+            raise SuppressionRefused("only a person opts out: name the mailbox")
+        new = NewSuppression(
+            new_id(), word.kind, word.account_id, self.person(word.address), word.reason, word.author, word.until
+        )
+        row = await self._keep(new)
+        if word.kind == OPT_OUT and word.account_id is not None:
+            await self._end_runs(word.account_id)
+        return row
+
+    async def opt_out(self, leaving: Leaving) -> None:
+        """Write to a person no more, of whatever account: when this returns, no message to them will start.
+
+        As often as it is said, it is one word. Runs of the account to which that is an end, end.
+        """
+        reason = "by the link in a mail"
+        await self._keep(NewSuppression(new_id(), OPT_OUT, None, leaving.person, reason, "the recipient", None))
+        await self._end_runs(leaving.account_id)
+
+    async def _end_runs(self, account_id: UUID) -> None:
+        # In a transaction of its own: a start holds its effect and waits for the person, so this must not hold the
+        # person and wait for the effect.
+        async with self.pool.acquire() as connection, connection.transaction():
+            await self.waking.happened(connection, [account_id], OPTED_OUT)
+
+    async def _keep(self, new: NewSuppression) -> asyncpg.Record:
+        async with self.pool.acquire() as connection, connection.transaction():
+            await queries.lock(connection, _locks(new))
+            row = await queries.insert(connection, new)
+        log.info("suppressed", kind=new.kind, suppression_id=str(row["id"]))
+        return row
+
+    async def end(self, suppression_id: UUID, by: str, *, guarded: bool) -> asyncpg.Record:
+        """Take a word back. Raises SuppressionUnknown, and SuppressionRefused for guarded ones unless `guarded`."""
+        row = await queries.one(self.pool, suppression_id)
+        if row is None:
+            raise SuppressionUnknown(f"there is no suppression {suppression_id}")
+        if row["kind"] in GUARDED and not guarded:
+            raise SuppressionRefused(f"only a key of the scope 'admin' ends a suppression of the kind {row['kind']}")
+        async with self.pool.acquire() as connection, connection.transaction():
+            row = await queries.end(connection, suppression_id)
+        assert row is not None, "words are ended, never deleted"
+        log.info("suppression_ended", suppression_id=str(suppression_id), by=by)
+        return row
+
+    async def page(self, wanted: Filter, before: UUID | None, limit: int) -> list[asyncpg.Record]:
+        """Return words, newest first."""
+        return await queries.page(self.pool, wanted, before, limit)
+
+    def person(self, address: str | None) -> bytes | None:
+        """Return what stands for a mailbox; None for none. Raises SuppressionRefused for what is no address."""
+        try:
+            return None if address is None else person_of(self.vault, address)
+        except BadAddress as error:
+            raise SuppressionRefused(str(error)) from None
+
+
+def _locks(new: NewSuppression) -> list[int]:
+    """A person's word waits for messages to that person, an account's for those to anybody there."""
+    if new.person is not None:
+        return [lock_of(new.person)]
+    assert new.account_id is not None, "a word is about somebody"
+    return [lock_of(new.account_id.bytes)]

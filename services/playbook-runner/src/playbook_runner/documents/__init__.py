@@ -1,0 +1,1 @@
+"""Playbooks as documents: checked, kept in versions, listed, compared, tried out."""

@@ -1,0 +1,217 @@
+"""Committing: the transactions around a call, many effects at a time; it makes no call and decides nothing itself.
+
+T2 starts effects: with everything locked it reads again what may forbid them, asks the arbiter, and keeps what is about
+to be written. T3, T4 and T5 write down how a try ended, with all that follows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+import structlog
+
+from milepost_core.arbiter import Allow, Defer, Refuse, Verdict
+from milepost_core.effects import Move, may_begin
+from milepost_runtime.database import Connection, Pool
+from milepost_runtime.grouping import Group
+from milepost_runtime.lanes import Claim
+from milepost_runtime.queue import Hints
+from playbook_runner.actions.channel import Sendable
+from playbook_runner.arbiter.arbitrating import Arbitrating, Asked
+from playbook_runner.effects.pacing import Called, Pacing
+from playbook_runner.measures import EFFECTS
+from playbook_runner.queries import performing as queries
+from playbook_runner.queries.performing import Ended, Moving, Start
+from playbook_runner.runs.absorbing import Absorbing, Happened
+
+log = structlog.get_logger()
+# While a pause lasts, effects look up again after this long; resuming makes them due at once.
+PAUSE_LOOK_S = 30.0
+
+
+@dataclass(frozen=True)
+class Wish:
+    """An effect that wants to start, with what it would send."""
+
+    claim: Claim
+    sendable: Sendable
+    colleague: bool
+    zone: str = ""
+    region: str = ""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A move with all that is to be remembered of it.
+
+    `told` is how its attempt is remembered, `code` and `outcome` what the ledger calls the move when not by its own
+    name, `call` how the receiver did.
+    """
+
+    claim: Claim
+    moving: Moving
+    told: str | None = None
+    code: str | None = None
+    outcome: str | None = None
+    call: Called | None = None
+
+
+@dataclass(frozen=True)
+class Committing:
+    """The use cases around starts and ends."""
+
+    pool: Pool = field(repr=False)
+    absorbing: Absorbing
+    arbitrating: Arbitrating
+    pacing: Pacing
+    hints: Hints = field(repr=False)
+    lease_s: float
+    _starts: "Group[Wish, bool]" = field(init=False, repr=False)
+    _ends: "Group[Ending, bool]" = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_starts", Group(self._start))
+        object.__setattr__(self, "_ends", Group(self._end))
+
+    async def start(self, wish: Wish) -> bool:
+        """T2 for one effect, in company; False: it may not start, or is not ours any more, and that is written down."""
+        return await self._starts.submit(wish)
+
+    async def end(self, ending: Ending) -> bool:
+        """Write one move with all its consequences, in company; False: the effect is not ours any more."""
+        return await self._ends.submit(ending)
+
+    async def _start(self, wishes: Sequence[Wish]) -> list[bool]:
+        async with self.pool.acquire() as connection, connection.transaction():
+            facts = await queries.read_before_start(connection, [_as_start(wish) for wish in wishes])
+            ours = [wish for wish in wishes if wish.claim.key in facts]
+            may = [wish for wish in ours if _may(facts[wish.claim.key]) is Move.START]
+            asked = [_asked(wish, facts[wish.claim.key]) for wish in may]
+            verdicts = {
+                one.key: verdict for one, verdict in zip(asked, await self._ask(connection, asked), strict=True)
+            }
+            allowed = [wish for wish in may if isinstance(verdicts[wish.claim.key], Allow)]
+            if allowed:
+                await queries.start(connection, [_as_start(wish) for wish in allowed], self.lease_s)
+            started = {wish.claim.key for wish in allowed}
+            kept = [
+                _not_now(wish, facts[wish.claim.key], verdicts.get(wish.claim.key))
+                for wish in ours
+                if wish.claim.key not in started
+            ]
+            written = await self._write(connection, kept)
+        self._tell(kept, written)
+        for wish in wishes:
+            if wish.claim.key not in facts:
+                log.warning("effect_not_ours", effect=wish.claim.key.hex(), fence=wish.claim.fence)
+        return [wish.claim.key in started for wish in wishes]
+
+    async def _ask(self, connection: Connection, asked: Sequence[Asked]) -> Sequence[Verdict]:
+        return await self.arbitrating.admit(connection, asked) if asked else []
+
+    async def _end(self, endings: Sequence[Ending]) -> list[bool]:
+        async with self.pool.acquire() as connection, connection.transaction():
+            written = await self._write(connection, endings)
+            await self.pacing.tally(connection, [ending.call for ending in endings if ending.call is not None])
+        self._tell(endings, written)
+        return [ending.claim.key in written.moved for ending in endings]
+
+    async def _write(self, connection: Connection, endings: Sequence[Ending]) -> "Written":
+        if not endings:
+            return Written({}, further=False)
+        moved = await queries.move(connection, [ending.moving for ending in endings])
+        ours = [ending for ending in endings if ending.claim.key in moved]
+        await self._remember(connection, ours, moved)
+        happened = [_happened(ending, moved[ending.claim.key]) for ending in ours if not _old_news(ending)]
+        further = await self.absorbing.effects_moved(connection, happened) if happened else False
+        return Written(moved, further=further)
+
+    def _tell(self, endings: Sequence[Ending], written: "Written") -> None:
+        for ending in endings:
+            _log(ending, written.moved.get(ending.claim.key))
+        if written.further:
+            self.hints.nudge("playbooks.advance")
+
+    async def _remember(
+        self, connection: Connection, ours: Sequence[Ending], moved: dict[bytes, asyncpg.Record]
+    ) -> None:
+        ended = [Ended(moved[one.claim.key], one.told, one.moving.reason) for one in ours if one.told is not None]
+        lost = [moved[one.claim.key] for one in ours if one.told is None and one.moving.move is Move.LOSE]
+        if ended:
+            await queries.close_attempts(connection, ended)
+        if lost:
+            await queries.lose_attempts(connection, lost)
+
+
+@dataclass(frozen=True)
+class Written:
+    """The effects that moved, by key, and whether a further step is due because of it."""
+
+    moved: dict[bytes, asyncpg.Record]
+    further: bool
+
+
+def _as_start(wish: Wish) -> Start:
+    return Start(wish.claim.key, wish.claim.fence, wish.sendable.recipient, wish.sendable.payload)
+
+
+def _may(facts: asyncpg.Record) -> Move:
+    return may_begin(facts["run_state"], paused=facts["paused"] or facts["playbook_paused"])
+
+
+def _not_now(wish: Wish, facts: asyncpg.Record, verdict: Verdict | None) -> Ending:
+    """Return how an effect that may not start is written down; without a verdict a pause or a cancelled run is why."""
+    claim = wish.claim
+    match verdict:
+        case Defer(until, code, sentence):
+            wait_s = max(0.0, (until - facts["now"]).total_seconds())
+            return Ending(claim, Moving(claim.key, Move.HOLD, claim.fence, sentence, wait_s), code=code)
+        case Refuse(outcome, code, sentence):
+            moving = Moving(claim.key, Move.SUPPRESS, claim.fence, sentence)
+            return Ending(claim, moving, code=code, outcome=outcome)
+        case _:
+            return held_or_cancelled(claim, _may(facts))
+
+
+def held_or_cancelled(claim: Claim, move: Move) -> Ending:
+    """Return how an effect is written down that a pause holds, or whose run is over."""
+    if move is Move.HOLD:
+        return Ending(claim, Moving(claim.key, move, claim.fence, "paused", PAUSE_LOOK_S))
+    return Ending(claim, Moving(claim.key, move, claim.fence, "run cancelled"))
+
+
+def _asked(wish: Wish, facts: asyncpg.Record) -> Asked:
+    row = wish.claim.row
+    return Asked(
+        key=wish.claim.key,
+        account_id=row["account_id"],
+        playbook_id=facts["playbook_id"],
+        channel=row["channel"],
+        recipient=wish.sendable.recipient,
+        asked_at=facts["created_at"],
+        priority=row["priority"],
+        transactional=row["transactional"],
+        colleague=wish.colleague,
+        zone=wish.zone,
+        region=wish.region,
+    )
+
+
+def _happened(ending: Ending, effect: asyncpg.Record) -> Happened:
+    moving = ending.moving
+    return Happened(effect, moving.move, moving.reason, ending.code, ending.outcome)
+
+
+def _old_news(ending: Ending) -> bool:
+    """It still waits for what it waited for: that has been told."""
+    return ending.moving.move is Move.HOLD and bool(ending.claim.row["reason"] == ending.moving.reason)
+
+
+def _log(ending: Ending, effect: asyncpg.Record | None) -> None:
+    moving, row = ending.moving, ending.claim.row
+    told = {"effect": ending.claim.key.hex(), "run_id": str(row["run_id"]), "correlation_id": row["correlation_id"]}
+    if effect is None:
+        log.warning("effect_not_ours", move=moving.move.value, fence=ending.claim.fence, **told)
+        return
+    EFFECTS.labels(row["channel"], moving.move.value).inc()
+    log.info("effect_moved", move=moving.move.value, reason=moving.reason, attempts=effect["attempts"], **told)

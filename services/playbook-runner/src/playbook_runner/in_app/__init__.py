@@ -1,0 +1,1 @@
+"""Messages in the product: put up, shown, put away."""

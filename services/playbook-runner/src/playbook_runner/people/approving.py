@@ -1,0 +1,148 @@
+"""Approving: gates before steps. A person opens one, edits what goes through, or keeps it shut; it sends nothing.
+
+A step that waits for its gate is `performing`; the word about it makes the step due again with an `outcome`: approved,
+rejected, expired_approved or expired_rejected.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from milepost_core.playbooks.document import ApprovalStep
+from milepost_runtime.database import Connection, Pool
+from milepost_runtime.failpoints import afp
+from milepost_runtime.ids import new_id
+from milepost_runtime.lanes import Claim, Lane, finish, hold
+from milepost_runtime.queue import Hints
+from playbook_runner.people.staffing import staff
+from playbook_runner.queries import advancing as steps
+from playbook_runner.queries import approvals as queries
+from playbook_runner.queries.approvals import NewApproval, Word
+
+log = structlog.get_logger()
+LANE = "playbooks.approve"
+
+
+class ApprovalUnknown(Exception):
+    """There is no such gate."""
+
+
+class ApprovalEnded(Exception):
+    """The word about this gate was spoken."""
+
+
+class EditRefused(Exception):
+    """The draft has no such part."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gate that a step asks for: `draft` is the step named by `about` as it would go today, as words by part."""
+
+    step: ApprovalStep
+    account_id: UUID
+    run_id: UUID
+    step_id: UUID
+    account_owner: str | None
+    draft: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Approving:
+    """The use case behind gates and the lane `playbooks.approve`; `otherwise` opens what nobody else can."""
+
+    pool: Pool = field(repr=False)
+    hints: Hints = field(repr=False)
+    otherwise: str
+    lease_s: float = 15.0
+
+    @property
+    def lane(self) -> Lane:
+        """The lane over gates about which nobody has spoken in time."""
+        return Lane(LANE, "approval", "id", self.expire, key_type="uuid", batch=200, lease_s=self.lease_s)
+
+    async def ask(self, connection: Connection, gates: Sequence[Gate]) -> None:
+        """Put gates before somebody in the caller's transaction."""
+        if not gates:
+            return
+        here = await staff(connection, [gate.step.by for gate in gates], self.otherwise)
+        await queries.ask(
+            connection,
+            [
+                NewApproval(
+                    id=new_id(),
+                    account_id=gate.account_id,
+                    run_id=gate.run_id,
+                    step_id=gate.step_id,
+                    about=gate.step.about,
+                    owner=here.owner(gate.step.by, gate.account_owner).id,
+                    otherwise=gate.step.otherwise,
+                    draft=gate.draft,
+                    expires_hours=gate.step.expires_hours,
+                )
+                for gate in gates
+            ],
+        )
+
+    async def approve(self, approval_id: UUID, edited: Mapping[str, str] | None, who: str) -> None:
+        """Open a gate, with other words if given. Raises ApprovalUnknown, ApprovalEnded, EditRefused."""
+        await self._end(approval_id, "approved", who, "", edited)
+
+    async def reject(self, approval_id: UUID, reason: str, who: str) -> None:
+        """Keep a gate shut, with the reason. Raises ApprovalUnknown, ApprovalEnded."""
+        await self._end(approval_id, "rejected", who, reason, None)
+
+    async def _end(
+        self,
+        approval_id: UUID,
+        state: Literal["approved", "rejected"],
+        who: str,
+        reason: str,
+        edited: Mapping[str, str] | None,
+    ) -> None:
+        async with self.pool.acquire() as connection, connection.transaction():
+            gate = next(iter(await queries.lock(connection, [approval_id])), None)
+            if gate is None:
+                raise ApprovalUnknown(f"there is no approval {approval_id}")
+            if gate["state"] != "open":
+                raise ApprovalEnded(f"the word about this was spoken: {gate['state']} by {gate['ended_by']}")
+            words = {**gate["draft"], **_checked(edited, gate["draft"])} if edited else None
+            await queries.end(connection, [Word(approval_id, state, who, reason, words)])
+            await steps.close_steps(connection, [gate["step_id"]], state)
+        self.hints.nudge("playbooks.advance")
+        log.info("approval_ended", approval_id=str(approval_id), state=state, by=who)
+
+    async def expire(self, claims: Sequence[Claim]) -> int:
+        """Do what nobody's word means."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            ours = await hold(connection, self.lane, claims)
+            rows = [row for row in await queries.lock(connection, sorted(ours)) if row["state"] == "open"]
+            await finish(connection, self.lane, claims)
+            await queries.end(connection, [_expired(row) for row in rows])
+            for outcome in sorted({_unsaid(row) for row in rows}):
+                same = [row["step_id"] for row in rows if _unsaid(row) == outcome]
+                await steps.close_steps(connection, same, outcome)
+            await afp("playbooks.approve.expired")
+        if rows:
+            self.hints.nudge("playbooks.advance")
+        return len(claims)
+
+
+def _unsaid(gate: asyncpg.Record) -> str:
+    return "expired_approved" if gate["otherwise"] == "approve" else "expired_rejected"
+
+
+def _expired(gate: asyncpg.Record) -> Word:
+    meant = "approved" if gate["otherwise"] == "approve" else "rejected"
+    return Word(gate["id"], "expired", "nobody", f"nobody said anything, which means {meant} in this playbook")
+
+
+def _checked(edited: Mapping[str, str], draft: Mapping[str, Any]) -> Mapping[str, str]:
+    strange = sorted(set(edited) - set(draft))
+    if strange:
+        raise EditRefused(f"{strange[0][:50]} cannot be changed here; {', '.join(sorted(draft)) or 'nothing'} can")
+    return edited

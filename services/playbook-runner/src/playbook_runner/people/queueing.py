@@ -1,0 +1,95 @@
+"""Queueing: what is on whose desk, in which order, and what of it fits into a day; it moves nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import asyncpg
+
+from milepost_core.ranking import A_DAY, Ranked, Work, expected_effect, rank
+from milepost_runtime.database import Pool
+from playbook_runner.people.approving import ApprovalUnknown
+from playbook_runner.people.task_views import (
+    ApprovalList,
+    ApprovalView,
+    Queue,
+    QueueItem,
+    TaskList,
+    TaskSummary,
+    TaskView,
+    WordView,
+)
+from playbook_runner.people.tending import TaskUnknown
+from playbook_runner.queries import approvals as gates
+from playbook_runner.queries import tasks as queries
+
+
+@dataclass(frozen=True)
+class Queueing:
+    """The use case behind the lists of tasks and approvals."""
+
+    pool: Pool = field(repr=False)
+
+    async def tasks(
+        self, filters: tuple[str | None, str | None, UUID | None], cursor: UUID | None, limit: int
+    ) -> TaskList:
+        """Return a page of the tasks of an owner, a state and an account (None: any)."""
+        rows = await queries.page(self.pool, filters, cursor, limit + 1)
+        following = str(rows[limit - 1]["id"]) if len(rows) > limit else None
+        return TaskList(data=[TaskSummary.model_validate(dict(row)) for row in rows[:limit]], next_cursor=following)
+
+    async def task(self, task_id: UUID) -> TaskView:
+        """Return one task with its words. Raises TaskUnknown."""
+        row = await queries.one(self.pool, task_id)
+        if row is None:
+            raise TaskUnknown(f"there is no task {task_id}")
+        words = [WordView.model_validate(dict(word)) for word in await queries.words_of(self.pool, task_id)]
+        return TaskView.model_validate(dict(row) | {"words": words})
+
+    async def queue(self, owner: str) -> Queue:
+        """Return somebody's desk, best first: risk × value × expected effect ÷ effort, cut at their day."""
+        rows = await queries.awake_of(self.pool, owner)
+        playbooks = sorted({row["playbook_id"] for row in rows if row["playbook_id"]})
+        known = await queries.experience(self.pool, playbooks)
+        told = await queries.minutes_a_day(self.pool, owner)
+        minutes = A_DAY if told is None else told
+        tasks = {str(row["id"]): row for row in rows}
+        ranked = rank([_work(row, known) for row in rows], minutes)
+        data = [_item(place, tasks[place.work.id]) for place in ranked]
+        return Queue(owner=owner, minutes_a_day=minutes, data=data)
+
+    async def approvals(self, owner: str | None, state: str | None, cursor: UUID | None, limit: int) -> ApprovalList:
+        """Return a page of approvals."""
+        rows = await gates.page(self.pool, owner, state, cursor, limit + 1)
+        following = str(rows[limit - 1]["id"]) if len(rows) > limit else None
+        return ApprovalList(
+            data=[ApprovalView.model_validate(dict(row)) for row in rows[:limit]], next_cursor=following
+        )
+
+    async def approval(self, approval_id: UUID) -> ApprovalView:
+        """Return one approval. Raises ApprovalUnknown."""
+        row = await gates.one(self.pool, approval_id)
+        if row is None:
+            raise ApprovalUnknown(f"there is no approval {approval_id}")
+        return ApprovalView.model_validate(dict(row))
+
+
+def _work(row: asyncpg.Record, known: Mapping[str, tuple[int, int]]) -> Work:
+    helped, ended = known.get(row["playbook_id"] or "", (0, 0))
+    return Work(
+        id=str(row["id"]),
+        risk=row["risk"],
+        value=row["value"],
+        expected=expected_effect(helped, ended),
+        effort_minutes=row["effort_minutes"],
+        begun=row["state"] == "claimed",
+    )
+
+
+def _item(place: Ranked, row: asyncpg.Record) -> QueueItem:
+    return QueueItem(
+        task=TaskSummary.model_validate(dict(row)),
+        worth=round(place.worth, 4),
+        expected=round(place.work.expected, 4),
+        today=place.today,
+    )

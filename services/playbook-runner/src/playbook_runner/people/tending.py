@@ -1,0 +1,188 @@
+"""Tending: what people do with their tasks: claim, let sleep, hand over, complete, skip; it opens none.
+
+Whatever a person does is a word of the task with its author, and an end is told to the front door with its outcome.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from milepost_core.worktime import hours_after, hours_between
+from milepost_runtime.database import Connection, Pool
+from milepost_runtime.queue import Hints
+from playbook_runner.people.staffing import staff
+from playbook_runner.people.telling import Happened, tell
+from playbook_runner.queries import advancing as steps
+from playbook_runner.queries import tasks as queries
+from playbook_runner.queries.tasks import Word
+
+log = structlog.get_logger()
+SKIPPED: Final = "skipped"
+LONGEST_SNOOZE_DAYS: Final = 90
+
+
+class TaskUnknown(Exception):
+    """There is no such task."""
+
+
+class TaskEnded(Exception):
+    """The task has ended; what became of it stays."""
+
+
+class TaskTaken(Exception):
+    """Somebody else has claimed the task."""
+
+
+class SnoozeRefused(Exception):
+    """The moment is not ahead, or too far ahead."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task: `word` is one of helped, no_effect, false_alarm, root_cause; `minutes` it took."""
+
+    word: str
+    note: str = ""
+    minutes: float | None = None
+
+
+@dataclass(frozen=True)
+class Tending:
+    """The use case behind the moves of a task; each is one transaction."""
+
+    pool: Pool = field(repr=False)
+    hints: Hints = field(repr=False)
+    otherwise: str
+
+    async def claim(self, task_id: UUID, who: str, *, take_over: bool) -> None:
+        """Make a task somebody's work; their own again changes nothing. Raises TaskUnknown, TaskEnded, TaskTaken.
+
+        `take_over`: also from somebody who has claimed it.
+        """
+        async with self.pool.acquire() as connection, connection.transaction():
+            task = await _open(connection, task_id)
+            if task["claimed_at"] is not None and task["owner"] == who and task["state"] == "claimed":
+                return
+            if task["claimed_at"] is not None and task["owner"] != who and not take_over:
+                raise TaskTaken(f"{task['owner']} has claimed this task at {task['claimed_at']:%Y-%m-%d %H:%M} UTC")
+            await _move(
+                connection, task, {"state": "claimed", "owner": who, "claimed_at": task["now"], "snoozed_until": None}
+            )
+            await queries.say(connection, [Word(task["account_id"], task_id, "claimed", who)])
+
+    async def snooze(self, task_id: UUID, until: datetime, reason: str, who: str) -> None:
+        """Let a task sleep; its clocks stand still meanwhile. Raises TaskUnknown, TaskEnded, SnoozeRefused.
+
+        What asks for the same work until then adds evidence and wakes nobody.
+        """
+        async with self.pool.acquire() as connection, connection.transaction():
+            task = await _open(connection, task_id)
+            if not 0 < (until - task["now"]).total_seconds() <= LONGEST_SNOOZE_DAYS * 86_400:
+                raise SnoozeRefused(f"a task sleeps until a moment of the next {LONGEST_SNOOZE_DAYS} days")
+            clocks = await self._later(connection, task, until)
+            await _move(connection, task, {"state": "snoozed", "snoozed_until": until} | clocks)
+            detail = {"until": until.isoformat()}
+            await queries.say(connection, [Word(task["account_id"], task_id, "snoozed", who, reason, detail)])
+
+    async def _later(self, connection: Connection, task: asyncpg.Record, until: datetime) -> dict[str, datetime]:
+        """Return the clocks of a task that stand still from now (asleep already: from its waking) until then."""
+        hours = (await staff(connection, [], self.otherwise)).worktime(task["owner"])
+        since = task["snoozed_until"] or task["now"]
+        return {
+            name: hours_after(until, hours_between(since, task[name], hours), hours)
+            for name in ("accept_by", "due_at")
+            if task[name] is not None and task[name] > since
+        }
+
+    async def hand_over(self, task_id: UUID, to: str, reason: str, who: str) -> None:
+        """Give a task to somebody else (or who stands in for them); they have to claim it. Raises as `claim`."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            task = await _open(connection, task_id)
+            owner = (await staff(connection, [[to]], self.otherwise)).owner([to], None)
+            await queries.give_all(connection, [task_id], [owner.id], [owner.role])
+            await queries.set_clocks(connection, [task_id])
+            await queries.say(connection, [_given(task["account_id"], task_id, task["owner"], owner.id, who, reason)])
+
+    async def hand_over_all(self, owner: str, to: str, reason: str, who: str) -> int:
+        """Give all open tasks of one person to another, or spread them over a role; return how many."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            rows = await queries.open_of(connection, owner)
+            here = await staff(connection, [[to]], self.otherwise)
+            found = []
+            for row in rows:
+                one = here.owner([to], None)
+                found.append(one)
+                here = here.loaded(one.id, row["effort_minutes"])
+            ids = [row["id"] for row in rows]
+            await queries.give_all(connection, ids, [one.id for one in found], [one.role for one in found])
+            await queries.set_clocks(connection, ids)
+            pairs = zip(rows, found, strict=True)
+            words = [_given(row["account_id"], row["id"], owner, one.id, who, reason) for row, one in pairs]
+            await queries.say(connection, words)
+        log.info("tasks_handed_over", tasks=len(rows), by=who)
+        return len(rows)
+
+    async def complete(self, task_id: UUID, outcome: Outcome, who: str) -> None:
+        """End a task with what became of it; the runs that waited go on. Raises TaskUnknown, TaskEnded."""
+        ending = {"state": "done", "outcome": outcome.word, "outcome_note": outcome.note}
+        await self._end(task_id, ending | {"minutes_spent": outcome.minutes}, who)
+
+    async def skip(self, task_id: UUID, reason: str, who: str) -> None:
+        """End a task undone, with the reason; the runs that waited go on. Raises TaskUnknown, TaskEnded."""
+        await self._end(task_id, {"state": SKIPPED, "outcome_note": reason}, who)
+
+    async def _end(self, task_id: UUID, ending: Mapping[str, Any], who: str) -> None:
+        async with self.pool.acquire() as connection, connection.transaction():
+            task = await _open(connection, task_id)
+            await _move(connection, task, dict(ending) | {"ended_at": task["now"], "ended_by": who})
+            word = str(ending.get("outcome") or SKIPPED)
+            detail = {"outcome": word, "minutes": ending.get("minutes_spent")}
+            say = Word(task["account_id"], task_id, str(ending["state"]), who, str(ending["outcome_note"]), detail)
+            await queries.say(connection, [say])
+            await tell(connection, [_ended(task, word, ending, who)])
+            await steps.close_steps(connection, await queries.steps_of(connection, task_id), word)
+        self.hints.nudge("playbooks.advance")
+        self.hints.nudge("playbooks.tell")
+        log.info("task_ended", task_id=str(task_id), outcome=word, by=who)
+
+
+async def _open(connection: Connection, task_id: UUID) -> asyncpg.Record:
+    task = await queries.lock(connection, task_id)
+    if task is None:
+        raise TaskUnknown(f"there is no task {task_id}")
+    if task["state"] not in ("open", "claimed", "snoozed"):
+        raise TaskEnded(f"this task has ended: {task['state']}")
+    return task
+
+
+async def _move(connection: Connection, task: asyncpg.Record, columns: Mapping[str, Any]) -> None:
+    await queries.change(connection, task["id"], columns)
+
+
+def _given(account_id: UUID, task_id: UUID, owner: str, to: str, who: str, reason: str) -> Word:
+    return Word(account_id, task_id, "handed_over", who, reason, {"from": owner, "to": to})
+
+
+def _ended(task: asyncpg.Record, word: str, ending: Mapping[str, Any], who: str) -> Happened:
+    """Say it so that it can be joined to outcomes: which playbook, which run, who, how long, what became of it."""
+    return Happened(
+        id=f"task.completed:{task['id']}",
+        type="task.completed",
+        account_id=task["account_id"],
+        at=task["now"],
+        actor=who,
+        item=str(task["id"]),
+        properties={
+            "reason": task["reason"],
+            "playbook": task["playbook_id"],
+            "run": str(task["run_id"]) if task["run_id"] else None,
+            "outcome": word,
+            "note": str(ending["outcome_note"])[:2000],
+            "minutes": ending.get("minutes_spent"),
+        },
+    )

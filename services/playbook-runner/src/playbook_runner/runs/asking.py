@@ -1,0 +1,108 @@
+"""Asking what is true of many accounts at once, as far as the steps at which their runs stand depend on it.
+
+It keeps no answer, and it asks only for the subjects that some playbook in question speaks of.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from milepost_core.playbooks import BandTrigger, Playbook
+from milepost_core.playbooks.conditions import Condition, Facts, Scalar, subjects_of
+from milepost_core.playbooks.document import BranchStep, WaitStep
+from milepost_core.schedules import Calendar
+from milepost_runtime.database import Pool
+from playbook_runner.clients.scoring import ScoringClient
+from playbook_runner.people.calendars import Calendars
+from playbook_runner.queries import advancing as queries
+
+ZONE = "attribute.timezone"
+REGION = "attribute.region"
+_ATTRIBUTE = "attribute."
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of an account now: its facts, its dates and words by name, the calendar that it lives by."""
+
+    facts: Facts
+    attributes: Mapping[str, Scalar]
+    calendar: Calendar
+
+
+UNKNOWN = Known({}, {}, Calendar())
+"""What is known of an account that has no score."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """The one question of the engine to the scoring API."""
+
+    pool: Pool = field(repr=False)
+    scoring: ScoringClient
+
+    async def known(
+        self, asked: Collection[UUID], playbooks: Iterable[Playbook], now: datetime, more: Collection[str] = ()
+    ) -> dict[UUID, Known]:
+        """Return what is known of accounts, as far as their playbooks (or `more`) speak of it.
+
+        Who is not there is not scored.
+
+        Raises HealthAway: then nobody knows anything now.
+        """
+        subjects = tuple(sorted({*more, *(subject for playbook in playbooks for subject in subjects_in(playbook))}))
+        facts = await self.scoring.facts(sorted(asked), subjects)
+        calendars = await self._calendars([_text(found, REGION) for found in facts.values()])
+        return {account: _known(found, calendars, now.date()) for account, found in facts.items()}
+
+    async def meant(self, condition: Condition) -> set[UUID]:
+        """Return every account of the book for whom a condition holds today. Raises HealthAway."""
+        found: set[UUID] = set()
+        after: UUID | None = None
+        while True:
+            page = await self.scoring.meant(condition, (), after)
+            found |= {one.account for one in page.data}
+            if page.after is None:
+                return found
+            after = page.after
+
+    async def _calendars(self, regions: Sequence[str]) -> Calendars:
+        wanted = sorted({part for region in regions for part in ("", region, region.partition("-")[0])})
+        return Calendars(await queries.holidays(self.pool, wanted))
+
+
+def subjects_in(playbook: Playbook) -> frozenset[str]:
+    """Return what a run of a playbook may depend on at any of its steps or by its exits; always also where it lives."""
+    conditions: list[Condition | None] = [exit_.condition for exit_ in playbook.exits]
+    found = {ZONE, REGION}
+    for step in playbook.steps:
+        conditions.append(step.only_if)
+        if isinstance(step, WaitStep):
+            conditions.append(step.condition)
+            found |= {_ATTRIBUTE + step.attribute} if step.attribute is not None else set()
+        elif isinstance(step, BranchStep):
+            conditions += [case.when for case in step.cases]
+    if isinstance(playbook.trigger, BandTrigger) or any(exit_.kind == "recovered" for exit_ in playbook.exits):
+        found.add("band")
+    return frozenset(found | set(subjects_of(*conditions)))
+
+
+def _known(facts: Facts, calendars: Calendars, today: date) -> Known:
+    attributes = {
+        subject.removeprefix(_ATTRIBUTE): fact.value
+        for subject, fact in facts.items()
+        if subject.startswith(_ATTRIBUTE) and fact.value is not None
+    }
+    zone = _text(facts, ZONE) or "UTC"
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        zone = "UTC"
+    return Known(facts, attributes, calendars.of(zone, _text(facts, REGION), today))
+
+
+def _text(facts: Facts, subject: str) -> str:
+    value = facts[subject].value if subject in facts else None
+    return value if isinstance(value, str) else ""

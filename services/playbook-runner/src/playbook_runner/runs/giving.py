@@ -1,0 +1,140 @@
+"""Giving people their part: a step that somebody has to do or to allow becomes a task or a gate; it sends nothing.
+
+What it says is written when the step is reached, from the health of that moment.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from milepost_contracts.health import HealthDocument
+from milepost_core.cadence import Leave
+from milepost_core.playbooks import Playbook
+from milepost_core.playbooks.document import ApprovalStep, TaskStep
+from milepost_runtime.database import Pool
+from milepost_runtime.failpoints import afp
+from milepost_runtime.lanes import Claim, Lane, hold
+from playbook_runner.clients.scoring import HealthAway, ScoringClient
+from playbook_runner.measures import STEPS
+from playbook_runner.people.approving import Approving, Gate
+from playbook_runner.people.tasking import Tasking, Wanted
+from playbook_runner.queries import advancing as queries
+from playbook_runner.queries.advancing import StepEnd
+from playbook_runner.runs.intending import Intended
+from playbook_runner.runs.writing import Decided
+from playbook_runner.wording.briefing import brief
+from playbook_runner.wording.drafting import NoReasons, Outward, words
+from playbook_runner.wording.templates import TemplateFailed
+
+log = structlog.get_logger()
+Part: TypeAlias = Wanted | Gate
+AT_ONCE = "begun"
+"""What comes of a task that the run does not wait for."""
+
+
+@dataclass(frozen=True)
+class Giving:
+    """The use case of turning steps into the work of people; `page_base` is where links in scripts begin."""
+
+    pool: Pool = field(repr=False)
+    scoring: ScoringClient
+    tasking: Tasking
+    approving: Approving
+    page_base: str
+
+    async def give(self, lane: Lane, mine: Mapping[UUID, Claim], steps: Sequence[Decided]) -> Intended:
+        """Give out the steps that are ours, unless their runs were ended meanwhile."""
+        try:
+            healths = await self.scoring.healths(sorted({one.row["account_id"] for one in steps}))
+            values = await self._values(steps)
+        except HealthAway as error:
+            return Intended((), [one.row for one in steps], str(error))
+        found = [
+            (one.row, self._part(one, healths.get(one.row["account_id"]), values.get(one.row["account_id"], 0.0)))
+            for one in steps
+        ]
+        parts = [(row, part) for row, part in found if not isinstance(part, Leave)]
+        if parts:
+            await self._write(lane, mine, parts)
+        return Intended([(row, part) for row, part in found if isinstance(part, Leave)])
+
+    async def _values(self, steps: Iterable[Decided]) -> dict[UUID, float]:
+        """Return what accounts are worth, as far as their playbooks say by which attribute that is known."""
+        told = {
+            one.row["account_id"]: f"attribute.{one.playbook.tiers.value_of}"
+            for one in steps
+            if one.playbook is not None and one.playbook.tiers is not None
+        }
+        if not told:
+            return {}
+        facts = await self.scoring.facts(sorted(told), sorted(set(told.values())))
+        found = {account: known[told[account]].value for account, known in facts.items() if told[account] in known}
+        return {account: float(value) for account, value in found.items() if isinstance(value, int | float)}
+
+    def _part(self, one: Decided, health: HealthDocument | None, value: float) -> Part | Leave:
+        if health is None:
+            return Leave("account_gone", f"the scoring API knows no account {one.row['account_id']}")
+        assert one.playbook is not None, "only a playbook says what a person is to do"
+        step = one.playbook.step(one.row["path"])
+        view = brief(health, one.playbook, self.page_base)
+        try:
+            if isinstance(step, ApprovalStep):
+                return _gate(step, one.row, one.playbook, health, view)
+            assert isinstance(step, TaskStep), "people are given tasks and gates"
+            return _wanted(step, one.row, words(step, view), health, value)
+        except NoReasons as error:
+            return Leave("no_reasons", str(error))
+        except TemplateFailed as error:
+            return Leave("not_sendable", f"{type(error).__name__}: {error}")
+
+    async def _write(
+        self, lane: Lane, mine: Mapping[UUID, Claim], parts: Sequence[tuple[asyncpg.Record, Part]]
+    ) -> None:
+        async with self.pool.acquire() as connection, connection.transaction():
+            held = await hold(connection, lane, [mine[row["step_id"]] for row, _ in parts])
+            runs = await queries.lock_runs(connection, [row["run_id"] for row, _ in parts])
+            running = {run["id"] for run in runs if run["state"] == "running"}
+            ours = [(row, part) for row, part in parts if row["step_id"] in held]
+            given = [part for row, part in ours if row["run_id"] in running]
+            gone = [row["step_id"] for row, _ in ours if row["run_id"] not in running]
+            ends = [StepEnd(step_id, "cancelled", "run cancelled") for step_id in gone]
+            await queries.set_steps(connection, [*ends, *(StepEnd(part.step_id, "performing") for part in given)])
+            await self.tasking.ask(connection, [part for part in given if isinstance(part, Wanted)])
+            await self.approving.ask(connection, [part for part in given if isinstance(part, Gate)])
+            at_once = [part.step_id for part in given if isinstance(part, Wanted) and not part.step.waits]
+            await queries.close_steps(connection, at_once, AT_ONCE)
+            await afp("playbooks.advance.given")
+        STEPS.labels("given").inc(len(given))
+        log.info("steps_given", tasks=sum(isinstance(part, Wanted) for part in given), steps=len(given))
+
+
+def _wanted(
+    step: TaskStep, row: asyncpg.Record, said: Mapping[str, str], health: HealthDocument, value: float
+) -> Wanted:
+    return Wanted(
+        step=step,
+        account_id=row["account_id"],
+        run_id=row["run_id"],
+        step_id=row["step_id"],
+        playbook_id=row["playbook_id"],
+        title=said["title"],
+        script=said["script"],
+        account_owner=health.account.owner,
+        score=health.score,
+        band=health.effective_band.band,
+        value=value,
+        evidence=row["because"],
+    )
+
+
+def _gate(
+    step: ApprovalStep, row: asyncpg.Record, playbook: Playbook, health: HealthDocument, view: Mapping[str, object]
+) -> Gate:
+    """Return a gate before the step that it is about, with that step's words of today."""
+    about = playbook.step(step.about)
+    draft = words(about, view) if isinstance(about, Outward) else {}
+    return Gate(step, row["account_id"], row["run_id"], row["step_id"], health.account.owner, draft)

@@ -1,0 +1,205 @@
+"""Opening runs: asks what admitting depends on, decides by the law, writes runs, first steps, assignments, ledger.
+
+It never finds out by itself that there is a reason to start: whoever does hands it over.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from milepost_core.cadence.admitting import Admitted, Applicant, HeldOut, Occasion, admit, subjects_to_admit
+from milepost_core.cadence.entering import Pursuit
+from milepost_core.playbooks.assigning import Assignment
+from milepost_core.playbooks.conditions import Facts
+from milepost_core.playbooks.starting import Declines
+from milepost_runtime.database import Connection
+from milepost_runtime.ids import clean_correlation_id, new_id
+from milepost_runtime.queue import Hints
+from playbook_runner.clients.scoring import ScoringClient
+from playbook_runner.documents.keeping import Kept
+from playbook_runner.queries import ledger
+from playbook_runner.queries import starting as queries
+
+log = structlog.get_logger()
+NEXT_LANE = "playbooks.advance"
+Pair = tuple[UUID, str]
+AllFacts = Mapping[UUID, Facts]
+_NEW = Pursuit(open_run=False, last_started_at=None)
+_SUPPRESSED = ("playbook_paused", "holdout")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Something that may start a playbook for an account; `key` keeps it from doing so twice."""
+
+    account_id: UUID
+    kept: Kept
+    occasion: Occasion
+    key: bytes
+    because: str
+    correlation_id: str = ""
+    change_id: int | None = None
+    started_by: str = ""
+    declined: Declines | None = None
+    """Nothing comes of it in any case; this is why."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What came of reasons: the runs that began, and why others did not."""
+
+    runs: tuple[queries.NewRun, ...]
+    declined: tuple[tuple[Reason, Declines], ...]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The use case that everything that starts a playbook ends in."""
+
+    scoring: ScoringClient
+    hints: Hints = field(repr=False)
+
+    async def learn(self, reasons: Sequence[Reason]) -> dict[UUID, Facts]:
+        """Return the facts that admitting depends on, of the accounts whose playbooks depend on any.
+
+        Asked outside of every transaction. Raises HealthAway.
+        """
+        wanted: dict[UUID, dict[str, None]] = {}
+        for reason in reasons:
+            subjects = subjects_to_admit(reason.kept.playbook)
+            if subjects and reason.declined is None:
+                wanted.setdefault(reason.account_id, {}).update(dict.fromkeys(subjects))
+        subjects = tuple(dict.fromkeys(subject for some in wanted.values() for subject in some))
+        return await self.scoring.facts(list(wanted), subjects) if wanted else {}
+
+    async def open(self, connection: Connection, reasons: Sequence[Reason], facts: AllFacts) -> Opened:
+        """Open at most one run for each playbook and account, in the caller's transaction; the ledger says the rest.
+
+        One that was opened before for the same key is passed over in silence.
+        """
+        if not reasons:
+            return Opened((), ())
+        await queries.lock_starts(connection)
+        known = await queries.answered(connection, [(one.account_id, one.key) for one in reasons])
+        fresh = [one for one in reasons if (one.account_id, one.key) not in known]
+        now, pursuits = await _pursuits(connection, fresh)
+        kept = await _assignments(connection, fresh)
+        runs: list[queries.NewRun] = []
+        declined: list[tuple[Reason, Declines]] = []
+        for reason in fresh:
+            verdict = _verdict(reason, facts, pursuits, kept, now)
+            if isinstance(verdict, Declines):
+                declined.append((reason, verdict))
+            else:
+                runs.append(_run(reason, verdict))
+                # The next reason of this batch must see the run that this one opens.
+                pursuits[_pair(reason)] = _begun(pursuits.get(_pair(reason), _NEW), now)
+            _keep(kept, reason, verdict)
+        await queries.open_runs(connection, runs)
+        await queries.keep_assignments(
+            connection, {_pair(one): kept[_pair(one)] for one in fresh if _pair(one) in kept}
+        )
+        await ledger.add(connection, [_line(reason, why) for reason, why in declined])
+        return Opened(tuple(runs), tuple(declined))
+
+    def tell(self, opened: Opened) -> None:
+        """Say that runs began, once that is committed: to the log, and to the next lane."""
+        for run in opened.runs:
+            log.info(
+                "run_started",
+                run_id=str(run.id),
+                account_id=str(run.account_id),
+                playbook_id=run.playbook_id,
+                correlation_id=run.correlation_id,
+            )
+        if opened.runs:
+            self.hints.nudge(NEXT_LANE)
+
+
+def _pair(reason: Reason) -> Pair:
+    return reason.account_id, reason.kept.playbook.id
+
+
+def _verdict(
+    reason: Reason,
+    facts: AllFacts,
+    pursuits: Mapping[Pair, Pursuit],
+    kept: Mapping[Pair, Assignment],
+    now: datetime,
+) -> Admitted | Declines:
+    if reason.declined is not None:
+        return reason.declined
+    if reason.kept.state == "paused":
+        return Declines("playbook_paused", "the playbook was paused when the change came")
+    pair = _pair(reason)
+    who = Applicant(str(reason.account_id), facts.get(reason.account_id, {}), pursuits.get(pair, _NEW), kept.get(pair))
+    return admit(reason.kept.playbook, reason.occasion, who, now)
+
+
+def _keep(kept: dict[Pair, Assignment], reason: Reason, verdict: Admitted | Declines) -> None:
+    found = verdict.assignment if isinstance(verdict, Admitted | HeldOut) else None
+    if found is not None:
+        kept[_pair(reason)] = found
+
+
+def _begun(before: Pursuit, now: datetime) -> Pursuit:
+    return Pursuit(open_run=True, last_started_at=now, recent=before.recent + 1)
+
+
+async def _pursuits(connection: Connection, reasons: Iterable[Reason]) -> tuple[datetime, dict[Pair, Pursuit]]:
+    spans = {_pair(reason): reason.kept.playbook.re_entry.per_days for reason in reasons}
+    now, rows = await queries.pursuits(connection, spans)
+    return now, {
+        (row["account_id"], row["playbook_id"]): Pursuit(row["open_run"], row["last_started_at"], row["recent"])
+        for row in rows
+    }
+
+
+async def _assignments(connection: Connection, reasons: Iterable[Reason]) -> dict[Pair, Assignment]:
+    rows = await queries.assignments(connection, sorted({_pair(reason) for reason in reasons}))
+    return {
+        (row["account_id"], row["playbook_id"]): Assignment(
+            row["arm"], row["bucket"], row["stratum"], row["version"], row["excluded"]
+        )
+        for row in rows
+    }
+
+
+def _run(reason: Reason, admitted: Admitted) -> queries.NewRun:
+    playbook = reason.kept.playbook
+    first = playbook.step(admitted.start) or playbook.steps[0]
+    return queries.NewRun(
+        id=new_id(),
+        step_id=new_id(),
+        account_id=reason.account_id,
+        playbook_id=playbook.id,
+        version=playbook.version,
+        change_id=reason.change_id,
+        trigger_kind=reason.occasion.kind,
+        trigger_key=reason.key,
+        because=reason.because,
+        correlation_id=clean_correlation_id(reason.correlation_id),
+        path=first.id,
+        kind=first.kind,
+        tier=admitted.tier.tier,
+        arm=None if admitted.assignment is None else admitted.assignment.acts_as,
+        value_class=admitted.tier.value_class,
+        stage=admitted.stage,
+        band=admitted.band,
+        started_by=reason.started_by,
+    )
+
+
+def _line(reason: Reason, why: Declines) -> ledger.Entry:
+    return ledger.Entry(
+        account_id=reason.account_id,
+        playbook_id=reason.kept.playbook.id,
+        outcome="suppressed" if why.code in _SUPPRESSED else "skipped",
+        code=why.code,
+        reason=why.sentence,
+        correlation_id=reason.correlation_id,
+        change_id=reason.change_id,
+    )

@@ -1,0 +1,170 @@
+"""Watching: looks whether what a playbook waits for has come to hold: after every change, and in sweeps over the book.
+
+Of time alone nobody is told, so a sweep looks at everybody again. It never decides what fires (the law does), and it
+never sends. What holds already when a watch begins is not news: it arms nothing and starts nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from uuid import UUID
+
+import asyncpg
+
+from milepost_core.cadence.dating import about_due
+from milepost_core.playbooks.conditions import Condition, Facts
+from milepost_core.playbooks.document import BandTrigger, DateTrigger, Trigger, WatchTrigger
+from milepost_core.playbooks.starting import STARTING_CAUSES, digest
+from milepost_runtime.database import Connection, Pool
+from milepost_runtime.lanes import Claim, Lane, TryLater, finish, hold, postpone, release
+from playbook_runner.clients.scoring import HealthAway
+from playbook_runner.documents.keeping import Keeping, Kept
+from playbook_runner.queries import starting
+from playbook_runner.queries import watching as queries
+from playbook_runner.queries.watching import KEEPER, Progress
+from playbook_runner.runs.looking import Lookout, at_first, is_watched, subjects_to_see
+from playbook_runner.runs.opening import Opening, Reason
+
+LANE = "playbooks.watch"
+AT_ONCE = 1_000
+KEEPER_EVERY_S = 5.0
+LOOK_EVERY_S = 2.0
+ASK_AGAIN_S = 5.0
+
+
+@dataclass(frozen=True)
+class Glance:
+    """Accounts to look at together: their facts, whose state of today is news, and how far the watch is then."""
+
+    facts: Mapping[UUID, Facts]
+    at: Progress
+    old: frozenset[UUID] = frozenset()
+    lasted: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True)
+class Watching:
+    """The use case behind the lane `playbooks.watch`."""
+
+    pool: Pool = field(repr=False)
+    keeping: Keeping
+    opening: Opening
+    sweep_every_s: float = 300.0
+    lease_s: float = 15.0
+
+    @property
+    def lane(self) -> Lane:
+        """The lane over watches, and over the row that keeps them in step with the playbooks in force."""
+        return Lane(LANE, "watch", "playbook_id", self.watch, key_type="text", batch=20, lease_s=self.lease_s)
+
+    async def watch(self, claims: Sequence[Claim]) -> int:
+        """Carry each watch one look further; what it sees, what it opens and how far it is stand or fall together."""
+        async with self.pool.acquire() as connection:
+            kept = {one.playbook.id: one for one in await self.keeping.in_force(connection) if is_watched(one)}
+        done = 0
+        try:
+            for claim in claims:
+                if claim.key == KEEPER:
+                    done += await self._keep_in_step(claim, kept)
+                elif claim.key in kept:
+                    done += await self._turn(claim, kept[claim.key])
+                else:
+                    await self._forget(claim)
+        except HealthAway as error:
+            raise TryLater(str(error), ASK_AGAIN_S) from None
+        return done
+
+    async def _keep_in_step(self, claim: Claim, kept: Mapping[str, Kept]) -> int:
+        wanted = {name: digest("watch", repr(one.playbook.trigger)) for name, one in kept.items()}
+        async with self.pool.acquire() as connection, connection.transaction():
+            if not await postpone(connection, self.lane, [claim], KEEPER_EVERY_S):
+                return 0
+            return await queries.keep_watches(connection, wanted)
+
+    async def _forget(self, claim: Claim) -> None:
+        async with self.pool.acquire() as connection:
+            await finish(connection, self.lane, [claim])
+
+    async def _turn(self, claim: Claim, one: Kept) -> int:
+        row = await queries.watch(self.pool, claim.key)
+        glance = None if row is None else await self._next(one, row)
+        if row is None or glance is None:
+            async with self.pool.acquire() as connection:
+                await postpone(connection, self.lane, [claim], LOOK_EVERY_S)
+            return 0
+        async with self.pool.acquire() as connection, connection.transaction():
+            if not await hold(connection, self.lane, [claim]):
+                return 0
+            reasons = await _seen(connection, one, glance, row)
+            opened = await self.opening.open(connection, reasons, glance.facts)
+            await queries.keep_progress(connection, claim.key, glance.at)
+            await release(connection, self.lane, [claim])
+        self.opening.tell(opened)
+        return max(1, len(glance.facts))
+
+    async def _next(self, one: Kept, row: asyncpg.Record) -> Glance | None:
+        """Choose what to look at: what moved, else what has lasted for long enough, else the next part of a sweep."""
+        trigger = one.playbook.trigger
+        at = Progress(row["position"], row["stage"], row["after"], row["settled"])
+        if isinstance(trigger, WatchTrigger):
+            news = await starting.changes_after(self.pool, at.position, AT_ONCE)
+            if news:
+                told = {change.account_id for change in news if change.cause in STARTING_CAUSES}
+                facts = await self._ask(one, sorted({change.account_id for change in news}))
+                old = frozenset(facts) - told if at.settled else frozenset(facts)
+                return Glance(facts, replace(at, position=news[-1].id), old)
+        if isinstance(trigger, WatchTrigger | BandTrigger) and trigger.hold > 0:
+            lasted = await queries.lasted(self.pool, one.playbook.id, trigger.hold, AT_ONCE)
+            if lasted:
+                return Glance(await self._ask(one, list(lasted)), at, lasted=tuple(lasted))
+        return None if isinstance(trigger, BandTrigger) else await self._sweep(one, row, at)
+
+    async def _sweep(self, one: Kept, row: asyncpg.Record, at: Progress) -> Glance | None:
+        trigger, swept_at = one.playbook.trigger, row["swept_at"]
+        if at.stage == "" and swept_at is not None and row["now"] - swept_at < timedelta(seconds=self.sweep_every_s):
+            return None
+        if at.stage == "standing":
+            accounts = await queries.standing(self.pool, one.playbook.id, at.after, AT_ONCE)
+            over = len(accounts) < AT_ONCE
+            further = replace(at, stage="", after=None, settled=True) if over else replace(at, after=accounts[-1])
+            return Glance(await self._ask(one, accounts), further)
+        dated = isinstance(trigger, DateTrigger)
+        meant = _who_may(trigger, row)
+        page = await self.opening.scoring.meant(meant, subjects_to_see(one), at.after)
+        facts = {match.account: match.known() for match in page.data}
+        stage = "book" if page.after is not None else "" if dated else "standing"
+        settled = at.settled or (dated and stage == "")
+        further = Progress(at.position, stage, page.after, settled, begins=at.stage == "")
+        return Glance(facts, further, frozenset() if at.settled else frozenset(facts))
+
+    async def _ask(self, one: Kept, accounts: Sequence[UUID]) -> dict[UUID, Facts]:
+        return await self.opening.scoring.facts(accounts, subjects_to_see(one)) if accounts else {}
+
+
+async def ensure_watching(pool: Pool) -> None:
+    """Put the row in its place that keeps watches in step with the playbooks in force."""
+    await queries.ensure_keeper(pool)
+
+
+def _who_may(trigger: Trigger, row: asyncpg.Record) -> Condition:
+    if isinstance(trigger, DateTrigger):
+        return about_due(trigger, row["begun_at"], row["now"])
+    assert isinstance(trigger, WatchTrigger)
+    return trigger.enter
+
+
+async def _seen(connection: Connection, one: Kept, glance: Glance, row: asyncpg.Record) -> list[Reason]:
+    """Let the law look at each account, keep how it stands from now on, and return what fires."""
+    accounts = sorted({*glance.facts, *glance.lasted})
+    first = at_first(one.playbook.trigger)
+    known = await queries.stands(connection, one.playbook.id, accounts)
+    lookout = Lookout(one, row["begun_at"], row["now"])
+    seen = {
+        account: lookout.see(
+            account, glance.facts.get(account, {}), known.get(account, first), news=account not in glance.old
+        )
+        for account in accounts
+    }
+    moved = {account: found.stand for account, found in seen.items() if found.stand != known.get(account, first)}
+    await queries.keep_stands(connection, one.playbook.id, moved)
+    return [found.reason for found in seen.values() if found.reason is not None]

@@ -1,0 +1,1 @@
+"""What a message says and to whom: clean words of an account, sandboxed templates, drafts, ways out."""
