@@ -36,7 +36,7 @@ from benchmarks.load import Tally, fire
 from support.health_documents import NOW, document
 
 from milepost_devstack.ports import next_free
-from scoring_api.publishing import urgency
+from scoring_api.scores.publishing import urgency
 
 LIMIT_S = 150.0
 EXPECTED = {"constant": 200, "read": 200, "unchanged": 304}

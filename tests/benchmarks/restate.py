@@ -38,9 +38,9 @@ from milepost_runtime.database import open_pool
 from milepost_runtime.lanes import drain
 from milepost_runtime.migrations import upgrade_all
 from milepost_runtime.queue import Hints
-from scoring_api.founding import read_founding
-from scoring_api.lineup import KeptLineUps
-from scoring_api.restating import Restating, Wanted
+from scoring_api.documents.founding import read_founding
+from scoring_api.past.restating import Restating, Wanted
+from scoring_api.scores.lineup import KeptLineUps
 from scoring_api.settings import SCHEMA
 
 LIMIT_S = 7200.0

@@ -15,10 +15,10 @@ from milepost_core.readings import Readings
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
-from scoring_api.founding import read_founding
-from scoring_api.lineup import OneModel
+from scoring_api.documents.founding import read_founding
 from scoring_api.queries.signals.measuring import Batch, measure
 from scoring_api.queries.signals.statement import compile_model
+from scoring_api.scores.lineup import OneModel
 from scoring_api.service import Scoring, build
 from scoring_api.settings import ScoringSettings
 

@@ -24,7 +24,7 @@ from playbook_runner.linting import lint_file
 from playbook_runner.settings import RunnerSettings
 
 LIBRARY = "services/playbook-runner/src/playbook_runner/library"
-MODELS = "services/scoring-api/src/scoring_api/models"
+MODELS = "services/scoring-api/src/scoring_api/library"
 YAML = "application/yaml"
 TEXT = """\
 # why it is here

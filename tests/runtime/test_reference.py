@@ -25,7 +25,7 @@ from milepost_runtime.web import add_operations, new_app
 from playbook_runner.app import build as runner
 from playbook_runner.settings import RunnerSettings
 from scoring_api.app import create as scoring
-from scoring_api.founding import read_founding
+from scoring_api.documents.founding import read_founding
 from scoring_api.settings import ScoringSettings
 
 # Nobody connects before the lifespan, and the page needs none.

@@ -12,10 +12,10 @@ from support.scoring_web import Web, running
 from milepost_core.model import ScoreModel
 from milepost_runtime.database import Pool
 from milepost_runtime.queue import Hints
-from scoring_api.founding import read_founding
-from scoring_api.lineup import OneModel
+from scoring_api.documents.founding import read_founding
 from scoring_api.queries.marks import Arrival
-from scoring_api.recording import Recording
+from scoring_api.scores.lineup import OneModel
+from scoring_api.scores.recording import Recording
 from scoring_api.service import Scoring, build
 from scoring_api.settings import ScoringSettings
 

@@ -21,11 +21,11 @@ from support.own_words import told
 from milepost_core.model import ScoreModel
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
-from scoring_api.founding import read_founding
-from scoring_api.lineup import LineUp
+from scoring_api.documents.founding import read_founding
 from scoring_api.queries.signals.measuring import Batch, measure
 from scoring_api.queries.signals.statement import compile_model
-from scoring_api.recording import Recording
+from scoring_api.scores.lineup import LineUp
+from scoring_api.scores.recording import Recording
 
 MAKE = Callable[[ScoreModel], Recording]
 DAY = timedelta(days=1)

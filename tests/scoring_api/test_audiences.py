@@ -27,7 +27,7 @@ from milepost_core.playbooks.conditions import (
     sentence,
 )
 from milepost_runtime.database import Pool
-from scoring_api.matching import Matching
+from scoring_api.answers.matching import Matching
 
 ATTRIBUTES: dict[str, Any] = {
     "arr": 120000, "plan": "gold", "vip": True, "tags": ["a"], "empty": None, "renewal": "2026-03-02", "0": 0.1,

@@ -17,7 +17,7 @@ from milepost_core.model import ScoreModel
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
-from scoring_api.lineup import OneModel
+from scoring_api.scores.lineup import OneModel
 from scoring_api.service import Scoring, build
 from scoring_api.settings import ScoringSettings
 

@@ -11,7 +11,7 @@ from support.histories import Told, new_account, tell
 
 from milepost_core.model import ScoreModel
 from milepost_runtime.lanes import drain
-from scoring_api.recording import Recording
+from scoring_api.scores.recording import Recording
 from scoring_api.service import Scoring
 
 MAKE = Callable[[ScoreModel], Recording]

@@ -14,7 +14,7 @@ from support.scored import clock
 from milepost_core.model import ScoreModel
 from milepost_runtime.database import Pool
 from milepost_runtime.queue import Hints
-from scoring_api.lineup import OneModel
+from scoring_api.scores.lineup import OneModel
 from scoring_api.service import Scoring, build
 from scoring_api.settings import ScoringSettings
 

@@ -16,7 +16,7 @@ from scoring_api.queries import evidence
 from scoring_api.queries.plans import read_plans
 from scoring_api.queries.signals.measuring import Batch, measure
 from scoring_api.queries.signals.statement import compile_model
-from scoring_api.recording import Recording
+from scoring_api.scores.recording import Recording
 
 MAKE = Callable[[ScoreModel], Recording]
 START = datetime(2026, 5, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ from milepost_core.model import parse_model
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
-from scoring_api.lineup import OneModel
+from scoring_api.scores.lineup import OneModel
 from scoring_api.service import build
 from scoring_api.settings import ScoringSettings
 

@@ -12,12 +12,12 @@ import asyncpg
 import pytest
 
 from milepost_runtime.database import Pool
+from scoring_api.documents.founding import read_shipped
 from scoring_api.evaluating.__main__ import candidate_of
 from scoring_api.evaluating.pages import write_report
 from scoring_api.evaluating.recognising import open_study
 from scoring_api.evaluating.sheets import DataUnreadable
 from scoring_api.evaluating.trying import NothingToEvaluate, Trial
-from scoring_api.founding import read_shipped
 
 SAMPLES = Path(__file__).parent / "evaluations"
 START = datetime(2026, 1, 1, tzinfo=UTC)

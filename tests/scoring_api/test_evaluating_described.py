@@ -10,11 +10,11 @@ import asyncpg
 import pytest
 
 from milepost_runtime.database import Pool
+from scoring_api.documents.founding import read_shipped
 from scoring_api.evaluating.__main__ import candidate_of, unforeseen
 from scoring_api.evaluating.recognising import open_study
 from scoring_api.evaluating.sheets import DataUnreadable
 from scoring_api.evaluating.trying import Trial
-from scoring_api.founding import read_shipped
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DESCRIPTION = """

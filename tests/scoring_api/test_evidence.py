@@ -18,7 +18,7 @@ from milepost_runtime.lanes import drain
 from scoring_api.queries.evidence import newest_records
 from scoring_api.queries.signals.measuring import Batch, measure
 from scoring_api.queries.signals.statement import compile_model
-from scoring_api.recording import Recording
+from scoring_api.scores.recording import Recording
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 END = START + timedelta(days=12)

@@ -22,8 +22,8 @@ from milepost_core.readings import Readings
 from milepost_core.scoring import Population
 from milepost_core.what_if import Situation
 from milepost_runtime.database import Pool
-from scoring_api.addressing import Behind
-from scoring_api.attributing import parts_of
+from scoring_api.past.attributing import parts_of
+from scoring_api.scores.addressing import Behind
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
 from scoring_api.queries.signals.measuring import Batch, measure
 from scoring_api.queries.signals.statement import compile_model
-from scoring_api.recording import Recording
+from scoring_api.scores.recording import Recording
 
 MAKE = Callable[[ScoreModel], Recording]
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,9 +12,9 @@ from support.stores import Databases
 
 from milepost_devstack.schemas import SCHEMAS
 from milepost_runtime.database import Pool, open_pool
-from scoring_api.founding import FirstModelMissing, VersionTaken, read_founding, read_shipped
-from scoring_api.lineup import KeptLineUps
-from scoring_api.models import ModelDocumentInvalid
+from scoring_api.documents.checking import ModelDocumentInvalid
+from scoring_api.documents.founding import FirstModelMissing, VersionTaken, read_founding, read_shipped
+from scoring_api.scores.lineup import KeptLineUps
 
 pytestmark = pytest.mark.anyio
 SCORING = next(one for one in SCHEMAS if one.name == "scoring")

@@ -15,8 +15,8 @@ from milepost_devstack.schemas import SCHEMAS
 from milepost_runtime.database import Pool, open_pool
 from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
-from scoring_api.founding import read_founding
-from scoring_api.lineup import KeptLineUps, LineUp
+from scoring_api.documents.founding import read_founding
+from scoring_api.scores.lineup import KeptLineUps, LineUp
 from scoring_api.service import Scoring, build
 from scoring_api.settings import ScoringSettings
 

@@ -14,8 +14,8 @@ from support.scoring_web import Web, add_key, running
 from milepost_runtime.database import Pool
 from milepost_runtime.ids import new_id
 from milepost_runtime.lanes import drain
+from scoring_api.past.restating import SpanRefused, Wanted
 from scoring_api.queries import lineups
-from scoring_api.restating import SpanRefused, Wanted
 from scoring_api.service import Scoring
 
 

@@ -20,10 +20,10 @@ from milepost_core.model.journey import Journey
 from milepost_core.overrides import Override
 from milepost_core.scoring import Scores
 from milepost_core.transitions import BandState
-from scoring_api.documenting import Subject, build_document
-from scoring_api.judging import Before, Judged, Reference, Verdict, judge_batch, judged_again, verdict
-from scoring_api.peering import KeptPeers, among_kept, group_keys
-from scoring_api.replaying import inputs_hash, inputs_of, subject_again, verdict_again
+from scoring_api.scores.documenting import Subject, build_document
+from scoring_api.scores.judging import Before, Judged, Reference, Verdict, judge_batch, judged_again, verdict
+from scoring_api.scores.peering import KeptPeers, among_kept, group_keys
+from scoring_api.scores.replaying import inputs_hash, inputs_of, subject_again, verdict_again
 
 NOW = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
 SIZE = 40

@@ -16,9 +16,9 @@ from support.scoring_web import Web, add_key, running
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
-from scoring_api.lineup import KeptLineUps
+from scoring_api.ahead.surveying import Asked, SurveyBusy, Surveying
+from scoring_api.scores.lineup import KeptLineUps
 from scoring_api.service import Scoring, build
-from scoring_api.surveying import Asked, SurveyBusy, Surveying
 
 EDGES = (
     "0001-01-01T00:00:00Z", "4713-01-01 BC", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00",

@@ -13,8 +13,8 @@ from support.score_models import document, last_signal
 from support.scoring_web import Web, add_key, running
 
 from milepost_core.model.schema import document_schema
-from scoring_api.founding import read_shipped
-from scoring_api.models import read_model
+from scoring_api.documents.checking import read_model
+from scoring_api.documents.founding import read_shipped
 
 pytestmark = pytest.mark.anyio
 YAML = {"content-type": "application/yaml"}
@@ -206,7 +206,7 @@ async def test_editors_get_the_schema_without_a_key(web: Web) -> None:
 
 
 def test_the_schema_in_the_repository_is_the_one_that_is_published(repository: Path) -> None:
-    folder = repository / "services/scoring-api/src/scoring_api/models"
+    folder = repository / "services/scoring-api/src/scoring_api/library"
 
     assert json.loads((folder / "score-model.schema.json").read_text()) == document_schema()
     for path in folder.glob("*.yaml"):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from scoring_api.founding import read_shipped
-from scoring_api.models import ReadModel
+from scoring_api.documents.checking import ReadModel
+from scoring_api.documents.founding import read_shipped
 
 MODELS = {one.parsed.id: one for one in read_shipped()}
 

@@ -2,7 +2,14 @@
 
 import pytest
 
-from scoring_api.models import LARGEST_DOCUMENT, Mistake, ModelDocumentInvalid, ReadModel, read_bytes, read_model
+from scoring_api.documents.checking import (
+    LARGEST_DOCUMENT,
+    Mistake,
+    ModelDocumentInvalid,
+    ReadModel,
+    read_bytes,
+    read_model,
+)
 
 PLAIN = """\
 format: health-score-model/1

@@ -6,9 +6,9 @@ from importlib.resources import files
 import pytest
 
 from milepost_core.model import Counted, ScoreModel, lint
-from scoring_api.models import Mistake, ModelDocumentInvalid, read_model
+from scoring_api.documents.checking import Mistake, ModelDocumentInvalid, read_model
 
-SHIPPED = files("scoring_api").joinpath("models", "b2b-onboarding.yaml").read_text(encoding="utf-8")
+SHIPPED = files("scoring_api.library").joinpath("b2b-onboarding.yaml").read_text(encoding="utf-8")
 
 
 def mistakes(text: str) -> tuple[Mistake, ...]:

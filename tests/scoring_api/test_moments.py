@@ -19,9 +19,9 @@ from milepost_runtime.database import Pool
 from milepost_runtime.ids import new_id
 from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
-from scoring_api.lineup import KeptLineUps
+from scoring_api.past.recalling import BEHIND, NO_PREVIOUS
 from scoring_api.queries import lineups
-from scoring_api.recalling import BEHIND, NO_PREVIOUS
+from scoring_api.scores.lineup import KeptLineUps
 from scoring_api.service import Scoring, build
 
 

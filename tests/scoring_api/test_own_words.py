@@ -14,7 +14,7 @@ from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
 from scoring_api.queries.marks import mark_human
 from scoring_api.queries.records import OwnWord, insert_own
-from scoring_api.recording import Recording
+from scoring_api.scores.recording import Recording
 
 MAKE = Callable[[ScoreModel], Recording]
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -20,12 +20,12 @@ from milepost_core.scoring import Population, score
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
-from scoring_api.documenting import build_document
-from scoring_api.judging import judged_again
-from scoring_api.lineup import OneModel
-from scoring_api.peering import KeptPeers, among_kept, group_keys, peers_at, percentiles_only
 from scoring_api.queries import peers
-from scoring_api.replaying import inputs_hash, subject_again, verdict_again
+from scoring_api.scores.documenting import build_document
+from scoring_api.scores.judging import judged_again
+from scoring_api.scores.lineup import OneModel
+from scoring_api.scores.peering import KeptPeers, among_kept, group_keys, peers_at, percentiles_only
+from scoring_api.scores.replaying import inputs_hash, subject_again, verdict_again
 from scoring_api.service import Scoring, build
 from scoring_api.settings import ScoringSettings
 

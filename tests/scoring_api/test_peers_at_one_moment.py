@@ -18,12 +18,12 @@ from milepost_core.model import ScoreModel, parse_model
 from milepost_core.scoring import Population, score
 from milepost_runtime.database import Pool
 from milepost_runtime.queue import Hints
-from scoring_api.judging import judged_again
-from scoring_api.lineup import OneModel
-from scoring_api.peering import KeptPeers, peers_at, tables_of
 from scoring_api.queries import peers
 from scoring_api.queries.signals.measuring import Batch, measure
 from scoring_api.queries.signals.statement import compile_model
+from scoring_api.scores.judging import judged_again
+from scoring_api.scores.lineup import OneModel
+from scoring_api.scores.peering import KeptPeers, peers_at, tables_of
 from scoring_api.service import Scoring, build
 from scoring_api.settings import ScoringSettings
 

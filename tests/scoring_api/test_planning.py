@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.steps import START, day, plan, step
 
 from milepost_core.milestones import Plan
-from scoring_api.planning import milestones_of, next_turn
+from scoring_api.scores.planning import milestones_of, next_turn
 
 
 def test_a_plan_is_counted_and_the_milestone_that_is_due_first_comes_next() -> None:

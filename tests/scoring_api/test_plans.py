@@ -21,7 +21,7 @@ from milepost_runtime.lanes import drain
 from scoring_api.queries.plans import KnownPlan, read_plans
 from scoring_api.queries.signals.measuring import Batch, measure
 from scoring_api.queries.signals.statement import compile_model
-from scoring_api.recording import Recording
+from scoring_api.scores.recording import Recording
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 MAKE = Callable[[ScoreModel], Recording]

@@ -10,7 +10,7 @@ from support.score_models import RISING, document, last_signal
 from support.scoring_web import Web, add_key, running
 
 from milepost_core.model import parse_model
-from scoring_api.founding import read_shipped
+from scoring_api.documents.founding import read_shipped
 from scoring_api.pages.curves import drawing
 from scoring_api.pages.rules import measured
 

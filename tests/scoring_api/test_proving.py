@@ -17,7 +17,7 @@ from milepost_core.model import ScoreModel, parse_model
 from milepost_core.model.journey import Journey
 from milepost_core.model.sources import Slope, Where
 from milepost_runtime.database import Pool
-from scoring_api.proving import ModelUnmeasurable, Proving
+from scoring_api.documents.proving import ModelUnmeasurable, Proving
 from scoring_api.service import Scoring
 
 pytestmark = pytest.mark.anyio

@@ -16,7 +16,7 @@ from support.scoring_web import Web, add_key, running
 
 from milepost_core.model.sources import Last
 from milepost_runtime.database import Pool
-from scoring_api.founding import read_founding
+from scoring_api.documents.founding import read_founding
 
 NO_SIGNAL = "“Product-led, self-serve” judges this account, and does not ask for pulses"
 

@@ -17,7 +17,7 @@ from milepost_core.model import ScoreModel
 from milepost_runtime import failpoints
 from milepost_runtime.lanes import drain
 from scoring_api.queries.plans import read_plans
-from scoring_api.recording import Recording
+from scoring_api.scores.recording import Recording
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 KINDS = ["account.started", "account.updated", "feature.used", "account.linked", "task.created", "event.retracted"]

@@ -16,7 +16,7 @@ from milepost_contracts.health import HealthDocument
 from milepost_core.model import ScoreModel
 from milepost_runtime import failpoints
 from milepost_runtime.lanes import claim, drain
-from scoring_api.lineup import OneModel
+from scoring_api.scores.lineup import OneModel
 from scoring_api.service import Scoring
 
 DUE = "select next_at <= clock_timestamp() as due, next_at - clock_timestamp() as wait, cause from scoring.rescoring"

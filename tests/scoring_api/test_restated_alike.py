@@ -19,10 +19,10 @@ from milepost_runtime.database import Pool
 from milepost_runtime.lanes import Lane, drain
 from milepost_runtime.queue import Hints
 from milepost_runtime.secrets import Vault
-from scoring_api.lineup import KeptLineUps, OneModel
-from scoring_api.reading import NotScoredYet, Reading
-from scoring_api.recalling import NotScoredThen, Recalling
-from scoring_api.restating import Restating, Wanted
+from scoring_api.answers.reading import NotScoredYet, Reading
+from scoring_api.past.recalling import NotScoredThen, Recalling
+from scoring_api.past.restating import Restating, Wanted
+from scoring_api.scores.lineup import KeptLineUps, OneModel
 from scoring_api.service import build
 
 DAYS = 40

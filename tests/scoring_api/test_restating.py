@@ -18,10 +18,10 @@ from milepost_runtime.database import Pool
 from milepost_runtime.lanes import claim, drain
 from milepost_runtime.queue import Hints
 from milepost_runtime.secrets import Vault
-from scoring_api.lineup import OneModel
-from scoring_api.reading import Reading
-from scoring_api.recalling import Recalling
-from scoring_api.restating import EARLIEST_ZONE, RestatementOver, RestatementUnknown, Restating, Wanted
+from scoring_api.answers.reading import Reading
+from scoring_api.past.recalling import Recalling
+from scoring_api.past.restating import EARLIEST_ZONE, RestatementOver, RestatementUnknown, Restating, Wanted
+from scoring_api.scores.lineup import OneModel
 from scoring_api.service import Scoring
 
 NOBODY = "redis://127.0.0.1:1/0"

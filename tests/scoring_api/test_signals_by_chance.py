@@ -17,11 +17,11 @@ from support.own_words import told
 from milepost_core.model import ScoreModel
 from milepost_core.readings import Readings
 from milepost_runtime.database import Pool
-from scoring_api.founding import read_founding
+from scoring_api.documents.founding import read_founding
 from scoring_api.queries.attributes import attributes_at
 from scoring_api.queries.signals.measuring import Batch, measure
 from scoring_api.queries.signals.statement import compile_model
-from scoring_api.recording import Recording
+from scoring_api.scores.recording import Recording
 
 MAKE = Callable[[ScoreModel], Recording]
 SEEDS = st.integers(0, 2**32 - 1)

@@ -17,16 +17,16 @@ from support.histories import Told, new_account, tell
 from milepost_core.model import ScoreModel, sources
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.lanes import drain
-from scoring_api.founding import read_founding
-from scoring_api.judging import Before, Reference, Verdict, judge_batch, verdict
-from scoring_api.planning import course_of
+from scoring_api.documents.founding import read_founding
 from scoring_api.queries.plans import KnownPlan, read_plans
 from scoring_api.queries.signals.measuring import Batch, measure
 from scoring_api.queries.signals.statement import compile_model
 from scoring_api.queries.turns import EdgeFinder
-from scoring_api.recording import Recording
+from scoring_api.scores.judging import Before, Reference, Verdict, judge_batch, verdict
+from scoring_api.scores.planning import course_of
+from scoring_api.scores.recording import Recording
+from scoring_api.scores.turning import turns_of
 from scoring_api.service import Scoring
-from scoring_api.turning import turns_of
 
 SHIPPED = tuple(one.parsed for one in read_founding("b2b-onboarding").shipped)
 DAILY = timedelta(hours=24)

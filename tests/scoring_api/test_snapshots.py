@@ -10,10 +10,10 @@ from support.scoring_web import Web, running
 
 from milepost_contracts.health import HealthDocument
 from milepost_runtime.database import Pool
-from scoring_api.documenting import build_document
-from scoring_api.judging import judged_again
-from scoring_api.lineup import KeptLineUps
-from scoring_api.replaying import inputs_hash, subject_again, verdict_again
+from scoring_api.scores.documenting import build_document
+from scoring_api.scores.judging import judged_again
+from scoring_api.scores.lineup import KeptLineUps
+from scoring_api.scores.replaying import inputs_hash, subject_again, verdict_again
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from support.scoring_web import Web, add_key, running
 
 from milepost_contracts.health import HealthDocument
 from milepost_runtime.database import Pool
-from scoring_api.publishing import without_moments
+from scoring_api.scores.publishing import without_moments
 
 
 @pytest.fixture(scope="module")

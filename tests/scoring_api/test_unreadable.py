@@ -13,7 +13,7 @@ from milepost_contracts.events import FEED
 from milepost_core.model import ScoreModel
 from milepost_runtime.lanes import drain
 from milepost_runtime.metrics import REGISTRY
-from scoring_api.recording import RANGE, Recording
+from scoring_api.scores.recording import RANGE, Recording
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 # Random enough that it cannot be pressed into an index row.

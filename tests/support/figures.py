@@ -12,13 +12,13 @@ import numpy as np
 
 from milepost_core.model import ScoreModel
 from milepost_runtime.database import Connection
-from scoring_api.documenting import Subject, build_document
-from scoring_api.judging import Before, Judged, Reference, judge_batch, verdict
-from scoring_api.lineup import LineUp
 from scoring_api.queries.attributes import attributes_at
 from scoring_api.queries.plans import read_plans
 from scoring_api.queries.signals.measuring import Batch, measure
 from scoring_api.queries.signals.statement import compile_model
+from scoring_api.scores.documenting import Subject, build_document
+from scoring_api.scores.judging import Before, Judged, Reference, judge_batch, verdict
+from scoring_api.scores.lineup import LineUp
 
 
 async def figures(connection: Connection, lineup: LineUp, accounts: Sequence[UUID], at: datetime) -> dict[UUID, bytes]:

@@ -8,7 +8,7 @@ from support.histories import tell
 
 from milepost_runtime.lanes import drain
 from scoring_api.queries.records import OwnWord, insert_own
-from scoring_api.recording import Recording
+from scoring_api.scores.recording import Recording
 
 # People speak when they speak: for a story of the past their words are set back to the day they belong to.
 _BACKDATED = (

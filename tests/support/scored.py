@@ -12,7 +12,7 @@ from support.scoring_web import Web
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
-from scoring_api.lineup import KeptLineUps
+from scoring_api.scores.lineup import KeptLineUps
 from scoring_api.service import Scoring, build
 
 

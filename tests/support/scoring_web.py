@@ -16,8 +16,8 @@ from milepost_runtime.hot import Application
 from milepost_runtime.keys import insert_key, new_key
 from milepost_runtime.settings import load
 from scoring_api.app import create
-from scoring_api.founding import Founding, read_founding
-from scoring_api.publishing import urgency
+from scoring_api.documents.founding import Founding, read_founding
+from scoring_api.scores.publishing import urgency
 from scoring_api.settings import ScoringSettings
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from milepost_core.model import ScoreModel
-from scoring_api.lineup import LineUp
+from scoring_api.scores.lineup import LineUp
 
 
 class Several:

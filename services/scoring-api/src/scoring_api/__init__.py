@@ -1,1 +1,1 @@
-"""x"""
+"""Milepost's scores: records what happened, judges accounts by score models, and answers with reasons."""

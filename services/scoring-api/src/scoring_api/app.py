@@ -19,28 +19,30 @@ from milepost_runtime.secrets import Vault
 from milepost_runtime.settings import load
 from milepost_runtime.tagging import ContentTags
 from milepost_runtime.web import RequestContext, add_operations, announced, new_app, serve
-from scoring_api import rescoring
-from scoring_api.activating import Activating
-from scoring_api.cataloguing import Catalogue
-from scoring_api.charting import Charting
-from scoring_api.comparing import Comparing
+from scoring_api.ahead.charting import Charting
+from scoring_api.ahead.steering import Steering
+from scoring_api.ahead.supposing import Supposing
+from scoring_api.ahead.surveying import Surveying
+from scoring_api.answers.listing import Listing
+from scoring_api.answers.matching import Matching
+from scoring_api.answers.memory import Memory
+from scoring_api.answers.reading import Reading
+from scoring_api.answers.remembering import Remembering, Watch
 from scoring_api.dependencies import Doors, NoKeysInAddresses
+from scoring_api.documents.activating import Activating
+from scoring_api.documents.cataloguing import Catalogue
+from scoring_api.documents.checking import ModelDocumentInvalid
+from scoring_api.documents.founding import FirstModelMissing, Founding, VersionTaken, read_founding
+from scoring_api.documents.previewing import Previewing
 from scoring_api.entering import Entering
 from scoring_api.evidencing import Evidencing
-from scoring_api.founding import FirstModelMissing, Founding, VersionTaken, read_founding
-from scoring_api.lineup import KeptLineUps, LineUps
-from scoring_api.listing import Listing
-from scoring_api.matching import Matching
-from scoring_api.memory import Memory
-from scoring_api.models import ModelDocumentInvalid
-from scoring_api.people import People
-from scoring_api.previewing import Previewing
+from scoring_api.past.comparing import Comparing
+from scoring_api.past.recalling import Recalling
+from scoring_api.past.recounting import Recounting
+from scoring_api.past.restating import Restating
+from scoring_api.people.speaking import Speaking
+from scoring_api.people.words import People
 from scoring_api.problems import TABLE
-from scoring_api.reading import Reading
-from scoring_api.recalling import Recalling
-from scoring_api.recounting import Recounting
-from scoring_api.remembering import Remembering, Watch
-from scoring_api.restating import Restating
 from scoring_api.routers import (
     accounts,
     audiences,
@@ -55,12 +57,10 @@ from scoring_api.routers import (
     short,
 )
 from scoring_api.routers.pages import pages_app
+from scoring_api.scores import rescoring
+from scoring_api.scores.lineup import KeptLineUps, LineUps
 from scoring_api.service import build
 from scoring_api.settings import SCHEMA, ScoringSettings
-from scoring_api.speaking import Speaking
-from scoring_api.steering import Steering
-from scoring_api.supposing import Supposing
-from scoring_api.surveying import Surveying
 
 NAME = "scoring-api"
 DESCRIPTION = """Health scores of customer accounts that explain themselves. Every figure comes with its band,

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from scoring_api.app import create
-from scoring_api.founding import read_founding
+from scoring_api.documents.founding import read_founding
 from scoring_api.settings import ScoringSettings
 
 # Settings have to say where the stores are; nobody goes there.

@@ -15,24 +15,24 @@ from pydantic import BaseModel
 from milepost_runtime.hot import Application, Receive, Scope, Send
 from milepost_runtime.ids import clean_correlation_id
 from milepost_runtime.problems import Problem
-from scoring_api.activating import Activating
-from scoring_api.cataloguing import Catalogue
-from scoring_api.charting import Charting
-from scoring_api.comparing import Comparing
+from scoring_api.ahead.charting import Charting
+from scoring_api.ahead.steering import Steering
+from scoring_api.ahead.supposing import Supposing
+from scoring_api.ahead.surveying import Surveying
+from scoring_api.answers.listing import Listing
+from scoring_api.answers.matching import Matching
+from scoring_api.answers.reading import Reading
+from scoring_api.answers.remembering import Remembering
+from scoring_api.documents.activating import Activating
+from scoring_api.documents.cataloguing import Catalogue
+from scoring_api.documents.previewing import Previewing
 from scoring_api.entering import Entering
 from scoring_api.evidencing import Evidencing
-from scoring_api.listing import Listing
-from scoring_api.matching import Matching
-from scoring_api.people import People
-from scoring_api.previewing import Previewing
-from scoring_api.reading import Reading
-from scoring_api.recalling import Recalling
-from scoring_api.recounting import Recounting
-from scoring_api.remembering import Remembering
-from scoring_api.restating import Restating
-from scoring_api.steering import Steering
-from scoring_api.supposing import Supposing
-from scoring_api.surveying import Surveying
+from scoring_api.past.comparing import Comparing
+from scoring_api.past.recalling import Recalling
+from scoring_api.past.recounting import Recounting
+from scoring_api.past.restating import Restating
+from scoring_api.people.words import People
 
 _KEY_IN_ADDRESS = re.compile(rb"(?:\A|&)(?:api_?key|access_token|authorization)=", re.IGNORECASE)
 

@@ -11,14 +11,14 @@ import asyncpg
 from milepost_contracts.health import ModelRef
 from milepost_core.model.document import Gate, ScoreModel, Signal
 from milepost_runtime.database import Pool
-from scoring_api.addressing import GATE
-from scoring_api.cataloguing import Catalogue
+from scoring_api.answers.reading import Reading
+from scoring_api.answers.views import Evidence, EvidenceRecord
+from scoring_api.documents.cataloguing import Catalogue
+from scoring_api.past.recalling import Recalling
 from scoring_api.queries import evidence as queries
 from scoring_api.queries import reading as reads
 from scoring_api.queries.then import then_of
-from scoring_api.reading import Reading
-from scoring_api.recalling import Recalling
-from scoring_api.views import Evidence, EvidenceRecord
+from scoring_api.scores.addressing import GATE
 
 
 class SignalUnknown(Exception):

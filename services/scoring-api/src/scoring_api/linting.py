@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from scoring_api.models import LARGEST_DOCUMENT, Mistake, ModelDocumentInvalid, read_bytes
+from scoring_api.documents.checking import LARGEST_DOCUMENT, Mistake, ModelDocumentInvalid, read_bytes
 
 
 def lint_file(path: str) -> dict[str, Any]:

@@ -6,22 +6,22 @@ from typing import Any
 from milepost_core.model import ModelInvalid
 from milepost_runtime.paging import CursorBroken as PageCursorBroken
 from milepost_runtime.problems import Problem
-from scoring_api.cataloguing import ModelUnknown
-from scoring_api.doubting import FeedbackAnswered
+from scoring_api.ahead.steering import MilestoneUnknown, PlanAgainst
+from scoring_api.ahead.supposing import BandNotAhead, BandUnreachable, SuppositionRefused
+from scoring_api.ahead.surveying import NotInCharge, SurveyBusy
+from scoring_api.answers.listing import CursorBroken
+from scoring_api.answers.reading import AccountUnknown, NotScoredYet, SpanRefused
+from scoring_api.documents.cataloguing import ModelUnknown
+from scoring_api.documents.checking import ModelDocumentInvalid
+from scoring_api.documents.founding import VersionTaken
+from scoring_api.documents.proving import ModelUnmeasurable
 from scoring_api.evidencing import SignalUnknown
-from scoring_api.founding import VersionTaken
-from scoring_api.lineup import LineUpUnfit, ModelNotKept
-from scoring_api.listing import CursorBroken
-from scoring_api.models import ModelDocumentInvalid
-from scoring_api.proving import ModelUnmeasurable
-from scoring_api.reading import AccountUnknown, NotScoredYet, SpanRefused
-from scoring_api.recalling import FutureMoment, NotScoredThen, VersionUnknown
-from scoring_api.restating import RestatementOver, RestatementUnknown
-from scoring_api.restating import SpanRefused as DaysRefused
-from scoring_api.speaking import WordRefused, WordUnknown
-from scoring_api.steering import MilestoneUnknown, PlanAgainst
-from scoring_api.supposing import BandNotAhead, BandUnreachable, SuppositionRefused
-from scoring_api.surveying import NotInCharge, SurveyBusy
+from scoring_api.past.recalling import FutureMoment, NotScoredThen, VersionUnknown
+from scoring_api.past.restating import RestatementOver, RestatementUnknown
+from scoring_api.past.restating import SpanRefused as DaysRefused
+from scoring_api.people.doubting import FeedbackAnswered
+from scoring_api.people.speaking import WordRefused, WordUnknown
+from scoring_api.scores.lineup import LineUpUnfit, ModelNotKept
 
 
 def account_unknown(error: Any) -> Problem:

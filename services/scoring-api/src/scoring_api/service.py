@@ -6,15 +6,15 @@ from datetime import timedelta
 from milepost_runtime.database import Pool
 from milepost_runtime.queue import Hints
 from milepost_runtime.secrets import Vault
-from scoring_api import rescoring
-from scoring_api.crossing import ARRIVES_WITHIN
-from scoring_api.gathering import Gathering
-from scoring_api.housekeeping import Housekeeping
-from scoring_api.lineup import LineUps
+from scoring_api.past.restating import Restating
 from scoring_api.queries.marks import Arrival
-from scoring_api.recording import Recording
-from scoring_api.rescoring import Rescoring
-from scoring_api.restating import Restating
+from scoring_api.scores import rescoring
+from scoring_api.scores.crossing import ARRIVES_WITHIN
+from scoring_api.scores.gathering import Gathering
+from scoring_api.scores.housekeeping import Housekeeping
+from scoring_api.scores.lineup import LineUps
+from scoring_api.scores.recording import Recording
+from scoring_api.scores.rescoring import Rescoring
 from scoring_api.settings import ScoringSettings
 
 

@@ -10,9 +10,9 @@ from milepost_runtime.queue import Hints
 from milepost_runtime.settings import load
 from milepost_runtime.worker import run_worker
 from scoring_api import jobs
-from scoring_api.founding import FirstModelMissing, VersionTaken, read_founding
-from scoring_api.lineup import KeptLineUps
-from scoring_api.models import ModelDocumentInvalid
+from scoring_api.documents.checking import ModelDocumentInvalid
+from scoring_api.documents.founding import FirstModelMissing, VersionTaken, read_founding
+from scoring_api.scores.lineup import KeptLineUps
 from scoring_api.service import build
 from scoring_api.settings import SCHEMA, ScoringSettings
 

@@ -17,13 +17,13 @@ import asyncpg
 
 from milepost_core.model import ModelInvalid
 from milepost_runtime.database import open_pool
+from scoring_api.documents.checking import ModelDocumentInvalid, read_bytes
+from scoring_api.documents.founding import read_shipped
 from scoring_api.evaluating.pages import write_report
 from scoring_api.evaluating.recognising import open_study
 from scoring_api.evaluating.sheets import DataUnreadable
 from scoring_api.evaluating.studies import Study
 from scoring_api.evaluating.trying import Candidate, NothingToEvaluate, Trial
-from scoring_api.founding import read_shipped
-from scoring_api.models import ModelDocumentInvalid, read_bytes
 from scoring_api.settings import SCHEMA
 
 DEFAULT = "b2b-onboarding"

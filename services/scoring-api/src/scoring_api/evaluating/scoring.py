@@ -13,7 +13,7 @@ from milepost_core.readings import Readings
 from milepost_core.scoring import BAND_WORDS, Population, score
 from scoring_api.evaluating.panels import Measured, views
 from scoring_api.evaluating.studies import Study
-from scoring_api.peering import peers_at
+from scoring_api.scores.peering import peers_at
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 UNKNOWN = BAND_WORDS.index(Band.UNKNOWN)

@@ -15,7 +15,7 @@ from milepost_runtime.database import Connection, Pool
 from milepost_runtime.lanes import drain
 from scoring_api.evaluating.studies import Event, Study
 from scoring_api.queries import examples
-from scoring_api.recording import Recording
+from scoring_api.scores.recording import Recording
 
 SOURCE = "evaluation"
 _CHUNK = 50_000

@@ -8,10 +8,10 @@ from datetime import datetime
 from milepost_contracts.health import Driver, HealthDocument, Milestones, MilestoneView, Path, PathStep
 from milepost_core.explanation import show_value
 from milepost_core.model.document import ScoreModel
-from scoring_api.history_views import Marker
-from scoring_api.listing import DayScore
+from scoring_api.answers.listing import DayScore
 from scoring_api.pages import charts, wording
 from scoring_api.pages.asking import marks_of
+from scoring_api.past.history_views import Marker
 
 _WORTH = re.compile(r", worth [\d.]+ points?\Z")
 TREND_DAYS = 120

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from milepost_contracts.health import HealthDocument
-from scoring_api.history_views import Marker
 from scoring_api.pages import charts
+from scoring_api.past.history_views import Marker
 
 # What is worth a line across the chart; the rest stands in the list below it.
 DRAWN = frozenset({"model", "override_began", "override_ended"})

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
 
-from scoring_api.change_views import ChangeAnswer, ChangePart
 from scoring_api.pages import charts
+from scoring_api.past.change_views import ChangeAnswer, ChangePart
 
 NAMES = {"behaviour": "Behaviour", "model": "Model", "data": "Data", "human": "People"}
 WORTH_A_LINE = 0.05

@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from milepost_contracts.health import HealthDocument
+from scoring_api.answers.views import Evidence, EvidenceRecord
 from scoring_api.pages import wording
-from scoring_api.views import Evidence, EvidenceRecord
 
 _SHOWN_PROPERTIES = 3
 _FIGURE = re.compile(r"-?[\d.,]+")

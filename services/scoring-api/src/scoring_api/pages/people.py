@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from milepost_contracts.health import HealthDocument
-from scoring_api.feedback_views import AccountFeedback, FeedbackView, NotePage
 from scoring_api.pages.forms import NOTHING_TYPED, Typed
-from scoring_api.people_views import AccountOverrides, AccountPulses, Outcomes, OverridePage, OverrideStatistics
+from scoring_api.people.feedback_views import AccountFeedback, FeedbackView, NotePage
+from scoring_api.people.people_views import AccountOverrides, AccountPulses, Outcomes, OverridePage, OverrideStatistics
 
 VISIBILITIES = {"internal": "Us only", "partner": "Us and partners", "customer": "Also the customer"}
 VERDICTS = {

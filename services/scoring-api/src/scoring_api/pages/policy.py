@@ -6,7 +6,7 @@ from itertools import accumulate
 
 from milepost_core.model import Counted, Gate, Milestone, ScoreModel, Signal
 from milepost_core.model.parsing_signals import PLACEHOLDERS
-from scoring_api.model_views import ActivationPage, DiffAnswer, ModelList, ModelVersions, VersionView
+from scoring_api.documents.model_views import ActivationPage, DiffAnswer, ModelList, ModelVersions, VersionView
 from scoring_api.pages import curves, rules, wording
 
 SIDES = {"us": "we", "customer": "the customer", "third_party": "a third party"}

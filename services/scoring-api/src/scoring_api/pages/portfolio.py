@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from milepost_contracts.health import HealthDocument
-from scoring_api.documenting import UNCOUNTED
-from scoring_api.listing import DayScore, Listed, Tally
+from scoring_api.answers.listing import DayScore, Listed, Tally
 from scoring_api.pages import charts, quoting, wording
+from scoring_api.scores.documenting import UNCOUNTED
 
 RULE = "At risk, or down 10 points or more in 28 days."
 ORDERS = {

@@ -7,7 +7,7 @@ from typing import Any
 from milepost_contracts.health import HealthDocument
 from milepost_core.explanation import show_value
 from milepost_core.model import CategoryMap, ScoreModel, Signal
-from scoring_api.supposition_views import WhatIfAnswer
+from scoring_api.ahead.supposition_views import WhatIfAnswer
 
 NOT_A_NUMBER = "A number."
 

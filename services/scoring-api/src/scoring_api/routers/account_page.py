@@ -5,13 +5,13 @@ from datetime import timedelta
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from scoring_api.comparing import USUAL_SPAN
 from scoring_api.dependencies import Doors
 from scoring_api.entering import Visit
 from scoring_api.pages import account
 from scoring_api.pages import people as said
 from scoring_api.pages.asking import asking_part, days_to_compare
 from scoring_api.pages.forms import NOTHING_TYPED, Typed
+from scoring_api.past.comparing import USUAL_SPAN
 from scoring_api.routers.screens import html
 
 NOTES_SHOWN = 20

@@ -10,6 +10,7 @@ from milepost_contracts.events import Moment
 from milepost_contracts.health import HealthDocument
 from milepost_runtime.hot import Answer
 from milepost_runtime.keys import require_scope
+from scoring_api.answers.views import AccountPage, BatchAnswer, BatchRequest, Evidence
 from scoring_api.dependencies import Use, chosen, strict_query
 from scoring_api.queries.lists import Filter
 from scoring_api.routers import examples
@@ -17,7 +18,6 @@ from scoring_api.routers.examples import answering
 from scoring_api.routers.health import answer_health
 from scoring_api.routers.moments import RESTATE, answer_then
 from scoring_api.routers.segments import Segments
-from scoring_api.views import AccountPage, BatchAnswer, BatchRequest, Evidence
 
 router = APIRouter(tags=["accounts"], dependencies=[require_scope("read"), Depends(strict_query)], route_class=Segments)
 BANDS = ("red", "yellow", "green", "unknown")

@@ -8,15 +8,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from milepost_runtime.problems import Problem
+from scoring_api.ahead.supposing import SuppositionRefused
+from scoring_api.ahead.supposition_views import WhatIfAnswer, WhatIfRequest
 from scoring_api.dependencies import Doors
 from scoring_api.entering import Visit, refuse_foreign_form
 from scoring_api.pages.changes import change_page
 from scoring_api.pages.supposing import changes_of, what_if_page
-from scoring_api.recalling import Told
+from scoring_api.past.recalling import Told
 from scoring_api.routers.screens import for_visitors, html, read_form, safely
 from scoring_api.routers.segments import PageSegments
-from scoring_api.supposing import SuppositionRefused
-from scoring_api.supposition_views import WhatIfAnswer, WhatIfRequest
 
 DAY = timedelta(days=1)
 

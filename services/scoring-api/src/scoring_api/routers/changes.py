@@ -7,11 +7,11 @@ from pydantic import BaseModel, Field
 
 from milepost_contracts.changes import ChangeKind
 from milepost_runtime.keys import require_scope
+from scoring_api.answers.views import ChangePage
 from scoring_api.dependencies import Use, chosen, strict_query
 from scoring_api.queries.lists import Moves
 from scoring_api.routers import examples
 from scoring_api.routers.examples import answering
-from scoring_api.views import ChangePage
 
 router = APIRouter(tags=["changes"], dependencies=[require_scope("read"), Depends(strict_query)])
 

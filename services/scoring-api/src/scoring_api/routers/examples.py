@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from milepost_contracts.changes import ChangeRow
 from milepost_contracts.health import HealthDocument
-from scoring_api import views
+from scoring_api.answers import views
 
 ACCOUNT = "019a8c1e-5b7f-7c31-9d0e-3f6a2b1c4d5e"
 MOMENT = "2026-03-02T09:30:00Z"

@@ -7,16 +7,16 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from milepost_contracts.events import Moment
 from milepost_runtime.keys import require_scope
 from milepost_runtime.tagging import moving_tag
-from scoring_api.change_views import ChangeAnswer
+from scoring_api.ahead.supposition_views import PathAnswer, WhatIfAnswer, WhatIfRequest
+from scoring_api.answers.reading import explanation_of
+from scoring_api.answers.views import Explanation
 from scoring_api.dependencies import Use, strict_query
-from scoring_api.history_views import History
-from scoring_api.reading import explanation_of
+from scoring_api.past.change_views import ChangeAnswer
+from scoring_api.past.history_views import History
 from scoring_api.routers import examples, explaining_examples
 from scoring_api.routers.accounts import Asked
 from scoring_api.routers.examples import answering
 from scoring_api.routers.segments import Segments
-from scoring_api.supposition_views import PathAnswer, WhatIfAnswer, WhatIfRequest
-from scoring_api.views import Explanation
 
 router = APIRouter(
     tags=["explanations"], dependencies=[require_scope("read"), Depends(strict_query)], route_class=Segments

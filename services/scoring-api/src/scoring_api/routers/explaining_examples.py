@@ -1,9 +1,9 @@
 """Answers of the explaining routes as examples for the contract, of one account; they are never served as data."""
 
-from scoring_api.change_views import ChangeAnswer
-from scoring_api.history_views import History
+from scoring_api.ahead.supposition_views import PathAnswer, WhatIfAnswer
+from scoring_api.past.change_views import ChangeAnswer
+from scoring_api.past.history_views import History
 from scoring_api.routers.examples import ACCOUNT, HEALTH, MODEL, MOMENT
-from scoring_api.supposition_views import PathAnswer, WhatIfAnswer
 
 BEFORE = "2026-02-02T09:30:00Z"
 _BAND = HEALTH.effective_band.model_dump()

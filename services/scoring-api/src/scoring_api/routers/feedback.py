@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from milepost_runtime.idempotency import shows
 from scoring_api.dependencies import Use, strict_query
-from scoring_api.feedback_views import (
+from scoring_api.people.feedback_views import (
     AccountFeedback,
     AnswerRequest,
     ErasureDone,
@@ -21,7 +21,7 @@ from scoring_api.feedback_views import (
     NoteView,
     Visibility,
 )
-from scoring_api.noting import named
+from scoring_api.people.noting import named
 from scoring_api.routers import people_examples as examples
 from scoring_api.routers.accounts import Asked
 from scoring_api.routers.examples import answering

@@ -7,9 +7,9 @@ from milepost_runtime.hot import Answer, Headers, HotRoute, Receive, Scope, head
 from milepost_runtime.keys import KeyRing
 from milepost_runtime.problems import Problem
 from milepost_runtime.tagging import conditions, holds
+from scoring_api.answers.remembering import Remembering
 from scoring_api.dependencies import query_faults
 from scoring_api.problems import as_problem
-from scoring_api.remembering import Remembering
 from scoring_api.routers.moments import answer_then
 
 PREFIX, SUFFIX = b"/accounts/", b"/health"

@@ -1,6 +1,6 @@
 """Examples of plans for the contract, about the same account as the others; they are never served as data."""
 
-from scoring_api import milestone_views as views
+from scoring_api.ahead import milestone_views as views
 from scoring_api.routers.examples import ACCOUNT, MODEL, MOMENT
 
 _DUE, _DONE, _START = "2026-02-16T00:00:00Z", "2026-02-12T10:00:00Z", "2026-02-02T00:00:00Z"

@@ -8,8 +8,7 @@ from pydantic import BaseModel, Field
 from milepost_contracts.events import NAME_LENGTH, Moment
 from milepost_runtime.keys import require_scope
 from milepost_runtime.tagging import moving_tag
-from scoring_api.dependencies import Use, strict_query
-from scoring_api.milestone_views import (
+from scoring_api.ahead.milestone_views import (
     AccountMilestones,
     Because,
     Cohort,
@@ -21,14 +20,15 @@ from scoring_api.milestone_views import (
     NewDelay,
     NewMilestone,
 )
-from scoring_api.people_views import EndRequest
+from scoring_api.ahead.surveying import Asked as Survey
+from scoring_api.dependencies import Use, strict_query
+from scoring_api.people.people_views import EndRequest
 from scoring_api.routers import milestone_examples as examples
 from scoring_api.routers.accounts import Asked
 from scoring_api.routers.examples import answering
 from scoring_api.routers.people import MayWrite, speaker
 from scoring_api.routers.people_examples import making
 from scoring_api.routers.segments import NamedSegments
-from scoring_api.surveying import Asked as Survey
 
 router = APIRouter(tags=["milestones"], dependencies=[Depends(strict_query)], route_class=NamedSegments)
 MayRead = require_scope("read")

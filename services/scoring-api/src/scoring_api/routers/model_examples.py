@@ -1,7 +1,7 @@
 """What answers about score models look like, for the published contract; every example is valid by its own view."""
 
 from milepost_contracts.health import ModelRef
-from scoring_api import model_views as views
+from scoring_api.documents import model_views as views
 
 MOMENT = "2026-03-02T09:30:00Z"
 DOCUMENT = """format: health-score-model/1

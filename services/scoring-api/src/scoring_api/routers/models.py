@@ -12,9 +12,10 @@ from milepost_runtime.hot import read_body
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import Principal, require_scope
 from milepost_runtime.media import check_media
-from scoring_api.cataloguing import checked
 from scoring_api.dependencies import Use, strict_query
-from scoring_api.model_views import (
+from scoring_api.documents.cataloguing import checked
+from scoring_api.documents.checking import LARGEST_DOCUMENT
+from scoring_api.documents.model_views import (
     ActivateRequest,
     ActivationPage,
     DiffAnswer,
@@ -27,7 +28,6 @@ from scoring_api.model_views import (
     PreviewRequest,
     Reasoned,
 )
-from scoring_api.models import LARGEST_DOCUMENT
 from scoring_api.routers import model_examples as examples
 from scoring_api.routers.examples import answering
 

@@ -12,9 +12,9 @@ from milepost_runtime.keys import KeyRing
 from milepost_runtime.problems import Problem
 from milepost_runtime.tagging import conditions, holds
 from scoring_api.dependencies import query_faults
-from scoring_api.judging import digest
+from scoring_api.past.recalling import Recalling, Told
 from scoring_api.problems import as_problem
-from scoring_api.recalling import Recalling, Told
+from scoring_api.scores.judging import digest
 
 RESTATE: Final = (
     "Judge today's records of that moment by this version instead: `<number>` (of the model that judges the account),"

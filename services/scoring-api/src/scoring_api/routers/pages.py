@@ -7,9 +7,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from milepost_runtime.problems import Problem
+from scoring_api.answers.listing import ORDERS
 from scoring_api.dependencies import Doors
 from scoring_api.entering import COOKIE, SESSION_LASTS, Visit, refuse_foreign_form, safe_next
-from scoring_api.listing import ORDERS
 from scoring_api.pages import charts, evidence, portfolio
 from scoring_api.pages.rendering import Renderer
 from scoring_api.queries.lists import Filter

@@ -8,7 +8,7 @@ from milepost_contracts.events import Moment
 from milepost_runtime.keys import Principal, require_scope
 from milepost_runtime.tagging import moving_tag
 from scoring_api.dependencies import Use, strict_query
-from scoring_api.people_views import (
+from scoring_api.people.people_views import (
     AccountOverrides,
     AccountPulses,
     EndRequest,
@@ -19,12 +19,12 @@ from scoring_api.people_views import (
     PulseRequest,
     PulseView,
 )
+from scoring_api.people.speaking import Speaker
 from scoring_api.routers import people_examples as examples
 from scoring_api.routers.accounts import Asked
 from scoring_api.routers.examples import answering
 from scoring_api.routers.people_examples import making
 from scoring_api.routers.segments import NamedSegments
-from scoring_api.speaking import Speaker
 
 router = APIRouter(tags=["people"], dependencies=[Depends(strict_query)], route_class=NamedSegments)
 MayRead = require_scope("read")

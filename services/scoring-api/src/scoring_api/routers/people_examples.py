@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from scoring_api import feedback_views as written
-from scoring_api import people_views as views
+from scoring_api.people import feedback_views as written
+from scoring_api.people import people_views as views
 from scoring_api.routers.examples import ACCOUNT, MODEL, MOMENT
 
 ID = "019a8c20-1111-7c31-9d0e-3f6a2b1c4d5e"

@@ -13,19 +13,19 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from milepost_runtime.problems import Problem
-from scoring_api import people_views as views
+from scoring_api.ahead.milestone_views import Because, Completion
+from scoring_api.ahead.steering import PlanAgainst
 from scoring_api.dependencies import Doors
-from scoring_api.doubting import FeedbackAnswered
 from scoring_api.entering import Visit
-from scoring_api.feedback_views import AnswerRequest, FeedbackRequest, FeedbackState, NoteRequest
-from scoring_api.milestone_views import Because, Completion
 from scoring_api.pages import people as said
 from scoring_api.pages.forms import NOTHING_TYPED, FormRefused, Typed, read
+from scoring_api.people import people_views as views
+from scoring_api.people.doubting import FeedbackAnswered
+from scoring_api.people.feedback_views import AnswerRequest, FeedbackRequest, FeedbackState, NoteRequest
+from scoring_api.people.speaking import Speaker, WordRefused
 from scoring_api.routers.account_page import account_screen
 from scoring_api.routers.screens import for_visitors, for_writers, html, read_form, safely
 from scoring_api.routers.segments import PageSegments
-from scoring_api.speaking import Speaker, WordRefused
-from scoring_api.steering import PlanAgainst
 
 PAGE_SIZE = 25
 Fields = Mapping[str, str]

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Response
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import Principal, require_scope
 from scoring_api.dependencies import Use, strict_query
-from scoring_api.restatement_views import RestatementPage, RestatementRequest, RestatementView
-from scoring_api.restating import Wanted
+from scoring_api.past.restatement_views import RestatementPage, RestatementRequest, RestatementView
+from scoring_api.past.restating import Wanted
 from scoring_api.routers.examples import MODEL, MOMENT, answering
 from scoring_api.routers.people import Cursor, Limit
 

@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from milepost_runtime.problems import TITLES, Problem, unforeseen
+from scoring_api.answers.guessing import Near
+from scoring_api.answers.reading import AccountUnknown
 from scoring_api.dependencies import Doors
 from scoring_api.entering import COOKIE, Visit, refuse_foreign_form, safe_next
-from scoring_api.guessing import Near
 from scoring_api.pages.rendering import Renderer
 from scoring_api.problems import as_problem
-from scoring_api.reading import AccountUnknown
 
 SMALL_FORM = 8192
 LARGEST_FORM = 64 * 1024

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends
 from starlette.routing import Match
 
 from milepost_runtime.keys import require_scope
+from scoring_api.answers.views import AccountRow
 from scoring_api.dependencies import Use, strict_query
 from scoring_api.routers import examples
 from scoring_api.routers.accounts import Asked
 from scoring_api.routers.examples import answering
 from scoring_api.routers.segments import Segments, as_sent
-from scoring_api.views import AccountRow
 
 # What stands in the place of an account there and is none.
 VERBS = frozenset({"/accounts/health:batch"})

@@ -15,12 +15,12 @@ from milepost_core.scoring import Population, score
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
-from scoring_api.peering import peers_at
 from scoring_api.queries.attributes import attributes_at
 from scoring_api.queries.marks import Arrival
 from scoring_api.queries.signals.measuring import Batch, measure
 from scoring_api.queries.signals.statement import compile_model
-from scoring_api.recording import Recording
+from scoring_api.scores.peering import peers_at
+from scoring_api.scores.recording import Recording
 from scoring_api.verifying.answering import Scored
 from scoring_api.verifying.cases import Json, NotUnderstood, Story
 from scoring_api.verifying.moments import required

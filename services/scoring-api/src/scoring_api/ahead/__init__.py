@@ -1,0 +1,1 @@
+"""What lies ahead of accounts: plans and journeys, what would follow, ways to a better band."""

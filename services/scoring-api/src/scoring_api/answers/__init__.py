@@ -1,0 +1,1 @@
+"""Answers about accounts as they stand: read, listed, matched, kept ready in memory."""

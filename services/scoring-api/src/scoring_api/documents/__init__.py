@@ -1,0 +1,1 @@
+"""Score models as documents: checked, kept, compared, proved, put in charge."""

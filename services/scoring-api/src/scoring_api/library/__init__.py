@@ -1,0 +1,1 @@
+"""The shipped score models, and the schema of such documents."""

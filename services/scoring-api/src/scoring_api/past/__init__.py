@@ -1,0 +1,1 @@
+"""Scores of earlier moments: recalled, retold, restated, compared."""

@@ -1,0 +1,1 @@
+"""What people say above a score: notes, doubts, pulses, overrides, and forgetting them."""

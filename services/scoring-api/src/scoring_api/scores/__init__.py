@@ -1,0 +1,1 @@
+"""Making scores: events recorded, accounts measured and judged, what is news published."""
