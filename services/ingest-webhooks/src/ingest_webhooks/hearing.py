@@ -13,6 +13,7 @@ import structlog
 from asyncpg import Record
 from pydantic import BaseModel
 
+from ingest_webhooks.heard import Heard
 from ingest_webhooks.persons import Persons
 from ingest_webhooks.queries import deliveries, mappings
 from ingest_webhooks.queries.events import Origin
@@ -25,31 +26,6 @@ from milepost_runtime.failpoints import fp
 
 log = structlog.get_logger()
 Told = TypeVar("Told", Link, Merge)
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A delivery and what it said; `seen`: it was relayed before."""
-
-    row: Record
-    said: Normalised
-    origin: Origin
-
-    @property
-    def id(self) -> UUID:
-        """The delivery's id."""
-        found: UUID = self.row["id"]
-        return found
-
-    @property
-    def seen(self) -> bool:
-        """Whether it was relayed before, so that what it told then may mean something else now."""
-        return bool(self.row["seen"])
-
-    @property
-    def understood(self) -> bool:
-        """Whether its body could be read at all."""
-        return all(fault.position is not None for fault in self.said.faults)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from ingest_webhooks.heard import Heard
 from ingest_webhooks.queries import erasures
 from ingest_webhooks.shapes import NormalEvent, Normalised
 from milepost_runtime.database import Connection
 from milepost_runtime.ids import new_id
 from milepost_runtime.secrets import Vault
-
-if TYPE_CHECKING:
-    from ingest_webhooks.hearing import Heard
 
 
 def normal_name(name: str) -> str:
@@ -29,7 +26,7 @@ class Persons:
         """Return the keyed digest of a name."""
         return self._vault.digest("person", normal_name(name))
 
-    async def leave_out(self, connection: Connection, heard: Sequence["Heard"]) -> list["Heard"]:
+    async def leave_out(self, connection: Connection, heard: Sequence[Heard]) -> list[Heard]:
         """Return deliveries without the forgotten: what is news of them counts as ignored.
 
         What was told before they were forgotten stays, and no longer says who acted.
@@ -48,7 +45,7 @@ class Persons:
             spelled.setdefault(self.digest(name), []).append(name)
         return {name for found in await erasures.erased(connection, list(spelled)) for name in spelled[found]}
 
-    async def ask(self, connection: Connection, heard: Sequence["Heard"]) -> bool:
+    async def ask(self, connection: Connection, heard: Sequence[Heard]) -> bool:
         """Let people be forgotten whom a provider asks us to forget; tell whether there were any new ones."""
         asked = {name: one.origin.source for one in heard for name in one.said.erased}
         known = await erasures.erased(connection, [self.digest(name) for name in asked]) if asked else []

@@ -11,7 +11,8 @@ from typing import Any
 import prometheus_client as metrics
 import structlog
 
-from ingest_webhooks.hearing import Heard, Hearing
+from ingest_webhooks.heard import Heard
+from ingest_webhooks.hearing import Hearing
 from ingest_webhooks.intake import RELAY_LANE
 from ingest_webhooks.queries import deliveries
 from ingest_webhooks.queries.deliveries import Settled

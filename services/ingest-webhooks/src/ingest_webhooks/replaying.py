@@ -13,7 +13,8 @@ from uuid import UUID
 import structlog
 from asyncpg import Record
 
-from ingest_webhooks.hearing import Heard, Hearing
+from ingest_webhooks.heard import Heard
+from ingest_webhooks.hearing import Hearing
 from ingest_webhooks.meaning import changes
 from ingest_webhooks.queries import books, deliveries, replays
 from ingest_webhooks.relaying import READER_LANE, report, settled

@@ -12,7 +12,7 @@ from typing import Literal
 from uuid import UUID
 
 from ingest_webhooks.attaching import Attached, attach_references, follow
-from ingest_webhooks.hearing import Heard
+from ingest_webhooks.heard import Heard
 from ingest_webhooks.meaning import Head, retraction, same_meaning, same_names
 from ingest_webhooks.queries import events, heads, keys
 from ingest_webhooks.queries.events import Origin
