@@ -100,6 +100,22 @@ async def test_a_message_is_shown_and_known_as_seen_and_stays_away_once_put_away
     assert product.tab.failures == []
 
 
+async def test_a_link_into_the_product_leads_there_from_its_own_page(product: Product) -> None:
+    await put_up(product, link="/import?step=2")
+
+    await product.open()
+    link = await product.tab.evaluate(f"{ELEMENT}.querySelector('a').href")
+    assert link == product.page.rstrip("/") + "/import?step=2"
+
+
+@pytest.mark.parametrize("link", ["//elsewhere.example/x", "/\\elsewhere.example/x", "import"])
+async def test_what_only_looks_like_a_link_into_the_product_is_none(product: Product, link: str) -> None:
+    await put_up(product, link=link)
+
+    await product.open()
+    assert await product.tab.evaluate(f"{ELEMENT}.querySelectorAll('a').length") == 0
+
+
 async def test_hostile_words_stay_words(product: Product) -> None:
     await put_up(product, title=HOSTILE, text=HOSTILE, link="javascript:document.title='taken'")
 

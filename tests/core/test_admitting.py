@@ -152,8 +152,30 @@ def test_the_bucket_of_an_account_never_changes_between_versions_of_the_code() -
 
 def test_what_was_assigned_stays_whatever_shares_and_strata_say_today() -> None:
     kept = Assignment("long", 0.9, "small/-", 1)
-    wider = replace(EXPERIMENT, version=2, holdout=Holdout(0.5), arms=(Arm("short", 1.0),))
+    wider = replace(EXPERIMENT, version=2, holdout=Holdout(0.5), arms=(Arm("short", 0.9), Arm("long", 0.1)))
     assert all(assign(wider, account, "large/x", FACTS, kept) == kept for account in MANY[:50])
+
+
+def test_who_is_in_an_arm_that_a_version_has_not_draws_again_among_those_it_has() -> None:
+    first = replace(EXPERIMENT, holdout=None, arms=(Arm("a", 0.5), Arm("b", 0.5)))
+    other = replace(first, version=2, arms=(Arm("c", 0.5), Arm("d", 0.5)))
+    before = {account: assign(first, account, "s", FACTS) for account in MANY}
+    after = {account: assign(other, account, "s", FACTS, before[account]) for account in MANY}
+
+    assert {(one.arm, one.version) for one in after.values()} == {("c", 2), ("d", 2)}
+    # The new arms have as many of each old one: nobody's new arm follows from the old.
+    from_a = [after[account].arm for account in MANY if before[account].arm == "a"]
+    assert abs(from_a.count("c") / len(from_a) - 0.5) < 5 * (0.25 / len(from_a)) ** 0.5
+    assert all(assign(other, account, "s", FACTS, kept) == kept for account, kept in list(after.items())[:50])
+
+
+def test_arms_that_come_and_go_reach_who_was_treated_and_never_who_is_held_out() -> None:
+    armless = replace(EXPERIMENT, version=2, arms=())
+    treated, held = Assignment("treated", 0.9, "s", 1), Assignment("holdout", 0.1, "s", 1)
+    assert assign(armless, "x", "s", FACTS, treated) == treated
+    assert assign(armless, "x", "s", FACTS, replace(treated, arm="long")).arm == "treated"
+    assert assign(replace(EXPERIMENT, version=2), "x", "s", FACTS, treated).arm in ("short", "long")
+    assert assign(armless, "x", "s", FACTS, held) == held
 
 
 def test_who_is_escalated_or_may_be_is_never_held_out() -> None:

@@ -108,6 +108,42 @@ def test_what_was_put_off_at_night_is_dealt_out_and_asked_again_the_answer_is_th
     assert again == verdicts[:100]
 
 
+@pytest.mark.parametrize(
+    ("standing", "until"),
+    [
+        (at_home(), datetime(2026, 6, 10, 17, 59, tzinfo=UTC)),
+        (at_home(opens=time(0), closes=time(0)), datetime(2026, 6, 10, 23, 59, tzinfo=UTC)),
+        (at_home(opens=time(0), closes=time(0)), datetime(2026, 6, 12, 23, 59, tzinfo=UTC)),
+    ],
+)
+def test_what_is_put_off_until_shortly_before_closing_is_no_heap(standing: Standing, until: datetime) -> None:
+    """The day's last minute takes its own share, and the rest goes on when it opens again."""
+    hands_off = replace(standing, objections=(Objection("hands_off", False, "", until),))
+    verdicts = [arbitrate(request(one), hands_off, Policy(spread_minutes=120), NOW) for one in range(6_000)]
+    minutes = Counter(one.until.replace(second=0, microsecond=0) for one in verdicts if isinstance(one, Defer))
+
+    assert sum(minutes.values()) == 6_000
+    assert len(minutes) == 120
+    assert max(minutes.values()) < 90  # 50 a minute on average
+
+
+def test_what_is_open_for_minutes_a_day_is_spread_over_those() -> None:
+    short = at_home(opens=time(10), closes=time(10, 15))
+    verdicts = [arbitrate(request(one), short, Policy(spread_minutes=120), NOW) for one in range(100)]
+
+    assert {one.until.date() for one in verdicts if isinstance(one, Defer)} == {date(2026, 6, 11)}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/Los_Angeles"])
+@pytest.mark.parametrize("standing", [OPEN, None])
+def test_hands_off_until_the_end_of_time_is_given_up_at_once(zone: str, standing: Standing | None) -> None:
+    forever = Objection("hands_off", False, "", datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+    verdict = arbitrate(request(), replace(standing or at_home(zone), objections=(forever,)), Policy(), NOW)
+
+    assert isinstance(verdict, Refuse)
+    assert (verdict.outcome, verdict.code) == ("suppressed", "hands_off")
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     most=st.integers(0, 4),

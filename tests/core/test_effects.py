@@ -46,7 +46,7 @@ def reachable(start: EffectState, allowed: set[Move]) -> set[EffectState]:
 
 
 def test_without_an_answer_or_an_answerer_a_started_effect_never_starts_again() -> None:
-    silent = set(Move) - {Move.TRY_LATER, Move.RESEND}
+    silent = set(Move) - {Move.TRY_LATER, Move.RESEND, Move.REVIVE}
 
     assert EffectState.READY not in reachable(EffectState.STARTED, silent)
     assert reachable(EffectState.STARTED, silent) >= {EffectState.IN_DOUBT, EffectState.PARKED, EffectState.DONE}

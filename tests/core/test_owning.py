@@ -40,6 +40,20 @@ def test_who_is_away_is_stood_in_for_and_so_are_those_who_stand_in() -> None:
     assert found == Owner("mo", "", "stands in for kim")
 
 
+def test_an_address_is_the_same_in_any_case_and_of_who_is_here_still() -> None:
+    old, new = Colleague("a", email="Kim@Vendor.example", active=False), Colleague("b", email="kim@vendor.example")
+    assert who(["owner"], "KIM@vendor.example", Colleague("kim", email="kim@vendor.example")) == "kim"
+    assert who(["owner"], "kim@vendor.example", old, new) == "b"
+    assert who(["owner"], "kim@vendor.example", old) == DESK
+
+
+def test_a_role_of_which_all_are_away_is_stood_in_for() -> None:
+    kim, lee = Colleague("kim", roles=("lead",), away=True, delegate="mo"), Colleague("lee", roles=("lead",), away=True)
+    found = find_owner(["role:lead", "lee"], None, team(kim, lee, Colleague("mo", load=90)), DESK)
+    assert found == Owner("mo", "lead", "stands in for kim of the role lead")
+    assert who(["role:lead"], None, lee) == DESK
+
+
 def test_work_is_never_nobodys() -> None:
     circle = [Colleague("a", away=True, delegate="b"), Colleague("b", away=True, delegate="a")]
     assert who(["owner", "role:csm"], "a", *circle) == DESK

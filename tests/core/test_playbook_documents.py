@@ -65,7 +65,7 @@ FULL: dict[str, Any] = GOOD | {
             "timeout_days": 1,
         },
         {"id": "call", "kind": "task", "owner": "owner", "title": "Call", "script": "s", "accept_hours": 4},
-        {"id": "tell", "kind": "slack", "connection": "team", "channel": "#cs", "text": "t"},
+        {"id": "tell", "kind": "slack", "connection": "team", "channel": "C0123456789", "text": "t"},
     ],
     "exits": [{"kind": "recovered", "bands": ["green"], "tasks": "keep"}, {"kind": "goal_met", "when": RED}],
     "re_entry": {"days": 5, "most": 2, "per_days": 60},
@@ -216,6 +216,14 @@ def test_a_wait_in_the_past_for_ever_or_for_two_things_is_refused(wait: dict[str
     assert {pointer.startswith("/steps/0") for pointer in found} == {True}
 
 
+def test_a_wait_for_a_date_says_how_long_it_waits_for_one_and_where_it_goes_without() -> None:
+    wait = {"id": "w", "kind": "wait", "attribute": "renewal_on", "timeout_days": 2, "on_timeout": "end"}
+
+    assert parse_playbook(changed("/steps/0", wait)).steps[0] == WaitStep(
+        id="w", attribute="renewal_on", timeout_days=2.0, on_timeout="end"
+    )
+
+
 @pytest.mark.parametrize(
     "trigger",
     [
@@ -273,6 +281,8 @@ def test_a_step_that_only_one_way_leads_to_is_lost_without_it(pointer: str, valu
         ("/steps/1/about", "call", "/steps/1/about", "approval_about"),
         ("/steps/1/about", "first", "/steps/1/about", "approval_about"),
         ("/steps/2/fields", {}, "/steps/2/fields", "mistake"),
+        ("/steps/6/channel", "#cs", "/steps/6/channel", "mistake"),
+        ("/steps/6/channel", "U0123456789", "/steps/6/channel", "mistake"),
         ("/exits/1/when", None, "/exits/1/when", "mistake"),
         ("/re_entry/most", None, "/re_entry", "mistake"),
         ("/holdout/share", 0.6, "/holdout/share", "mistake"),
@@ -333,5 +343,6 @@ def test_the_schema_takes_what_the_parser_takes_and_refuses_what_it_can() -> Non
     for pointer, value in (
         ("/steps/0/subject", None), ("/steps/3/timeout_days", -1), ("/steps/3/days", 2), ("/trigger/to", ["purple"]),
         ("/exits/0/bands", None), ("/audience/all/0/operator", "like"), ("/holdout/share", 0.6), ("/steps/0/txt", "t"),
+        ("/steps/6/channel", "#cs"),
     ):  # fmt: skip
         assert not agrees(changed(pointer, value, FULL), schema, schema), pointer

@@ -53,6 +53,13 @@ def test_work_longer_than_a_day_is_done_at_last_and_nobody_works_a_day_of_nothin
     assert [place.today for place in rank([work("a"), work("b")], 0)] == [False, False]
 
 
+def test_what_is_spent_of_a_day_is_not_there_again() -> None:
+    works = [work("a", value=900, effort_minutes=60), work("b", value=800, effort_minutes=30)]
+    found = {spent: [place.today for place in rank(works, 100, spent)] for spent in (0, 10, 40, 75, 130)}
+    both, none = [True, True], [False, False]
+    assert found == {0: both, 10: both, 40: [True, False], 75: none, 130: none}
+
+
 def test_without_experience_help_is_expected_as_believed_and_experience_wins_in_the_end() -> None:
     assert expected_effect(0, 0) == EXPECTED
     assert EXPECTED < expected_effect(8, 8) < 1

@@ -1,7 +1,10 @@
 """Claims about schedules: local times become the same instants that a slow reading of every clock finds."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from itertools import product
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -11,9 +14,14 @@ from hypothesis import strategies as st
 from milepost_core.playbooks.document import WaitStep
 from milepost_core.schedules import Calendar, due_of, instant, moment_of
 
+DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
-ZONES = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
+SECOND = timedelta(seconds=1)
+ZONES = sorted(available_timezones())
+# Ordinary years and odd ones: places that changed sides of the date line (1994, 1995, 2011), that moved by half an hour
+# (2006, 2007, 2015, 2018) or by three (2010, 2011), and what is ruled for years to come.
+YEARS = [(1993, 1996), (2006, 2008), (2010, 2012), (2015, 2016), (2018, 2019), (2023, 2028), (2036, 2037)]
 MOMENTS = st.integers(315_532_800, 2_082_758_400).map(lambda second: datetime.fromtimestamp(second, UTC))
 BERLIN, NEW_YORK, APIA = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York"), ZoneInfo("Pacific/Apia")
 
@@ -34,36 +42,103 @@ def oracle(day: date, at: time, zone: ZoneInfo) -> datetime:
     return moment
 
 
+@dataclass(frozen=True)
+class Clocks:
+    """What the clocks of a zone showed over a few years: `begins` of each stretch, and their offset in it."""
+
+    begins: tuple[datetime, ...]
+    offsets: tuple[timedelta, ...]
+
+    def first(self, wanted: datetime) -> datetime:
+        """Go through stretch after stretch for the first instant that shows this or later."""
+        last = (*self.begins[1:], datetime.max.replace(tzinfo=UTC))
+        for begin, end, offset in zip(self.begins, last, self.offsets, strict=True):
+            aware = wanted.replace(tzinfo=UTC)
+            if end is last[-1] or aware < end + offset:
+                return max(begin, aware - offset)
+        raise AssertionError("the last stretch has no end")
+
+    def faces(self) -> Iterator[tuple[datetime, datetime]]:
+        """What the clocks showed at each change, by the old and by the new offset."""
+        for begin, before, after in zip(self.begins[1:], self.offsets, self.offsets[1:], strict=False):
+            yield (begin + before).replace(tzinfo=None), (begin + after).replace(tzinfo=None)
+
+
 @cache
-def changes(name: str, year: int) -> tuple[datetime, ...]:
-    """The instants at which a zone's clocks were set in a year, to the minute."""
+def clocks(name: str, years: tuple[int, int]) -> Clocks:
+    """Look at the clocks of a zone every day, and to the second where they were set in between."""
     zone = ZoneInfo(name)
-    found = []
-    moment, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+    moment, end = datetime(years[0] - 1, 12, 20, tzinfo=UTC), datetime(years[1], 1, 1, tzinfo=UTC)
+    begins, offsets = [moment], [offset(moment, zone)]
     while moment < end:
-        if zone.utcoffset(moment.replace(tzinfo=None)) is not None and (
-            moment.astimezone(zone).utcoffset() != (moment + 6 * HOUR).astimezone(zone).utcoffset()
-        ):
-            exact = moment
-            while exact.astimezone(zone).utcoffset() == (exact + MINUTE).astimezone(zone).utcoffset():
-                exact += MINUTE
-            found.append(exact + MINUTE)
-        moment += 6 * HOUR
-    return tuple(found)
+        following = moment + DAY
+        if offset(following, zone) != offsets[-1]:
+            low, high = moment, following
+            while high - low > SECOND:
+                middle = low + (high - low) // 2
+                low, high = (low, middle) if offset(middle, zone) != offsets[-1] else (middle, high)
+            begins.append(high.replace(microsecond=0))
+            offsets.append(offset(following, zone))
+        moment = following
+    return Clocks(tuple(begins), tuple(offsets))
 
 
-@pytest.mark.parametrize("part", range(4))
-def test_every_zone_over_both_clock_changes_reads_as_a_slow_watch_of_its_clocks(part: int) -> None:
+def offset(moment: datetime, zone: ZoneInfo) -> timedelta:
+    return moment.astimezone(zone).utcoffset() or timedelta()
+
+
+def around(face: datetime) -> Iterator[datetime]:
+    """Local times close to a change of clocks: to the second, the half hour, the hour and the day."""
+    for seconds in (0, 1, 59, 900, 1_800, 3_599, 3_600, 5_400, 86_400, 90_000):
+        yield face - timedelta(seconds=seconds)
+        yield face + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("years", YEARS)
+def test_every_zone_over_every_clock_change_of_these_years_reads_as_a_slow_watch_of_its_clocks(
+    years: tuple[int, int],
+) -> None:
     seen = 0
-    for name in ZONES[part::4]:
-        zone = ZoneInfo(name)
-        for change in changes(name, 2024):
-            before, after = shown(change - MINUTE, zone), shown(change, zone)
-            for wanted in (before, after, min(before, after) + 31 * MINUTE, max(before, after) - 29 * MINUTE):
-                at = wanted.replace(second=0, microsecond=0)
-                assert instant(at.date(), at.time(), zone) == oracle(at.date(), at.time(), zone), (name, at)
+    for name in ZONES:
+        zone, watch = ZoneInfo(name), clocks(name, years)
+        for wanted in (one for faces in watch.faces() for face in faces for one in around(face)):
+            if watch.begins[0] + 3 * DAY < wanted.replace(tzinfo=UTC):
+                assert instant(wanted.date(), wanted.time(), zone) == watch.first(wanted), (name, wanted)
                 seen += 1
-    assert seen > 300
+    assert seen > 2_000
+
+
+@pytest.mark.parametrize("years", YEARS)
+def test_the_next_time_of_day_in_every_zone_over_every_clock_change_is_never_early_and_never_a_day_late(
+    years: tuple[int, int],
+) -> None:
+    for name in ZONES:
+        zone, watch = ZoneInfo(name), clocks(name, years)
+        for begin, (before, after) in zip(watch.begins[1:], watch.faces(), strict=True):
+            for since, face in product(
+                (begin - 25 * HOUR, begin - MINUTE, begin, begin + 30 * MINUTE), (before, after, after - 30 * MINUTE)
+            ):
+                at = face.time().replace(second=0, microsecond=0)
+                first = shown(since, zone).date() - DAY
+                comings = (watch.first(datetime.combine(first + n * DAY, at)) for n in range(6))
+                due = due_of(WaitStep("w", until=at), since, Calendar(zone))
+
+                assert due == min(moment for moment in comings if moment >= since), (name, since, at)
+
+
+@pytest.mark.parametrize("leap", [date(2000, 2, 29), date(2024, 2, 29), date(2028, 2, 29)])
+def test_every_zone_over_a_leap_day_reads_as_a_slow_watch_of_its_clocks(leap: date) -> None:
+    for name in ZONES:
+        zone, watch = ZoneInfo(name), clocks(name, (leap.year, leap.year + 1))
+        for day, at in product((leap - DAY, leap, leap + DAY), (time(0), time(2, 30), time(12), time(23, 59))):
+            assert instant(day, at, zone) == watch.first(datetime.combine(day, at)), (name, day, at)
+        since, calendar = (
+            watch.first(datetime.combine(leap - DAY, time(10))),
+            Calendar(zone, workdays=frozenset(range(7))),
+        )
+        ends = [watch.first(datetime.combine(leap + n * DAY, time(10))) for n in (0, 1)]
+        assert [due_of(WaitStep("w", business_days=n), since, calendar) for n in (1, 2)] == ends, name
+        assert moment_of((leap - 30 * DAY).isoformat(), 30, calendar) == watch.first(datetime.combine(leap, time(9)))
 
 
 @settings(max_examples=150, deadline=None)
@@ -107,7 +182,8 @@ def test_working_days_are_counted_as_a_person_would_on_a_wall_calendar(
     day, left = shown(since, zone).date(), count
     while left:
         day += timedelta(days=1)
-        left -= day.weekday() < 5 and day not in calendar.holidays
+        was = shown(oracle(day, time(0), zone), zone).date() == day
+        left -= was and day.weekday() < 5 and day not in calendar.holidays
     due = due_of(WaitStep("w", business_days=count), since, calendar)
 
     assert due == max(since, instant(day, shown(since, zone).time(), zone))
@@ -141,8 +217,22 @@ def test_leaps_and_repetitions_by_heart(day: date, at: time, zone: ZoneInfo, exp
         ("2026-07-01T15:30:00Z", 1, "2026-07-02T15:30:00+00:00"),
         # One day before the change, at the same local time: not 24 hours.
         ("2026-03-30T09:00", -2, "2026-03-28T08:00:00+00:00"),
+        # As HubSpot writes a day, and a moment.
+        ("1811808000000", 0, "2027-06-01T07:00:00+00:00"),
+        (1811808000000.0, -1, "2027-05-31T07:00:00+00:00"),
+        ("1811860200000", 1, "2027-06-02T14:30:00+00:00"),
         ("soon", 0, None),
+        ("", 0, None),
+        ("2027/06/01", 0, None),
+        ("01.06.2027", 0, None),
+        ("2027-06", 0, None),
+        ("20270601", 0, None),
+        ("2027-W22-2", 0, None),
+        ("2027-02-29", 0, None),
+        ("2027-06-01 ", 0, None),
+        ("1811808000", 0, None),
         (12.0, 0, None),
+        (True, 0, None),
         ("9999-12-31", 400, None),
     ],
 )
@@ -158,9 +248,15 @@ def test_a_date_that_has_passed_ends_the_wait_at_once_and_a_missing_one_never() 
 
     assert due_of(wait, since, Calendar(), {"renewal": "2026-01-01"}) == since
     assert due_of(wait, since, Calendar(), {}) is None
-    assert due_of(WaitStep("w", attribute="renewal", timeout_days=2), since, Calendar(), {}) == since + timedelta(
-        days=2
-    )
+    assert due_of(wait, since, Calendar(), {"renewal": "2036-02-27"}) == datetime(2036, 2, 27, 9, tzinfo=UTC)
+    assert due_of(wait, since, Calendar(), {"renewal": "2036-02-29"}) is None, "ten years are no wait"
+
+
+def test_a_day_that_never_was_is_no_working_day() -> None:
+    since = instant(date(2011, 12, 29), time(10), APIA)
+    due = due_of(WaitStep("w", business_days=1), since, Calendar(APIA))
+
+    assert due == instant(date(2012, 1, 2), time(10), APIA), "the Friday was leapt over"
 
 
 def test_days_are_of_24_hours_whatever_the_clocks_do() -> None:

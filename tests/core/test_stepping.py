@@ -87,16 +87,61 @@ def test_a_wait_for_a_condition_looks_when_something_changes_and_now_and_then() 
     assert advance(waits, at("w", 30.0), NOW + 5 * DAY) == Go("m", "timed_out")
 
 
-def test_a_date_that_the_account_has_not_is_passed_over_or_waited_for() -> None:
+NO_DATES = [
+    ({}, "date_missing"),
+    ({"renewal": "2027/06/01"}, "date_unreadable"),
+    ({"renewal": "01.06.2027"}, "date_unreadable"),
+    ({"renewal": "soon"}, "date_unreadable"),
+    ({"renewal": ""}, "date_unreadable"),
+    ({"renewal": "2027-06"}, "date_unreadable"),
+    ({"renewal": "20270601"}, "date_unreadable"),
+    ({"renewal": "2027-W22-2"}, "date_unreadable"),
+    ({"renewal": True}, "date_unreadable"),
+    ({"renewal": "2099-01-01"}, "date_too_far"),
+    ({"renewal": "9999-12-31"}, "date_too_far"),
+]
+
+
+@pytest.mark.parametrize(("attributes", "code"), NO_DATES)
+def test_a_date_that_nobody_can_tell_never_lets_the_next_step_begin(attributes: dict[str, Any], code: str) -> None:
     plain = playbook(WaitStep("w", attribute="renewal"), EmailStep("m"))
     patient = playbook(WaitStep("w", attribute="renewal", timeout_days=2), EmailStep("m"))
+    other = playbook(WaitStep("w", attribute="renewal", timeout_days=2, on_timeout="n"), EmailStep("m"), EmailStep("n"))
+    stands = at("w", attributes=attributes)
 
-    assert advance(plain, at("w"), NOW) == Go("m", "the account has no date renewal", carried=False)
-    waiting = advance(patient, at("w"), NOW)
-    assert isinstance(waiting, Wait)
-    known = advance(plain, at("w", attributes={"renewal": "2026-03-10"}), NOW)
-    assert isinstance(known, Wait)
-    assert known.until == datetime(2026, 3, 10, 9, tzinfo=UTC)
+    left = advance(plain, stands, NOW)
+    assert isinstance(left, Leave)
+    assert left.code == code
+    for steps in (patient, other):
+        waits = advance(steps, stands, NOW)
+        assert isinstance(waits, Wait)
+        assert (waits.until, waits.because) == (NOW + DAY, left.sentence)
+        assert event_word("account.updated") in waits.wakes_on
+    assert advance(patient, stands, NOW + 2 * DAY) == left
+    assert advance(other, stands, NOW + 2 * DAY) == Go("n", left.sentence, carried=False)
+
+
+def test_a_wait_for_a_date_looks_whether_it_has_become_another_one() -> None:
+    steps = playbook(WaitStep("w", attribute="renewal"), EmailStep("m"))
+    far, near = at("w", attributes={"renewal": "2026-03-10"}), at("w", attributes={"renewal": "2026-03-02T18:00"})
+
+    assert advance(steps, far, NOW) == Wait(
+        NOW + DAY, wakes_of(steps.steps[0]), "it waits for the date renewal, 2026-03-10 09:00 UTC"
+    )
+    found = advance(steps, near, NOW)
+    assert isinstance(found, Wait)
+    assert found.until == NOW + timedelta(hours=9)
+    assert advance(steps, near, NOW + timedelta(hours=9)) == Go("m", "its time came")
+
+
+def test_what_is_told_of_an_account_lets_a_wait_for_a_date_ask_anew_and_soon_again() -> None:
+    steps = playbook(WaitStep("w", attribute="renewal"), EmailStep("m"))
+    told = at("w", attributes={"renewal": "2026-03-10"}, outcome=event_word("account.updated"))
+
+    assert walk(steps, replace(told, facts=None), NOW).move == Ask()
+    found = advance(steps, told, NOW)
+    assert isinstance(found, Wait)
+    assert found.until == NOW + timedelta(minutes=5), "whom we ask may not have heard of it yet"
 
 
 def test_a_branch_takes_the_first_case_that_holds_and_waits_for_what_cannot_be_known() -> None:

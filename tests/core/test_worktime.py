@@ -15,7 +15,7 @@ FRIDAY = datetime(2026, 3, 6, 16, 0, tzinfo=UTC)
 
 
 def hours_of(zone: str = "UTC", *holidays: date) -> Worktime:
-    return Worktime(Calendar(zone=ZoneInfo(zone), holidays=frozenset(holidays)))
+    return Worktime(Calendar(zone=ZoneInfo(zone), holidays=frozenset(holidays)), time(9), time(17))
 
 
 def walked(since: datetime, minutes: int, zone: str) -> datetime:
@@ -60,4 +60,15 @@ def test_no_hours_are_over_at_once_and_the_past_holds_none() -> None:
 
 def test_hours_that_never_come_are_refused() -> None:
     with pytest.raises(ValueError, match="do not end"):
-        hours_after(FRIDAY, 1, Worktime(Calendar(workdays=frozenset())))
+        hours_after(FRIDAY, 1, Worktime(Calendar(workdays=frozenset()), time(9), time(17)))
+
+
+def test_midnight_closes_the_day_that_it_ends() -> None:
+    late = Worktime(Calendar(zone=ZoneInfo("Europe/Berlin")), time(22), time(0))
+    always = Worktime(Calendar(workdays=frozenset(range(7))), time(0), time(0))
+    monday = datetime(2026, 3, 9, 21, 0, tzinfo=UTC)
+
+    assert hours_after(FRIDAY, 2, late) == datetime(2026, 3, 6, 23, 0, tzinfo=UTC)
+    assert hours_after(FRIDAY, 2.5, late) == monday + timedelta(minutes=30)
+    assert hours_after(FRIDAY, 100, always) == FRIDAY + timedelta(hours=100)
+    assert hours_between(FRIDAY, FRIDAY + timedelta(hours=100), always) == 100

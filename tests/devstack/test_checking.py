@@ -1,13 +1,11 @@
 """Before anything is started every setting of every process is judged, and all that is wrong is told in one list."""
 
 import importlib
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
+from support.shell import milepost
 
 from milepost_devstack import checking, doctor, known_settings
 from milepost_devstack.house import MILEPOST
@@ -31,21 +29,8 @@ WRONG = {
 }
 
 
-def _milepost(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MILEPOST_")}
-    return subprocess.run(
-        [sys.executable, "-m", "milepost_devstack.cli", *words],
-        env=kept | {"MILEPOST_HOME": str(home)} | more,
-        cwd=home.parent,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def test_a_start_tells_every_wrong_setting_of_every_process_in_one_list_and_makes_nothing(tmp_path: Path) -> None:
-    done = _milepost(tmp_path / "home", "up", **WRONG, MILEPOST_SCORNG_PORT="1")
+    done = milepost(tmp_path / "home", "up", **WRONG, MILEPOST_SCORNG_PORT="1")
     assert done.returncode == 1
     lines = done.stderr.splitlines()
     assert lines[0] == "error  settings cannot be used:"
@@ -96,7 +81,7 @@ def test_a_service_run_alone_is_surprised_by_no_name_of_the_house(module: str) -
 
 def test_a_warning_of_the_command_is_one_line_without_a_path(tmp_path: Path) -> None:
     url = "postgresql://u:p@127.0.0.1:1/d?channel_binding=require"
-    done = _milepost(tmp_path / "home", "migrate", MILEPOST_DATABASE_URL=url)
+    done = milepost(tmp_path / "home", "migrate", MILEPOST_DATABASE_URL=url)
     assert done.returncode == 1
     note, error = done.stderr.splitlines()
     assert note == "note  database URL: channel_binding ignored (not understood by the driver)"

@@ -12,11 +12,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 from rich.console import Console
+from support.shell import milepost
 from support.stores import Databases
 
 from milepost_devstack import clusters, ending, explaining, following, revising
-from milepost_devstack.modelling.showing import show_findings
 from milepost_devstack.schemas import SCHEMAS
+from milepost_devstack.shelving.showing import show_findings
 from milepost_devstack.state import AlreadyRunning, StateFolder
 from milepost_devstack.stores import EmbeddedPostgres
 from milepost_devstack.terminal import Report, paints
@@ -24,19 +25,6 @@ from milepost_devstack.welcome import welcome
 from milepost_runtime.migrations import upgrade_all
 
 pytestmark = pytest.mark.anyio
-
-
-def milepost(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MILEPOST_", "HOME"))}
-    return subprocess.run(
-        [sys.executable, "-m", "milepost_devstack.cli", *words],
-        env=kept | {"MILEPOST_HOME": str(home)} | more,
-        cwd=home.parent,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize(
@@ -184,7 +172,7 @@ def test_an_explained_score_shows_band_in_words_and_reasons_with_signed_points()
 def test_numbers_of_lines_and_names_are_no_pictures(capsys: pytest.CaptureFixture[str]) -> None:
     line = {"line": 100, "column": 3, "said": "unknown key :smile:", "pointer": "/x"}
     found = {"file": "mine.yaml", "mistakes": [line], "warnings": [], "valid": False}
-    show_findings([found])
+    show_findings([found], "score model")
     explaining.show({"account": {"name": "Acme :100: [bold]x[/bold]"}, "score": None, "band": "unknown"})
     text = capsys.readouterr().out
     assert "mine.yaml:100:3: error: unknown key :smile:  /x" in text

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 from support import house as houses
 from support.house import House
+from support.shell import milepost
 
 from milepost_core.model.schema import document_schema
 
@@ -40,21 +39,8 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
         yield running
 
 
-def command(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MILEPOST_", "HOME"))}
-    return subprocess.run(
-        [sys.executable, "-m", "milepost_devstack.cli", "model", *words],
-        env=kept | {"MILEPOST_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "200"},
-        cwd=home.parent,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 async def run(house: House, *words: str) -> subprocess.CompletedProcess[str]:
-    return await asyncio.to_thread(command, house.home, *words)
+    return await asyncio.to_thread(milepost, house.home, "model", *words)
 
 
 def written(folder: Path, version: int = 1, half_at: object = 10, kind: str = "feature.used") -> str:
@@ -65,7 +51,7 @@ def written(folder: Path, version: int = 1, half_at: object = 10, kind: str = "f
 
 def test_a_file_is_checked_without_a_house_by_file_line_and_column(tmp_path: Path) -> None:
     good, odd, bad = written(tmp_path), written(tmp_path, kind="feature.usd"), written(tmp_path, half_at="ten")
-    done = command(tmp_path / "nohome", "lint", good, odd, bad, "gone.yaml")
+    done = milepost(tmp_path / "nohome", "model", "lint", good, odd, bad, "gone.yaml")
 
     assert done.returncode == 1
     assert f"{good}: acme version 1 is a score model" in done.stdout
@@ -76,7 +62,7 @@ def test_a_file_is_checked_without_a_house_by_file_line_and_column(tmp_path: Pat
 
 
 def test_warnings_alone_are_no_failure_and_programs_get_json(tmp_path: Path) -> None:
-    done = command(tmp_path / "nohome", "lint", "--json", written(tmp_path, kind="feature.usd"))
+    done = milepost(tmp_path / "nohome", "model", "lint", "--json", written(tmp_path, kind="feature.usd"))
     (found,) = json.loads(done.stdout)
 
     assert done.returncode == 0
@@ -85,11 +71,11 @@ def test_warnings_alone_are_no_failure_and_programs_get_json(tmp_path: Path) -> 
 
 
 def test_the_schema_is_printed_for_editors(tmp_path: Path) -> None:
-    assert json.loads(command(tmp_path / "nohome", "schema").stdout) == document_schema()
+    assert json.loads(milepost(tmp_path / "nohome", "model", "schema").stdout) == document_schema()
 
 
 def test_without_a_house_the_others_say_how_to_get_one(tmp_path: Path) -> None:
-    done = command(tmp_path / "nohome", "list")
+    done = milepost(tmp_path / "nohome", "model", "list")
 
     assert done.returncode == 1
     assert "MILEPOST_SCORING_URL" in done.stderr

@@ -2,15 +2,13 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from support import house as houses
 from support.house import House
+from support.shell import milepost
 
 from milepost_core.playbooks.schema import document_schema
 
@@ -35,21 +33,8 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
         yield running
 
 
-def command(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MILEPOST_", "HOME"))}
-    return subprocess.run(
-        [sys.executable, "-m", "milepost_devstack.cli", "playbook", *words],
-        env=kept | {"MILEPOST_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "200"},
-        cwd=home.parent,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 async def run(house: House, *words: str) -> str:
-    done = await asyncio.to_thread(command, house.home, *words)
+    done = await asyncio.to_thread(milepost, house.home, "playbook", *words)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -62,7 +47,7 @@ def written(folder: Path, subject: str = "Call") -> str:
 
 def test_files_are_checked_without_a_house_by_file_line_and_column(tmp_path: Path) -> None:
     good, bad = written(tmp_path), written(tmp_path, "{{ nobody }}")
-    done = command(tmp_path / "nohome", "lint", good, bad, "gone.yaml")
+    done = milepost(tmp_path / "nohome", "playbook", "lint", good, bad, "gone.yaml")
 
     assert done.returncode == 1
     assert f"{good}: call-them is a playbook" in done.stdout
@@ -71,7 +56,7 @@ def test_files_are_checked_without_a_house_by_file_line_and_column(tmp_path: Pat
 
 
 def test_the_schema_is_printed_for_editors(tmp_path: Path) -> None:
-    assert json.loads(command(tmp_path / "nohome", "schema").stdout) == document_schema()
+    assert json.loads(milepost(tmp_path / "nohome", "playbook", "schema").stdout) == document_schema()
 
 
 async def test_a_playbook_is_pushed_compared_put_in_force_paused_and_rolled_back(house: House, tmp_path: Path) -> None:
@@ -93,7 +78,7 @@ async def test_a_playbook_is_pushed_compared_put_in_force_paused_and_rolled_back
 
 async def test_what_the_service_refuses_is_told_by_line_and_column(house: House, tmp_path: Path) -> None:
     path = written(tmp_path, "{{ nobody }}")
-    done = await asyncio.to_thread(command, house.home, "push", path)
+    done = await asyncio.to_thread(milepost, house.home, "playbook", "push", path)
 
     assert done.returncode == 1
     assert f"{path}:8:5:" in done.stderr

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from support import house as houses
 from support.house import House
+from support.shell import milepost
 
 from ingest_webhooks.sources import CONNECTABLE
 
@@ -25,21 +25,8 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
         yield running
 
 
-def command(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MILEPOST_", "HOME"))}
-    return subprocess.run(
-        [sys.executable, "-m", "milepost_devstack.cli", "send", *words],
-        env=kept | {"MILEPOST_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "200"} | more,
-        cwd=home.parent,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 async def send(house: House, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return await asyncio.to_thread(command, house.home, *words, **more)
+    return await asyncio.to_thread(milepost, house.home, "send", *words, **more)
 
 
 async def told(house: House, *words: str) -> dict[str, Any]:
@@ -209,7 +196,7 @@ async def test_a_key_that_is_no_administrators_is_told_so(house: House) -> None:
 
 
 def test_without_a_house_it_says_how_to_start_one(tmp_path: Path) -> None:
-    said = refusal(command(tmp_path / "home", "hubspot", "ticket-escalated"))
+    said = refusal(milepost(tmp_path / "home", "send", "hubspot", "ticket-escalated"))
     assert said.startswith("no house is up in")
     assert "milepost up" in said
 

@@ -1,6 +1,9 @@
 """Claims about the border: what the runner asks about accounts, the scoring API answers, and both mean the same."""
 
+import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -8,7 +11,9 @@ from support.health_documents import document
 from support.scoring_web import Web, keep, running
 
 from milepost_contracts.audiences import facts_of
+from milepost_core.cadence.dating import about_due, due_at
 from milepost_core.playbooks.conditions import AllOf, Compare, Fact, Not
+from milepost_core.playbooks.document import DateTrigger
 from playbook_runner.clients.scoring import HealthAway, ScoringClient
 
 LOW = AllOf((Compare("score", "lt", (48.0,)), Not(Compare("segment", "eq", ("smb",)))))
@@ -60,3 +65,24 @@ async def test_a_key_that_may_not_read_gets_no_answer_that_could_be_mistaken_for
     async with web.client() as client:
         with pytest.raises(HealthAway, match="answered 403"):
             await ScoringClient(client, web.stranger).facts([BOOK[0].account.id], ("score",))
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        ("2027-06-01", True), ("2027-06-01T23:00:00-10:00", True), ("1811808000000", True), (1811808000000, True),
+        ("2027-03-01", False), ("1803945600000", False), (1803945600000, False), ("soon", False), (True, False),
+        (["2027-06-01"], False), (None, False),
+    ],
+)  # fmt: skip
+async def test_whose_date_may_be_due_is_found_in_every_form_that_dates_have(web: Web, value: Any, meant: bool) -> None:
+    told = "update scoring.account set attributes = jsonb_build_object('renewal', $2::jsonb) where account_id = $1"
+    await web.owner.execute(told, BOOK[0].account.id, json.dumps(value))
+    due = about_due(
+        DateTrigger("renewal", -30), datetime(2027, 4, 20, tzinfo=UTC), datetime(2027, 5, 2, 12, tzinfo=UTC)
+    )
+    async with web.client() as client:
+        page = await ScoringClient(client, web.reader).meant(due, ("attribute.renewal",), None)
+
+    assert [one.account for one in page.data] == ([BOOK[0].account.id] if meant else [])
+    assert all(due_at(DateTrigger("renewal", -30), one.known(), UTC) is not None for one in page.data)

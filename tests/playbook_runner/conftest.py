@@ -3,10 +3,13 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from support.crm_bench import CrmBench, crm_bench
 from support.health_server import HealthServer, health_server
+from support.hubspot_portal import Portal, hubspot_portal
 from support.mail_server import MailServer, mail_server
 from support.outreach import Outreach
 
+from milepost_runtime import http
 from milepost_runtime.database import Pool
 from milepost_runtime.queue import Hints
 from milepost_runtime.settings import load
@@ -88,3 +91,21 @@ async def outreach(
         await ensure_feed_cursor(playbooks_pool)
         await ensure_wake_cursors(playbooks_pool)
         yield Outreach(runner, playbooks_pool, scoring_pool, scoring, mail)
+
+
+@pytest.fixture
+async def portal() -> AsyncIterator[Portal]:
+    async with hubspot_portal() as served:
+        yield served
+
+
+@pytest.fixture
+async def bench(
+    playbooks_pool: Pool, scoring_pool: Pool, scoring: HealthServer, redis_url: str
+) -> AsyncIterator[CrmBench]:
+    """A runner's CRM side alone, without outlets and without news."""
+    await playbooks_pool.execute("truncate outlet, writeback")
+    await scoring_pool.execute("truncate change")
+    scoring.forget()
+    async with http.client(scoring.url) as client:
+        yield crm_bench(playbooks_pool, scoring_pool, scoring, client, redis_url)

@@ -43,6 +43,37 @@ def test_who_stands_in_gets_the_mail_of_who_is_away() -> None:
     assert find("owner", "kim", Colleague("kim", "kim@vendor.example", away=True), ADA) == (FALLBACK, True)
 
 
+def test_an_owner_is_known_in_whatever_case_their_address_is_written_and_has_left_when_they_have() -> None:
+    away = Colleague("kim", "kim@vendor.example", away=True, delegate="ada")
+    gone = Colleague("kim", "kim@vendor.example", active=False)
+
+    assert find("owner", "Kim@Vendor.EXAMPLE", away, ADA) == ("ada@vendor.example", True)
+    assert find("owner", "kim@vendor.example", gone, ADA) == (FALLBACK, True)
+    assert find("owner", "kim@vendor.example", gone, Colleague("kim2", "Kim@vendor.example")) == (
+        "Kim@vendor.example", True,
+    )  # fmt: skip
+
+
+def test_a_role_of_which_all_are_away_is_stood_in_for_else_waits_for_who_has_it() -> None:
+    away = Colleague("kim", "kim@vendor.example", ("lead",), away=True, delegate="ada")
+    alone = Colleague("kim", "kim@vendor.example", ("lead",), away=True)
+
+    assert find("role:lead", "", away, ADA) == ("ada@vendor.example", True)
+    assert find("role:lead", "", alone, ADA) == ("kim@vendor.example", True)
+
+
+def test_an_address_of_a_colleague_means_who_stands_in_for_them_and_nobody_once_they_have_left() -> None:
+    away = Colleague("kim", "kim@vendor.example", away=True, delegate="ada")
+    alone = Colleague("kim", "kim@vendor.example", away=True)
+    gone = Colleague("kim", "kim@vendor.example", active=False)
+
+    assert find("kim@vendor.example", "", away, ADA) == ("ada@vendor.example", True)
+    assert find("kim@vendor.example", "", alone, ADA) == ("kim@vendor.example", True)
+    assert find("attribute:csm", "", away, ADA, csm="KIM@vendor.example") == ("ada@vendor.example", True)
+    with pytest.raises(NobodyToWriteTo):
+        find("kim@vendor.example", "", gone, ADA)
+
+
 def test_a_role_is_whoever_has_it_and_is_here_else_nobody() -> None:
     assert find("role:sponsor", "", KIM, ADA) == ("ada@vendor.example", True)
     with pytest.raises(NobodyToWriteTo):

@@ -5,29 +5,18 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from support.gates import require_key_first, require_strict_bodies
-from support.lifespan import lifespan
 from support.outreach import PLAYBOOK, Outreach, publish
+from support.runner_api import key_with, runner_api
 
-from milepost_runtime.database import Pool
-from milepost_runtime.keys import insert_key, new_key
 from milepost_runtime.lanes import claim
-from playbook_runner.app import build
 from playbook_runner.settings import RunnerSettings
 
 
 @pytest.fixture
 async def api(outreach: Outreach, settings: RunnerSettings) -> AsyncIterator[httpx.AsyncClient]:
     """The web application with its lifespan, behind a client without a key."""
-    app = build(settings)
-    async with lifespan(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://runner") as client:
+    async with runner_api(settings) as client:
         yield client
-
-
-async def key_with(pool: Pool, *scopes: str) -> dict[str, str]:
-    key = new_key()
-    async with pool.acquire() as connection:
-        await insert_key(connection, "playbooks", key, name="Dana", scopes=scopes, days=None)
-    return {"Authorization": f"Bearer {key.text}"}
 
 
 @pytest.fixture

@@ -7,13 +7,11 @@ from uuid import UUID
 
 import httpx
 import pytest
-from support.lifespan import lifespan
 from support.mail_server import body_of
 from support.outreach import Outreach
+from support.runner_api import key_with, runner_api
 
-from milepost_runtime.keys import insert_key, new_key
 from milepost_runtime.lanes import drain
-from playbook_runner.app import build
 from playbook_runner.settings import RunnerSettings
 
 MAIL = {
@@ -27,11 +25,11 @@ def gate(**parts: Any) -> dict[str, Any]:
     return {"id": "ask", "kind": "approval", "by": ["owner"], "about": "write", "rejected": "instead"} | parts
 
 
-async def asked(outreach: Outreach, **parts: Any) -> UUID:
+async def asked(outreach: Outreach, step: dict[str, Any] = MAIL, **parts: Any) -> UUID:
     document = {
         "format": "playbook/1", "id": "careful", "version": 1, "name": "Careful", "purpose": "Asks before it writes.",
         "trigger": {"kind": "band_changed", "to": ["red"], "direction": "down"},
-        "steps": [gate(**parts), MAIL, INSTEAD],
+        "steps": [gate(**parts), step, INSTEAD],
     }  # fmt: skip
     await outreach.pool.execute("truncate playbook")
     await outreach.runner.keeping.stock([document])
@@ -49,12 +47,7 @@ async def go_on(outreach: Outreach) -> None:
 
 @pytest.fixture
 async def api(outreach: Outreach, settings: RunnerSettings) -> AsyncIterator[httpx.AsyncClient]:
-    app, key = build(settings), new_key()
-    async with outreach.pool.acquire() as connection:
-        await insert_key(connection, "playbooks", key, name="Dana", scopes=["read", "write"], days=None)
-    headers = {"Authorization": f"Bearer {key.text}"}
-    transport = httpx.ASGITransport(app)
-    async with lifespan(app), httpx.AsyncClient(transport=transport, base_url="http://r", headers=headers) as client:
+    async with runner_api(settings, await key_with(outreach.pool, "read", "write")) as client:
         yield client
 
 
@@ -119,3 +112,55 @@ async def test_silence_means_what_the_playbook_says(outreach: Outreach, otherwis
 
     assert (await outreach.one("approval", account))["state"] == "expired"
     assert len(outreach.mail.mails) == mails
+
+
+@pytest.mark.parametrize(
+    ("edited", "part"),
+    [
+        ({"subject": "A\r\nBcc: evil@x.example"}, "subject"),
+        ({"subject": " "}, "subject"),
+        ({"subject": "x" * 181}, "subject"),
+        ({"text": " \n"}, "text"),
+        ({"html": "<p>Hello</p><script>alert(1)</script>"}, "html"),
+        ({"to": "evil@x.example"}, "to"),
+    ],
+)
+async def test_other_words_are_held_to_what_a_draft_is(
+    outreach: Outreach, api: httpx.AsyncClient, edited: dict[str, str], part: str
+) -> None:
+    account = await asked(outreach)
+    path = f"/approvals/{(await outreach.one('approval', account))['id']}/approve"
+
+    refused = await api.post(path, json={"edited": edited})
+
+    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (422, "edit_refused")
+    assert [one["pointer"] for one in refused.json()["errors"]] == [f"/edited/{part}"]
+    assert (await outreach.one("approval", account))["state"] == "open"
+    assert (await api.post(path)).status_code == 200
+    await go_on(outreach)
+    assert len(outreach.mail.mails) == 1
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        {"link": "javascript:alert(1)"},
+        {"link": "//elsewhere.example"},
+        {"title": "a\r\nb"},
+        {"title": ""},
+        {"text": ""},
+    ],
+)
+async def test_other_words_of_a_message_in_the_product_are_held_to_what_a_draft_is(
+    outreach: Outreach, api: httpx.AsyncClient, edited: dict[str, str]
+) -> None:
+    step = {"id": "write", "kind": "in_app", "title": "Hello", "text": "Hello.", "link": "/start", "next": "end"}
+    account = await asked(outreach, step=step)
+    path = f"/approvals/{(await outreach.one('approval', account))['id']}/approve"
+
+    assert (await api.post(path, json={"edited": edited})).status_code == 422
+    fine = {"title": "Good morning", "link": "https://product.example/start"}
+    assert (await api.post(path, json={"edited": fine})).status_code == 200
+    await go_on(outreach)
+    shown = await outreach.one("in_app_message", account)
+    assert (shown["title"], shown["text"], shown["link"]) == (fine["title"], "Hello.", fine["link"])

@@ -310,6 +310,26 @@ async def test_escalations_and_calls_are_the_same_in_whatever_order_they_are_tol
     assert closed.until >= MONDAY + timedelta(days=2, hours=4)
 
 
+@pytest.mark.parametrize(
+    ("days", "age", "expected"),
+    [
+        (None, 59.9, "escalated"), (None, 60.1, "allow"), (7, 6.9, "escalated"), (7, 7.1, "allow"),
+        (0, 3_000.0, "escalated"),
+    ],
+)  # fmt: skip
+async def test_an_escalation_that_nobody_closed_stands_as_long_as_the_policy_says(
+    pool: Pool, gate: Arbitrating, days: float | None, age: float, expected: str
+) -> None:
+    await say(pool, **({} if days is None else {"escalation_days": days}))
+    account = uuid4()
+    opened = {"type": "ticket.escalated", "item": "T1", "occurred_at": datetime.now(UTC) - timedelta(days=age)}
+    async with pool.acquire() as connection:
+        await keep(connection, fold([_row(account, opened)]))
+        (found,) = await gate.decide(connection, [asked(account)])
+
+    assert spoken(found) == expected
+
+
 def _row(account: UUID, told: dict[str, Any]) -> dict[str, Any]:
     starts_at = told.get("starts_at")
     properties = {} if starts_at is None else {"starts_at": starts_at.isoformat()}

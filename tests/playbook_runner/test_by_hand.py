@@ -5,26 +5,16 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from support.lifespan import lifespan
 from support.outreach import PLAYBOOK, Outreach, health_of
+from support.runner_api import key_with, runner_api
 
-from milepost_runtime.keys import insert_key, new_key
-from playbook_runner.app import build
 from playbook_runner.settings import RunnerSettings
 
 
 @pytest.fixture
 async def api(outreach: Outreach, settings: RunnerSettings) -> AsyncIterator[httpx.AsyncClient]:
     """The web application behind a client whose key may start playbooks."""
-    key = new_key()
-    async with outreach.pool.acquire() as connection:
-        await insert_key(connection, "playbooks", key, name="Dana", scopes=("read", "playbooks"), days=None)
-    app = build(settings)
-    transport, headers = httpx.ASGITransport(app), {"Authorization": f"Bearer {key.text}"}
-    async with (
-        lifespan(app),
-        httpx.AsyncClient(transport=transport, base_url="http://runner", headers=headers) as client,
-    ):
+    async with runner_api(settings, await key_with(outreach.pool, "read", "playbooks")) as client:
         yield client
 
 

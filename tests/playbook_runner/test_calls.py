@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from support.calls import SECRET, SLACK, TOKEN, WEBHOOK, Calls
 from support.outreach import Outreach
-from support.receiver import receiver
+from support.receiver import CHANNEL, receiver
 
 from milepost_core.destinations import LEAST_CALLS
 from milepost_core.effects import RETRY_AFTER_S
@@ -213,7 +213,7 @@ async def test_slack_gets_one_message_that_carries_its_key(slack: Calls) -> None
     effect = await slack.outreach.one("effect", account)
 
     assert (taken.path, taken.headers["authorization"]) == ("/api/chat.postMessage", f"Bearer {TOKEN}")
-    assert (taken.json["channel"], taken.json["text"]) == ("#success", "Aurora Logistics is red")
+    assert (taken.json["channel"], taken.json["text"]) == (CHANNEL, "Aurora Logistics is red")
     assert taken.json["metadata"] == {"event_type": "milepost_effect", "event_payload": {"key": effect["key"].hex()}}
     assert (effect["state"], effect["remote_id"].split()[0]) == ("done", "C0123456789")
 
@@ -268,6 +268,22 @@ async def test_what_slack_says_decides(slack: Calls, error: str, state: str) -> 
 
     assert await slack.states() == {state: 1}
     assert error in (await slack.outreach.one("effect", account))["reason"]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("error", ["internal_error", "fatal_error", "request_timeout", "service_unavailable", 500, 504])
+async def test_what_breaks_inside_slack_is_asked_about_and_posted_once(
+    slack: Calls, error: str | int, kept: bool
+) -> None:
+    (account,) = await slack.intended()
+    slack.server.slack_errors, slack.server.slack_keeps = [error], kept
+    await slack.perform()
+    assert await slack.states() == {"in_doubt": 1}
+    assert str(error) in (await slack.outreach.one("effect", account))["reason"]
+
+    await settle(slack)
+    assert await slack.states() == {"done": 1}
+    assert len(slack.server.messages) == 1
 
 
 async def doubt(calls: Calls) -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from support.hubspot_portal import PORTAL, Portal, hubspot_portal
+from support.hubspot_portal import PORTAL, Portal
 from support.lifespan import lifespan
 from support.listening import listening
 from support.outreach import Outreach
@@ -17,12 +17,6 @@ from support.outreach import Outreach
 from milepost_runtime.keys import insert_key, new_key
 from playbook_runner.app import build
 from playbook_runner.settings import RunnerSettings
-
-
-@pytest.fixture
-async def portal() -> AsyncIterator[Portal]:
-    async with hubspot_portal() as served:
-        yield served
 
 
 @pytest.fixture
@@ -49,9 +43,8 @@ async def test_a_portal_is_connected_set_up_and_looked_after_from_the_shell(
 ) -> None:
     await outreach.drop(references=(f"hubspot:{PORTAL}:1",))
     file = tmp_path / "hubspot.json"
-    settings = {"portal_id": PORTAL, "api_url": portal.url}
     secrets = {"token": "pat-eu1-first-token"}
-    file.write_text(json.dumps({"name": "ours", "kind": "hubspot", "settings": settings, "secrets": secrets}))
+    file.write_text(json.dumps({"name": "ours", "kind": "hubspot", "settings": portal.settings, "secrets": secrets}))
 
     connected = await crm(environment, tmp_path, "connect", str(file))
     done = await crm(environment, tmp_path, "setup", "ours")

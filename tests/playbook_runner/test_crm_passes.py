@@ -1,56 +1,25 @@
 """Claims about passes for a CRM: bought once by whoever comes first, found by others, mended by the owner."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from support.crm_bench import CrmBench, crm_bench
-from support.health_server import HealthServer
-from support.hubspot_portal import PORTAL, Portal, hubspot_portal
+from support.hubspot_portal import Portal
 
-from milepost_runtime import http
-from milepost_runtime.database import Pool
 from playbook_runner.connections.setting_up import SetUpFailed
 
 GRANT = {"client_id": "client-id-1", "client_secret": "client-secret-1", "refresh_token": "refresh-token-1"}
 
 
-@pytest.fixture
-async def portal() -> AsyncIterator[Portal]:
-    async with hubspot_portal() as served:
-        yield served
-
-
-@pytest.fixture
-async def bench(
-    playbooks_pool: Pool, scoring_pool: Pool, scoring: HealthServer, redis_url: str
-) -> AsyncIterator[CrmBench]:
-    await playbooks_pool.execute("truncate outlet, writeback")
-    await scoring_pool.execute("truncate change")
-    scoring.forget()
-    async with http.client(scoring.url) as client:
-        yield crm_bench(playbooks_pool, scoring_pool, scoring, client, redis_url)
-
-
-def settings(portal: Portal) -> dict[str, Any]:
-    return {"portal_id": PORTAL, "api_url": portal.url}
-
-
 async def ready(bench: CrmBench, portal: Portal) -> None:
     """Connect a portal as an OAuth app, and set it up."""
-    await bench.setting_up.set_up(await bench.connect("hubspot", settings(portal), GRANT))
-
-
-def company(portal: Portal, number: int) -> str:
-    portal.companies[str(number)] = {"name": f"Company {number}"}
-    return f"hubspot:{PORTAL}:{number}"
+    await bench.setting_up.set_up(await bench.connect("hubspot", portal.settings, GRANT))
 
 
 async def test_a_token_that_ended_is_bought_anew_once_by_whoever_comes_first(bench: CrmBench, portal: Portal) -> None:
     await ready(bench, portal)
     for number in range(1, 4):
-        await bench.account(company(portal, number))
+        await bench.account(portal.company(number))
     await bench.tell()
     first = portal.granted
     portal.tokens.clear()
@@ -77,7 +46,7 @@ async def test_another_process_finds_the_token_that_was_bought(bench: CrmBench, 
 
 
 async def test_a_refresh_token_that_is_refused_is_the_owners_to_mend(bench: CrmBench, portal: Portal) -> None:
-    outlet = await bench.connect("hubspot", settings(portal), GRANT | {"refresh_token": "another-token"})
+    outlet = await bench.connect("hubspot", portal.settings, GRANT | {"refresh_token": "another-token"})
 
     with pytest.raises(SetUpFailed, match="missing or invalid refresh token"):
         await bench.setting_up.set_up(outlet)

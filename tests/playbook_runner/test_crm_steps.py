@@ -6,9 +6,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from support.hubspot_portal import PORTAL, Portal, hubspot_portal
+from support.hubspot_portal import PORTAL, Portal
 from support.outreach import Outreach
-from support.salesforce_org import CLIENT, ORGANISATION, USERNAME, Organisation, salesforce_org
+from support.salesforce_org import ORGANISATION, Organisation, salesforce_org
 
 from milepost_contracts.references import salesforce_id
 from milepost_core.playbooks.document import CRM_FIELDS
@@ -36,10 +36,9 @@ PROPERTIES = TASK | {"writes": "properties", "fields": {"renewal_note": "at {{ s
 
 
 @pytest.fixture
-async def portal() -> AsyncIterator[Portal]:
-    async with hubspot_portal() as served:
-        served.companies["90210"] = {"name": "Aurora Logistics"}
-        yield served
+def portal(portal: Portal) -> Portal:
+    portal.companies["90210"] = {"name": "Aurora Logistics"}
+    return portal
 
 
 @pytest.fixture(scope="module")
@@ -71,23 +70,28 @@ async def intended(outreach: Outreach, step: dict[str, Any], reference: str = CO
 
 
 async def with_hubspot(outreach: Outreach, portal: Portal) -> None:
-    settings = {"portal_id": PORTAL, "api_url": portal.url}
-    new = NewOutlet("our-crm", "hubspot", settings, {"token": "pat-eu1-first-token"}, rate_per_s=1000.0)
+    new = NewOutlet("our-crm", "hubspot", portal.settings, {"token": "pat-eu1-first-token"}, rate_per_s=1000.0)
     row, _ = await outreach.runner.outlets.create(new)
     await outreach.runner.setting_up.set_up(row["id"])
     portal.calls.clear()
 
 
 async def with_salesforce(outreach: Outreach, organisation: Organisation) -> None:
-    settings = {
-        "organization_id": ORGANISATION, "login_url": organisation.url, "client_id": CLIENT, "username": USERNAME,
-    }  # fmt: skip
-    new = NewOutlet("our-crm", "salesforce", settings, {"private_key": organisation.pem})
+    new = NewOutlet("our-crm", "salesforce", organisation.settings, {"private_key": organisation.pem})
     row, _ = await outreach.runner.outlets.create(new)
     await outreach.runner.setting_up.set_up(row["id"])
     organisation.calls.clear()
     organisation.tasks.clear()
     organisation.accounts[str(NUMBER)] = {"Name": "Aurora Logistics"}
+
+
+async def twice(outreach: Outreach, account: UUID) -> tuple[str, Any]:
+    """Let an effect be tried, and once more; return its state between, and it."""
+    await outreach.perform()
+    between = (await outreach.one("effect", account))["state"]
+    await outreach.later("effect")
+    await outreach.perform()
+    return between, await outreach.one("effect", account)
 
 
 async def test_a_task_stands_at_its_company_due_and_worded_as_the_step_says(outreach: Outreach, portal: Portal) -> None:
@@ -131,14 +135,9 @@ async def test_a_task_whose_answer_was_lost_is_found_and_not_made_again(outreach
     await with_hubspot(outreach, portal)
     portal.lost = 1
 
-    await outreach.perform()
-    doubtful = (await outreach.one("effect", account))["state"]
-    await outreach.later("effect")
-    await outreach.perform()
+    doubtful, effect = await twice(outreach, account)
 
-    effect = await outreach.one("effect", account)
-    assert doubtful == "in_doubt"
-    assert effect["state"] == "done"
+    assert (doubtful, effect["state"]) == ("in_doubt", "done")
     assert [method for method, _ in portal.calls] == ["POST", "GET"]
     assert len(portal.things["tasks"]) == 1
 
@@ -162,14 +161,12 @@ async def test_a_task_that_was_surely_not_made_is_made_after_asking(outreach: Ou
 async def test_a_second_task_of_the_same_key_is_the_first_one(outreach: Outreach, portal: Portal) -> None:
     account = await intended(outreach, TASK)
     await with_hubspot(outreach, portal)
-    key = (await outreach.one("effect", account))["key"].hex()
-    portal.things["tasks"]["1"] = {"properties": {"milepost_key": key}}
+    portal.things["tasks"]["1"] = {"properties": {"milepost_key": (await outreach.one("effect", account))["key"].hex()}}
 
     await outreach.perform()
 
     effect = await outreach.one("effect", account)
-    assert (effect["state"], effect["remote_id"]) == ("done", "1")
-    assert list(portal.things["tasks"]) == ["1"]
+    assert (effect["state"], effect["remote_id"], list(portal.things["tasks"])) == ("done", "1", ["1"])
 
 
 async def test_a_limit_spends_no_doubt_and_is_waited_for(outreach: Outreach, portal: Portal) -> None:
@@ -227,12 +224,8 @@ async def test_a_task_of_salesforce_is_made_once_though_its_answer_was_lost(
     await with_salesforce(outreach, organisation)
     organisation.lost = 1
 
-    await outreach.perform()
-    doubtful = (await outreach.one("effect", account))["state"]
-    await outreach.later("effect")
-    await outreach.perform()
+    doubtful, effect = await twice(outreach, account)
 
-    effect = await outreach.one("effect", account)
     (task,) = organisation.tasks.values()
     due = effect["created_at"].astimezone(UTC) + timedelta(days=3)
     assert (doubtful, effect["state"]) == ("in_doubt", "done")
@@ -247,6 +240,19 @@ async def test_a_task_of_salesforce_is_made_once_though_its_answer_was_lost(
         "Milepost_Key__c": effect["key"].hex(),
     }
     assert [method for method, _ in organisation.calls] == ["POST", "GET"]
+
+
+async def test_a_second_task_of_the_same_key_is_the_first_one_in_salesforce_too(
+    outreach: Outreach, organisation: Organisation
+) -> None:
+    account = await intended(outreach, TASK, f"salesforce:{ORGANISATION}:{NUMBER}")
+    await with_salesforce(outreach, organisation)
+    organisation.tasks["00T1"] = {"Milepost_Key__c": (await outreach.one("effect", account))["key"].hex()}
+
+    await outreach.perform()
+
+    effect = await outreach.one("effect", account)
+    assert (effect["state"], effect["remote_id"], list(organisation.tasks)) == ("done", "00T1", ["00T1"])
 
 
 async def test_where_salesforce_cannot_be_asked_a_person_decides(

@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 from support.outreach import Outreach, health_of
 
+from playbook_runner.arbiter.arbiter_views import PersonRequest
+from playbook_runner.arbiter.suppressing import Word
 from playbook_runner.wording.ways_out import Leaving
 
 CHAMPION = "lee@customer.example"
@@ -22,6 +24,9 @@ def playbook(name: str = "help", priority: int = 50, **parts: Any) -> dict[str, 
         "priority": priority, "trigger": {"kind": "band_changed", "to": ["red"], "direction": "down"},
         "steps": [step | parts],
     }  # fmt: skip
+
+
+PERSON = PersonRequest().model_dump()
 
 
 @pytest.fixture
@@ -58,6 +63,101 @@ async def test_it_goes_out_by_the_clock_where_the_account_lives(plain: Outreach)
     assert await plain.outcomes(awake) == [("sent", "sent")]
     assert await plain.outcomes(asleep) == [("deferred", "quiet_hours")]
     assert (waiting["state"], waiting["attempts"], waiting["next_at"].hour) == ("ready", 0, hour)
+
+
+async def test_what_a_person_sends_again_minds_the_night_where_the_account_lives(plain: Outreach) -> None:
+    await plain.runner.keeping.stock([playbook()])
+    asleep = await dropped(plain, timezone="Asia/Dhaka")
+    await dropped(plain, "ann@customer.example")
+    plain.mail.answers = ["cut", "cut"]
+    await plain.perform()
+    await plain.later("effect")
+    await plain.perform()
+    hour = datetime.now(UTC).hour
+    await policy(plain, opens=f"{hour:02}:00", closes=f"{(hour + 2) % 24:02}:00" if hour < 23 else "00:00")
+    seen = len(plain.mail.raw)
+    for effect in await plain.pool.fetch("select key from effect"):
+        await plain.runner.resolving.resolve(effect["key"], "resend", "test")
+    await plain.perform()
+
+    assert (await plain.outcomes(asleep))[-2:] == [("deferred", "resend"), ("deferred", "quiet_hours")]
+    assert plain.mail.recipients[seen:] == [["ann@customer.example"]]
+    await policy(plain, opens="00:00", closes="00:00")
+    await plain.pool.execute("update effect set next_at = clock_timestamp() where state = 'ready'")
+    plain.scoring.status = 503
+    await plain.perform()
+    assert (await plain.outcomes(asleep))[-1] == ("deferred", "health_away")
+    plain.scoring.status = 200
+    await plain.later("effect")
+    await plain.perform()
+    assert (await plain.outcomes(asleep))[-1] == ("sent", "sent")
+
+
+async def test_what_a_paused_playbook_would_say_takes_nobodys_turn(plain: Outreach) -> None:
+    await plain.runner.keeping.stock([playbook("loud", 90), playbook("soft", 10)])
+    await policy(plain, caps=[{"of": "person", "most": 1, "days": 1}])
+    await dropped(plain)
+    await plain.runner.keeping.set_state("loud", "paused", "test")
+    await plain.perform()
+
+    assert await plain.pool.fetch("select playbook_id, outcome from ledger where outcome = 'sent'") == [
+        ("soft", "sent")
+    ]
+
+
+@pytest.mark.parametrize("all_of_it", [True, False])
+async def test_a_pause_is_no_time_that_a_message_has_waited(plain: Outreach, all_of_it: bool) -> None:
+    await plain.runner.keeping.stock([playbook()])
+
+    async def switch(*, paused: bool) -> None:
+        if all_of_it:
+            await plain.runner.keeping.switch(paused=paused, by="test")
+        else:
+            await plain.runner.keeping.set_state("help", "paused" if paused else "active", "test")
+
+    await policy(plain, caps=[{"of": "person", "most": 1, "days": 1}], wait_days=7)
+    await dropped(plain)
+    await plain.perform()
+    account = await dropped(plain)
+    await switch(paused=True)
+    await plain.perform()
+    await plain.pool.execute(
+        "update effect set created_at = created_at - interval '8 days', asked_at = asked_at - interval '8 days'"
+    )
+    await plain.pool.execute("update ledger set at = at - interval '8 days'")
+    await switch(paused=False)
+    await plain.perform()
+    assert await plain.outcomes(account) == [("deferred", "paused"), ("deferred", "cap_person")]
+
+    await plain.pool.execute("update effect set asked_at = asked_at - interval '8 days', next_at = clock_timestamp()")
+    await plain.perform()
+    assert (await plain.outcomes(account))[-1] == ("capped", "cap_person")
+
+
+async def test_who_stands_in_for_an_owner_is_written_to_and_who_nobody_stands_in_for_is_waited_for(
+    plain: Outreach,
+) -> None:
+    await plain.runner.keeping.stock([playbook("owner", to="owner"), playbook("lead", to="role:lead")])
+    for name in ("kim", "bob", "eve"):
+        await plain.runner.people.put(name, PERSON | {"email": f"{name}@vendor.example"}, "test")
+    await plain.runner.people.put("eve", PERSON | {"email": "eve@vendor.example", "roles": ["lead"]}, "test")
+    await plain.runner.people.put("old", PERSON | {"email": "old@vendor.example", "active": False}, "test")
+    today = datetime.now(UTC).date()
+    await plain.runner.people.away("kim", today - timedelta(days=1), today + timedelta(days=3), "bob")
+    await plain.runner.people.away("eve", today - timedelta(days=1), today + timedelta(days=3), None)
+    kims, olds = await plain.drop(owner="KIM@vendor.example"), await plain.drop(owner="old@vendor.example")
+    await plain.all_lanes()
+    to = {
+        (row["account_id"], row["playbook_id"]): (row["recipient"], row["state"])
+        for row in await plain.pool.fetch(
+            "select e.account_id, r.playbook_id, e.recipient, e.state from effect e join run r on r.id = e.run_id"
+        )
+    }
+
+    assert to[kims, "owner"] == ("bob@vendor.example", "done")
+    assert to[kims, "lead"] == ("eve@vendor.example", "ready")
+    assert to[olds, "owner"] == (plain.runner.deciding.fallback, "done")
+    assert {("deferred", "away"), ("sent", "sent")} == set(await plain.outcomes(kims))
 
 
 async def test_what_a_cap_holds_back_waits_or_is_given_up_and_the_run_goes_on(plain: Outreach) -> None:
@@ -102,6 +202,23 @@ async def test_an_opt_out_ends_the_runs_that_say_so(plain: Outreach) -> None:
     assert (await plain.one("effect", account))["state"] == "cancelled"
 
 
+@pytest.mark.parametrize("written", [True, False])
+async def test_an_opt_out_that_names_only_a_mailbox_ends_the_runs_that_write_to_it(
+    plain: Outreach, written: bool
+) -> None:
+    waits = {"id": "wait", "kind": "wait", "days": 9}
+    document = playbook() | {"exits": [{"kind": "opted_out"}]}
+    await plain.runner.keeping.stock([document | {"steps": [*document["steps"], waits]}])
+    theirs, other = await dropped(plain), await dropped(plain, "ann@customer.example")
+    if written:
+        await plain.perform()
+        await plain.advance()
+    await plain.runner.suppressing.say(Word("opt_out", CHAMPION.upper(), None, "by phone", "kim", None))
+
+    assert (await plain.one("run", theirs))["end_code"] == "opted_out"
+    assert (await plain.one("run", other))["state"] == "running"
+
+
 async def test_why_not_says_of_any_account_what_stands_in_the_way_now(plain: Outreach) -> None:
     audience = {"subject": "attribute.plan", "operator": "eq", "value": "enterprise"}
     await plain.runner.keeping.stock([playbook() | {"audience": audience}])
@@ -118,7 +235,9 @@ async def test_why_not_says_of_any_account_what_stands_in_the_way_now(plain: Out
     assert found.code == "no_change"
     assert [one.code for one in found.against_start] == ["trigger_unmet", "audience_unmet"]
     assert "starter" in found.against_start[1].sentence
-    assert [(one.code, "a case" in one.sentence) for one in found.against_message] == [("legal_hold", True)]
+    assert [(one.code, "a case" in one.sentence) for one in found.against_message] == [
+        ("nobody_to_write_to", False), ("legal_hold", True),
+    ]  # fmt: skip
     assert [one.code for one in unknown.against_start] == ["not_scored"]
 
 

@@ -1,16 +1,11 @@
 """Claims about telling HubSpot of health: on change only, in batches, each company judged by itself."""
 
-from collections.abc import AsyncIterator
-from typing import Any
 from uuid import UUID
 
 import pytest
-from support.crm_bench import CrmBench, crm_bench
-from support.health_server import HealthServer
-from support.hubspot_portal import PORTAL, Portal, hubspot_portal
+from support.crm_bench import CrmBench
+from support.hubspot_portal import PORTAL, Portal
 
-from milepost_runtime import http
-from milepost_runtime.database import Pool
 from milepost_runtime.lanes import claim
 from playbook_runner.actions.crm.hubspot import PROPERTIES
 from playbook_runner.connections.setting_up import SetUpFailed
@@ -18,45 +13,19 @@ from playbook_runner.connections.setting_up import SetUpFailed
 TOKEN = {"token": "pat-eu1-first-token"}
 
 
-@pytest.fixture
-async def portal() -> AsyncIterator[Portal]:
-    async with hubspot_portal() as served:
-        yield served
-
-
-@pytest.fixture
-async def bench(
-    playbooks_pool: Pool, scoring_pool: Pool, scoring: HealthServer, redis_url: str
-) -> AsyncIterator[CrmBench]:
-    await playbooks_pool.execute("truncate outlet, writeback")
-    await scoring_pool.execute("truncate change")
-    scoring.forget()
-    async with http.client(scoring.url) as client:
-        yield crm_bench(playbooks_pool, scoring_pool, scoring, client, redis_url)
-
-
-def settings(portal: Portal) -> dict[str, Any]:
-    return {"portal_id": PORTAL, "api_url": portal.url}
-
-
 async def ready(bench: CrmBench, portal: Portal) -> UUID:
     """Connect a portal and set it up."""
-    outlet = await bench.connect("hubspot", settings(portal), TOKEN)
+    outlet = await bench.connect("hubspot", portal.settings, TOKEN)
     await bench.setting_up.set_up(outlet)
     portal.calls.clear()
     return outlet
 
 
-def company(portal: Portal, number: int) -> str:
-    portal.companies[str(number)] = {"name": f"Company {number}"}
-    return f"hubspot:{PORTAL}:{number}"
-
-
 async def test_a_set_up_makes_each_property_once_and_then_tells_of_the_whole_book(
     bench: CrmBench, portal: Portal
 ) -> None:
-    outlet = await bench.connect("hubspot", settings(portal), TOKEN)
-    account = await bench.account(company(portal, 90210))
+    outlet = await bench.connect("hubspot", portal.settings, TOKEN)
+    account = await bench.account(portal.company(90210))
     await bench.tell()
     before = dict(portal.companies["90210"])
 
@@ -83,7 +52,7 @@ async def test_a_set_up_makes_each_property_once_and_then_tells_of_the_whole_boo
 
 async def test_a_property_of_another_type_stops_the_set_up_and_nothing_is_told(bench: CrmBench, portal: Portal) -> None:
     portal.properties["companies"]["milepost_score"] = {"name": "milepost_score", "type": "string"}
-    outlet = await bench.connect("hubspot", settings(portal), TOKEN)
+    outlet = await bench.connect("hubspot", portal.settings, TOKEN)
 
     with pytest.raises(SetUpFailed, match="milepost_score is there as string, not as number"):
         await bench.setting_up.set_up(outlet)
@@ -93,7 +62,7 @@ async def test_a_property_of_another_type_stops_the_set_up_and_nothing_is_told(b
 
 async def test_only_what_is_news_is_written_and_a_new_moment_is_none(bench: CrmBench, portal: Portal) -> None:
     await ready(bench, portal)
-    reference = company(portal, 1)
+    reference = portal.company(1)
     account = await bench.account(reference)
     await bench.tell()
     document = bench.scoring.documents[account]
@@ -113,7 +82,7 @@ async def test_only_what_is_news_is_written_and_a_new_moment_is_none(bench: CrmB
 
 async def test_changes_that_come_in_a_handful_are_one_write(bench: CrmBench, portal: Portal) -> None:
     await ready(bench, portal)
-    reference = company(portal, 1)
+    reference = portal.company(1)
     account = await bench.account(reference)
     for score in (46.0, 45.0, 44.0):
         await bench.say(account, (reference,), score=score)
@@ -129,7 +98,7 @@ async def test_changes_that_come_in_a_handful_are_one_write(bench: CrmBench, por
 
 async def test_a_change_that_comes_while_its_account_is_written_is_not_lost(bench: CrmBench, portal: Portal) -> None:
     await ready(bench, portal)
-    account = await bench.account(company(portal, 1))
+    account = await bench.account(portal.company(1))
     await bench.pool.execute("update writeback set next_at = clock_timestamp()")
     async with bench.pool.acquire() as connection:
         claims = await claim(connection, bench.writing_back.lane, 10)
@@ -144,7 +113,7 @@ async def test_a_change_that_comes_while_its_account_is_written_is_not_lost(benc
 
 async def test_a_company_that_is_gone_is_told_apart_from_those_that_took_it(bench: CrmBench, portal: Portal) -> None:
     outlet = await ready(bench, portal)
-    kept = await bench.account(company(portal, 1))
+    kept = await bench.account(portal.company(1))
     gone = await bench.account(f"hubspot:{PORTAL}:404")
 
     await bench.tell()
@@ -162,7 +131,7 @@ async def test_a_company_that_is_gone_is_told_apart_from_those_that_took_it(benc
 
 async def test_two_accounts_of_one_company_are_one_input_of_a_batch(bench: CrmBench, portal: Portal) -> None:
     await ready(bench, portal)
-    reference = company(portal, 1)
+    reference = portal.company(1)
     older = await bench.account(reference, score=20.0)
     newer = await bench.account(reference)
     moment = bench.scoring.documents[newer].computed_at
@@ -180,7 +149,7 @@ async def test_two_accounts_of_one_company_are_one_input_of_a_batch(bench: CrmBe
 async def test_a_book_goes_out_in_batches_of_a_hundred(bench: CrmBench, portal: Portal) -> None:
     await ready(bench, portal)
     for number in range(1, 231):
-        await bench.account(company(portal, number))
+        await bench.account(portal.company(number))
         # Whole records come back, so that an answer is far longer than what was asked.
         portal.companies[str(number)]["about"] = "x" * 2_000
 
@@ -194,8 +163,8 @@ async def test_one_wrong_value_spoils_nobody_elses_write(bench: CrmBench, portal
     await ready(bench, portal)
     options = [{"value": "green"}, {"value": "yellow"}, {"value": "red"}]
     portal.properties["companies"]["milepost_band"] = {"name": "milepost_band", "options": options}
-    others = [await bench.account(company(portal, number)) for number in range(1, 20)]
-    wrong = await bench.account(company(portal, 20), band="unknown")
+    others = [await bench.account(portal.company(number)) for number in range(1, 20)]
+    wrong = await bench.account(portal.company(20), band="unknown")
 
     await bench.tell()
 
@@ -211,7 +180,7 @@ async def test_a_limit_is_waited_for_as_its_policy_says(
     bench: CrmBench, portal: Portal, policy: str, seconds: int
 ) -> None:
     await ready(bench, portal)
-    account = await bench.account(company(portal, 1))
+    account = await bench.account(portal.company(1))
     portal.limited, portal.policy = 1, policy
 
     await bench.tell()
@@ -225,7 +194,7 @@ async def test_a_limit_is_waited_for_as_its_policy_says(
 
 async def test_a_breakdown_is_followed_by_the_same_write(bench: CrmBench, portal: Portal) -> None:
     await ready(bench, portal)
-    account = await bench.account(company(portal, 1))
+    account = await bench.account(portal.company(1))
     portal.lost = 1
 
     await bench.tell()
@@ -242,7 +211,7 @@ async def test_missing_properties_and_scopes_are_the_owners_to_mend_and_nothing_
     bench: CrmBench, portal: Portal
 ) -> None:
     outlet = await ready(bench, portal)
-    await bench.account(company(portal, 1))
+    await bench.account(portal.company(1))
     del portal.properties["companies"]["milepost_score"]
     await bench.tell()
     no_property = (await bench.outlets.one(outlet))["off_because"]
@@ -262,7 +231,7 @@ async def test_missing_properties_and_scopes_are_the_owners_to_mend_and_nothing_
 
 async def test_a_portal_that_is_switched_on_again_hears_what_it_missed(bench: CrmBench, portal: Portal) -> None:
     outlet = await ready(bench, portal)
-    reference = company(portal, 1)
+    reference = portal.company(1)
     account = await bench.account(reference)
     await bench.tell()
     await bench.outlets.change(outlet, {"active": False})

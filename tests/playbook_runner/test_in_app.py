@@ -9,13 +9,11 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from support.lifespan import lifespan
+from support.runner_api import key_with, runner_api
 
 from milepost_core.effects import GiveUp, Performed, TryLater
 from milepost_runtime.database import Pool
-from milepost_runtime.keys import insert_key, new_key
 from playbook_runner.actions.channel import Sendable
-from playbook_runner.app import build
 from playbook_runner.in_app.putting_up import MOST_TEXT, InAppChannel
 from playbook_runner.settings import RunnerSettings
 
@@ -37,22 +35,14 @@ async def perform(pool: Pool, effect: Sendable, *, may_write: bool = True) -> ob
 
 @pytest.fixture
 async def api(settings: RunnerSettings) -> AsyncIterator[httpx.AsyncClient]:
-    app = build(settings)
-    async with lifespan(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://runner") as client:
+    async with runner_api(settings) as client:
         yield client
-
-
-async def key_with(pool: Pool, *scopes: str) -> dict[str, str]:
-    key = new_key()
-    async with pool.acquire() as connection:
-        await insert_key(connection, "playbooks", key, name="Product", scopes=scopes, days=None)
-    return {"Authorization": f"Bearer {key.text}"}
 
 
 @pytest.fixture
 async def product(api: httpx.AsyncClient, playbooks_pool: Pool) -> httpx.AsyncClient:
     """The product's back end."""
-    api.headers.update(await key_with(playbooks_pool, "read", "write"))
+    api.headers.update(await key_with(playbooks_pool, "read", "write", name="Product"))
     return api
 
 

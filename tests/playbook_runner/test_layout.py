@@ -76,6 +76,32 @@ def test_a_link_that_a_value_turned_elsewhere_is_dropped(link: str) -> None:
     assert "file:" not in laid
 
 
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<img src="https://a.example/seen.gif">',
+        '<table background="https://a.example/x.png"></table>',
+        '<p srcset="https://a.example/x.png 2x">x</p>',
+        '<a href="https://a.example" ping="https://b.example">x</a>',
+        '<p style="background:url(https://a.example)">x</p>',
+        '<p style="background:u\\72l(https://a.example)">x</p>',
+        '<p style="background:U\\000052 l(https://a.example)">x</p>',
+        '<p style="background:u\\rl(https://a.example)">x</p>',
+        "<p style=\"background:image-set('https://a.example' 1x)\">x</p>",
+        "<style>@im\\70ort 'https://a.example/x.css';</style>",
+        "<style>@import/**/'https://a.example/x.css'; b { color: red }</style>",
+        "<style>b { background: u\\72l(https://a.example) }</style>",
+    ],
+)
+def test_nothing_in_a_mail_is_loaded_from_anywhere(html: str) -> None:
+    with pytest.raises(MarkupRefused, match=r"load|<img> has no place"):
+        lay_out(html, "", title="t")
+
+
+def test_styles_that_load_nothing_keep_their_escapes() -> None:
+    assert list(faults("<style>q::before { content: '\\201C' } b { color: \\72 ed }</style>")) == []
+
+
 @pytest.mark.parametrize("link", ["https://a.example/x", "http://a.example", "mailto:a@b.example", "/x", "#y"])
 def test_a_link_to_a_page_or_a_mailbox_stays(link: str) -> None:
     assert f'href="{link}"' in lay_out(f'<a href="{link}">x</a>', "", title="t")

@@ -7,12 +7,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from support.lifespan import lifespan
 from support.outreach import Outreach
+from support.runner_api import key_with, runner_api
 
 from milepost_core.arbiter import Policy, document_of
-from milepost_runtime.keys import insert_key, new_key
-from playbook_runner.app import build
 from playbook_runner.settings import RunnerSettings
 
 TABLES = "policy, holiday, person, absence, suppression"
@@ -22,16 +20,7 @@ TABLES = "policy, holiday, person, absence, suppression"
 async def api(outreach: Outreach, settings: RunnerSettings) -> AsyncIterator[httpx.AsyncClient]:
     """The web application behind a client of an administrator."""
     await outreach.pool.execute(f"truncate {TABLES}")
-    key = new_key()
-    async with outreach.pool.acquire() as connection:
-        await insert_key(connection, "playbooks", key, name="Dana", scopes=["admin"], days=None)
-    app = build(settings)
-    client = httpx.AsyncClient(
-        transport=httpx.ASGITransport(app),
-        base_url="http://runner",
-        headers={"Authorization": f"Bearer {key.text}"},
-    )
-    async with lifespan(app), client:
+    async with runner_api(settings, await key_with(outreach.pool, "admin")) as client:
         yield client
 
 
@@ -108,10 +97,31 @@ async def test_a_word_to_leave_an_account_alone_ends_and_stays_in_the_list(api: 
         {"kind": "bounced", "address": "no address"},
         {"kind": "because", "address": "ana@customer.example"},
         {"kind": "hands_off", "address": "ana@customer.example", "until": "2026-12-01T00:00:00"},
+        {"kind": "hands_off", "address": "ana@customer.example", "until": "2020-01-01T00:00:00Z"},
+        {"kind": "hands_off", "address": "ana@customer.example", "until": "0001-01-01T00:00:00+05:00"},
+        {"kind": "hands_off", "address": "ana@customer.example", "until": "9999-12-31T23:59:59-05:00"},
     ],
 )
 async def test_what_cannot_be_said_is_refused(api: httpx.AsyncClient, said: dict[str, Any]) -> None:
     assert (await api.post("/suppressions", json=said)).status_code == 422
+
+
+async def test_hands_off_until_the_last_moment_that_there_is_can_be_said(api: httpx.AsyncClient) -> None:
+    until = "9999-12-31T23:59:59Z"
+    said = await api.post("/suppressions", json={"kind": "hands_off", "account_id": str(uuid4()), "until": until})
+
+    assert (said.status_code, said.json()["until"], said.json()["active"]) == (201, until, True)
+
+
+@pytest.mark.parametrize("region", ["XX", "DE-ZZ", "de"])
+async def test_a_policy_for_a_region_that_nobody_knows_is_refused_with_its_place(
+    api: httpx.AsyncClient, region: str
+) -> None:
+    refused = await api.post("/policy", json={"document": {"region": region}})
+
+    assert refused.status_code == 422
+    assert "region" in refused.text
+    assert (await api.get("/policy")).json()["version"] == 0
 
 
 async def test_a_policy_is_said_read_and_said_again(api: httpx.AsyncClient) -> None:

@@ -112,6 +112,21 @@ async def test_an_escalated_account_that_was_held_out_is_helped(outreach: Outrea
     assert (kept["arm"], kept["excluded"]) == ("holdout", True)
 
 
+async def test_an_arm_of_an_older_version_is_drawn_again_and_the_assignment_says_by_which(outreach: Outreach) -> None:
+    accounts = [uuid4() for _ in range(12)]
+    for version, ids in ((1, ("short", "long")), (2, ("call", "write"))):
+        arms = [{"id": one, "share": 0.5, "start": start} for one, start in zip(ids, ("nudge", "sponsor"), strict=True)]
+        await put_in_force(outreach, version=version, arms=arms)
+        for account in accounts:
+            await drop(outreach, account, 120_000)
+        await over(outreach)
+
+    kept = {(row["version"], row["arm"]) for row in await outreach.pool.fetch("select * from assignment")}
+    runs = {(row["version"], row["arm"]) for row in await outreach.pool.fetch("select version, arm from run")}
+    assert kept == {(2, "call"), (2, "write")}
+    assert runs == {(1, "short"), (1, "long")} | kept
+
+
 async def test_arms_are_recorded_with_version_stratum_and_bucket(outreach: Outreach) -> None:
     account = uuid4()
     arms = [{"id": "short", "share": 0.5, "start": "nudge"}, {"id": "long", "share": 0.5, "start": "sponsor"}]

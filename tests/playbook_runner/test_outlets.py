@@ -5,45 +5,27 @@ from typing import Any
 
 import httpx
 import pytest
-from support.hubspot_portal import PORTAL, Portal, hubspot_portal
-from support.lifespan import lifespan
+from support.hubspot_portal import PORTAL, Portal
 from support.outreach import Outreach
+from support.runner_api import key_with, runner_api
 
-from milepost_runtime.database import Pool
-from milepost_runtime.keys import insert_key, new_key
 from milepost_runtime.lanes import drain
-from playbook_runner.app import build
 from playbook_runner.settings import RunnerSettings
 
 TOKEN = "pat-eu1-first-token"
-
-
-async def key_with(pool: Pool, *scopes: str) -> dict[str, str]:
-    key = new_key()
-    async with pool.acquire() as connection:
-        await insert_key(connection, "playbooks", key, name="Dana", scopes=scopes, days=None)
-    return {"Authorization": f"Bearer {key.text}"}
 
 
 @pytest.fixture
 async def api(outreach: Outreach, settings: RunnerSettings) -> AsyncIterator[httpx.AsyncClient]:
     """The web application with its lifespan, behind an administrator's client."""
     await outreach.pool.execute("truncate writeback, idempotency")
-    app = build(settings)
-    async with lifespan(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://runner") as client:
-        client.headers.update(await key_with(outreach.pool, "admin"))
+    async with runner_api(settings, await key_with(outreach.pool, "admin")) as client:
         yield client
 
 
-@pytest.fixture
-async def portal() -> AsyncIterator[Portal]:
-    async with hubspot_portal() as served:
-        yield served
-
-
 def hubspot(portal: Portal, **parts: Any) -> dict[str, Any]:
-    settings = {"portal_id": PORTAL, "api_url": portal.url}
-    return {"name": "our-hubspot", "kind": "hubspot", "settings": settings, "secrets": {"token": TOKEN}} | parts
+    ours = {"name": "our-hubspot", "kind": "hubspot", "settings": portal.settings, "secrets": {"token": TOKEN}}
+    return ours | parts
 
 
 async def test_a_connection_is_made_listed_changed_and_forgotten_and_its_secret_never_shown(

@@ -2,26 +2,28 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from support.json_schema import agrees
-from support.lifespan import lifespan
 from support.outreach import PLAYBOOK, Outreach
+from support.runner_api import key_with, runner_api
 
 from milepost_core.model import parse_model
+from milepost_core.playbooks.document import EmailStep, InAppStep
 from milepost_core.playbooks.parsing_conditions import Vocabulary
 from milepost_core.playbooks.schema import document_schema
-from milepost_runtime.keys import insert_key, new_key
+from milepost_runtime.linting import lint_file
 from milepost_runtime.placed_documents import read_document
-from playbook_runner.app import build
 from playbook_runner.documents.checking import PlaybookDocumentInvalid, read_bytes, read_playbook, shipped
 from playbook_runner.documents.keeping import ACTIVE_AT_FIRST
-from playbook_runner.linting import lint_file
 from playbook_runner.settings import RunnerSettings
+from playbook_runner.wording.addressing import reaches_customers
+from playbook_runner.wording.briefing import SPECIMEN
+from playbook_runner.wording.drafting import words
 
 LIBRARY = "services/playbook-runner/src/playbook_runner/library"
 MODELS = "services/scoring-api/src/scoring_api/library"
@@ -50,13 +52,7 @@ steps:
 
 @pytest.fixture
 async def api(outreach: Outreach, settings: RunnerSettings) -> AsyncIterator[httpx.AsyncClient]:
-    app = build(settings)
-    key = new_key()
-    async with outreach.pool.acquire() as connection:
-        await insert_key(connection, "playbooks", key, name="Dana", scopes=["read", "playbooks"], days=None)
-    headers = {"Authorization": f"Bearer {key.text}"}
-    transport = httpx.ASGITransport(app)
-    async with lifespan(app), httpx.AsyncClient(transport=transport, base_url="http://r", headers=headers) as client:
+    async with runner_api(settings, await key_with(outreach.pool, "read", "playbooks")) as client:
         yield client
 
 
@@ -96,6 +92,30 @@ def test_the_library_is_valid_says_nothing_doubtful_and_every_editor_can_check_i
         assert path.read_text().startswith("# yaml-language-server: $schema=playbook.schema.json\n"), path.name
         assert agrees(one.document, schema, schema), path.name
         assert one.warnings() == (), path.name
+
+
+# What of an account is for our own eyes: a customer who reads it in a message has looked behind the counter.
+OURS: Mapping[str, Any] = {
+    "summary": "OURS", "change_7d": "OURS", "score": "OURS", "band": "OURS", "confidence": "OURS", "link": "OURS",
+    "reasons": [{"label": "OURS", "sentence": "OURS", "points_lost": "OURS"}] * 2,
+    "gates": [{"label": "OURS", "sentence": "OURS"}], "next_steps": [{"label": "OURS", "because": "OURS"}],
+    "model": {"id": "OURS", "version": "OURS"}, "as_of": "OURS",
+    "playbook": {"id": "OURS", "name": "OURS", "version": "OURS", "re_entry_days": "OURS"},
+    "account": {**SPECIMEN["account"], "id": "OURS", "segment": "OURS", "stage": "OURS", "owner": "OURS"},
+}  # fmt: skip
+
+
+def test_no_customer_reads_in_the_library_what_is_for_our_own_eyes() -> None:
+    said = {
+        (one.parsed.id, step.id, name): text
+        for one in shipped()
+        for step in one.parsed.steps
+        if isinstance(step, EmailStep | InAppStep) and reaches_customers(step)
+        for name, text in words(step, {**SPECIMEN, **OURS}).items()
+    }
+
+    assert len({place[:2] for place in said}) >= 5
+    assert [place for place, text in said.items() if "OURS" in text] == []
 
 
 def test_the_library_names_nothing_that_the_shipped_score_model_lacks(repository: Path) -> None:
@@ -171,9 +191,9 @@ def test_what_is_not_one_plain_mapping_in_utf_8_is_refused(body: bytes) -> None:
 def test_files_are_looked_through_without_any_service(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text(TEXT)
-    good = lint_file(str(path))
+    good = lint_file(str(path), read_bytes)
     path.write_text(TEXT.replace("yellow", "yelow"))
-    bad = lint_file(str(path))
+    bad = lint_file(str(path), read_bytes)
 
     assert (good["valid"], good["id"], good["version"], good["warnings"]) == (True, "call-them", None, [])
     assert (bad["valid"], [one["line"] for one in bad["mistakes"]]) == (False, [7])

@@ -7,12 +7,10 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from support.lifespan import lifespan
 from support.outreach import Outreach, health_of, publish
+from support.runner_api import key_with, runner_api
 
 from milepost_runtime.database import Pool
-from milepost_runtime.keys import insert_key, new_key
-from playbook_runner.app import build
 from playbook_runner.settings import RunnerSettings
 
 MAIL = {"id": "write", "kind": "email", "to": "owner", "subject": "Hi", "text": "Hi.", "transactional": True}
@@ -48,12 +46,7 @@ async def traces(pool: Pool) -> list[int]:
 @pytest.fixture
 async def api(outreach: Outreach, settings: RunnerSettings) -> AsyncIterator[httpx.AsyncClient]:
     await outreach.pool.execute("truncate playbook, assignment, armed")
-    app, key = build(settings), new_key()
-    async with outreach.pool.acquire() as connection:
-        await insert_key(connection, "playbooks", key, name="Dana", scopes=["read"], days=None)
-    headers = {"Authorization": f"Bearer {key.text}"}
-    transport = httpx.ASGITransport(app)
-    async with lifespan(app), httpx.AsyncClient(transport=transport, base_url="http://r", headers=headers) as client:
+    async with runner_api(settings, await key_with(outreach.pool, "read")) as client:
         yield client
 
 

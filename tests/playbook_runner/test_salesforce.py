@@ -5,13 +5,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from support.crm_bench import CrmBench, crm_bench
-from support.health_server import HealthServer
-from support.salesforce_org import CLIENT, ORGANISATION, USER, USERNAME, Organisation, salesforce_org
+from support.crm_bench import CrmBench
+from support.salesforce_org import CLIENT, ORGANISATION, USER, Organisation, salesforce_org
 
 from milepost_contracts.references import salesforce_id
-from milepost_runtime import http
-from milepost_runtime.database import Pool
 from playbook_runner.actions.crm.salesforce import FIELDS
 from playbook_runner.connections.setting_up import SetUpFailed
 
@@ -33,27 +30,9 @@ def organisation(served: Organisation) -> Organisation:
     return served
 
 
-@pytest.fixture
-async def bench(
-    playbooks_pool: Pool, scoring_pool: Pool, scoring: HealthServer, redis_url: str
-) -> AsyncIterator[CrmBench]:
-    await playbooks_pool.execute("truncate outlet, writeback")
-    await scoring_pool.execute("truncate change")
-    scoring.forget()
-    async with http.client(scoring.url) as client:
-        yield crm_bench(playbooks_pool, scoring_pool, scoring, client, redis_url)
-
-
 def settings(organisation: Organisation, **more: Any) -> dict[str, Any]:
     # Fifteen characters, as people copy them.
-    short = ORGANISATION[:15]
-    return {
-        "organization_id": short,
-        "login_url": organisation.url,
-        "client_id": CLIENT,
-        "username": USERNAME,
-        **more,
-    }
+    return organisation.settings | {"organization_id": ORGANISATION[:15], **more}
 
 
 async def ready(bench: CrmBench, organisation: Organisation) -> UUID:

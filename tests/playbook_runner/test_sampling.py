@@ -6,12 +6,10 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from support.lifespan import lifespan
 from support.mail_server import body_of
 from support.outreach import PLAYBOOK, Outreach, health_of
+from support.runner_api import key_with, runner_api
 
-from milepost_runtime.keys import insert_key, new_key
-from playbook_runner.app import build
 from playbook_runner.settings import RunnerSettings
 
 KIM = "kim@vendor.example"
@@ -20,12 +18,7 @@ PATH = f"/playbooks/{PLAYBOOK}/versions/{{version}}/steps/{{step}}:test"
 
 @pytest.fixture
 async def api(outreach: Outreach, settings: RunnerSettings) -> AsyncIterator[httpx.AsyncClient]:
-    app = build(settings)
-    async with lifespan(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://runner") as client:
-        key = new_key()
-        async with outreach.pool.acquire() as connection:
-            await insert_key(connection, "playbooks", key, name="Dana", scopes=("playbooks",), days=None)
-        client.headers["Authorization"] = f"Bearer {key.text}"
+    async with runner_api(settings, await key_with(outreach.pool, "playbooks")) as client:
         yield client
 
 

@@ -7,12 +7,10 @@ from uuid import UUID
 
 import httpx
 import pytest
-from support.lifespan import lifespan
 from support.outreach import Outreach
+from support.runner_api import key_with, runner_api
 
-from milepost_runtime.keys import insert_key, new_key
 from milepost_runtime.lanes import drain
-from playbook_runner.app import build
 from playbook_runner.settings import RunnerSettings
 
 CALL = {
@@ -56,12 +54,7 @@ async def tick(outreach: Outreach) -> None:
 
 @pytest.fixture
 async def api(outreach: Outreach, settings: RunnerSettings) -> AsyncIterator[httpx.AsyncClient]:
-    app, key = build(settings), new_key()
-    async with outreach.pool.acquire() as connection:
-        await insert_key(connection, "playbooks", key, name="Dana", scopes=["read", "write"], days=None)
-    headers = {"Authorization": f"Bearer {key.text}"}
-    transport = httpx.ASGITransport(app)
-    async with lifespan(app), httpx.AsyncClient(transport=transport, base_url="http://r", headers=headers) as client:
+    async with runner_api(settings, await key_with(outreach.pool, "read", "write")) as client:
         yield client
 
 
@@ -72,8 +65,9 @@ async def test_a_task_has_its_owner_its_words_of_today_and_its_clock(outreach: O
     assert (task["owner"], task["state"], task["title"]) == ("kim@vendor.example", "open", "Call Aurora Logistics")
     assert task["script"] == "They lose most points for milestones."
     assert 0 < task["risk"] < 1
-    assert task["due_at"] > datetime.now(UTC) + timedelta(hours=16)
-    assert task["next_at"] == task["due_at"]
+    assert abs(task["due_at"] - task["created_at"] - timedelta(hours=16)) < timedelta(seconds=5)
+    assert abs(task["finish_warn_at"] - task["created_at"] - timedelta(hours=12)) < timedelta(seconds=5)
+    assert task["next_at"] == task["finish_warn_at"]
     assert await words(outreach, account) == ["evidence"]
 
 
@@ -148,7 +142,7 @@ async def test_what_is_not_accepted_in_time_goes_up_once_and_says_so(outreach: O
     task = await outreach.one("task", account)
     assert (task["owner"], task["role"], task["state"]) == ("head", "head-of-success", "open")
     assert task["breached_at"] is not None
-    assert task["next_at"] == task["due_at"]
+    assert task["next_at"] == task["finish_warn_at"]
     assert await words(outreach, account) == ["evidence", "breached"]
 
 
@@ -206,7 +200,7 @@ async def test_a_sleeping_task_hears_no_new_evidence_and_its_clocks_stand_still(
     await outreach.pool.execute("update task set snoozed_until = clock_timestamp(), next_at = clock_timestamp()")
     await tick(outreach)
     task = await outreach.one("task", account)
-    assert (task["state"], task["next_at"]) == ("open", task["due_at"])
+    assert (task["state"], task["next_at"]) == ("open", task["finish_warn_at"])
 
 
 async def test_nobody_snoozes_into_the_past_or_for_ever(outreach: Outreach, api: httpx.AsyncClient) -> None:

@@ -110,6 +110,32 @@ async def test_while_the_front_door_is_away_everything_is_kept_and_comes_later(
     assert await known(outreach) == [(True, "")]
 
 
+async def test_when_the_front_door_is_back_everything_that_waited_comes_at_once(
+    outreach: Outreach, telling: Telling
+) -> None:
+    async with httpx.AsyncClient(timeout=0.5) as nobody:
+        away = replace(telling, ingest=IngestClient(nobody, "http://127.0.0.1:9", "mp_x"))
+        await keep(outreach, task_done())
+        for _ in range(8):
+            await outreach.pool.execute("update told set next_at = clock_timestamp()")
+            await drain(outreach.pool, away.lane)
+        await keep(outreach, task_done())
+        await outreach.pool.execute("update told set next_at = clock_timestamp()")
+        await drain(outreach.pool, away.lane)
+    waits = await outreach.pool.fetch(
+        "select attempts, extract(epoch from next_at - clock_timestamp())::float8 as s from told order by created_at"
+    )
+    assert [row["attempts"] for row in waits] == [9, 1]
+    assert 5 < waits[0]["s"] <= 30
+    assert waits[1]["s"] < 2
+
+    await keep(outreach, task_done())
+    await drain(outreach.pool, telling.lane)
+    await drain(outreach.pool, telling.lane)
+
+    assert [told for told, _ in await known(outreach)] == [True, True, True]
+
+
 async def test_a_key_that_the_front_door_does_not_know_loses_nothing(outreach: Outreach, telling: Telling) -> None:
     await keep(outreach, task_done())
     stranger = replace(telling, ingest=replace(telling.ingest, key="mp_000000000000_wrong"))

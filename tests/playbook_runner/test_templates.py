@@ -38,6 +38,11 @@ def codes(source: str, *, html: bool = False) -> set[str]:
         "{% for a in reasons %}{% for b in reasons %}x{% endfor %}{% endfor %}",
         "{% for a in 'abc' %}{{ a }}{% endfor %}",
         "{% include 'x' %}",
+        "{{ self }}",
+        "{{ " + "9" * 5000 + " }}",
+        "{{ 'a\\x00b' }}",
+        "{{ '\\ud800' }}",
+        "{{ summary | default('a\\r\\nBcc: b@c.example') }}",
         "{% import 'x' as y %}",
         "{% extends 'x' %}",
         "{% macro m() %}{% endmacro %}",
@@ -61,6 +66,26 @@ def test_what_is_not_in_the_language_is_refused_when_saved(source: str) -> None:
 @pytest.mark.parametrize("source", ["{{ nobody }}", "{{ account.salary }}", "{{ reasons[7].label }}"])
 def test_a_name_that_no_account_has_is_refused_when_saved(source: str) -> None:
     assert codes(source) == {"template_variable"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["{{ account.items }}", "{{ summary.format }}", "{{ account.name.encode }}", "{{ account }}", "{{ reasons }}",
+     "{% for one in reasons %}{{ loop }}{% endfor %}", "{% for one in reasons %}{{ loop.cycle }}{% endfor %}",
+     "{{ 'x'.format }}", "{{ reasons.append | upper }}"],
+)  # fmt: skip
+def test_neither_methods_nor_what_is_no_text_is_written_out(source: str) -> None:
+    assert codes(source) == codes(source, html=True) == {"template_variable"}
+    with pytest.raises(TemplateFailed):
+        render(source, SPECIMEN, html=False)
+
+
+def test_a_line_ends_inside_a_text_but_not_inside_a_subject() -> None:
+    source = "{{ 'Hi\\nBcc: evil@x.example' }}"
+    assert [one.code for one in check(source, "/steps/0/subject", SPECIMENS, html=False, one_line=True)] == [
+        "template_syntax"
+    ]
+    assert codes(source) == set()
 
 
 def test_a_template_has_to_work_for_the_sparsest_account() -> None:

@@ -53,6 +53,21 @@ async def test_without_a_status_nobody_knows(answer: str) -> None:
         assert not line.usable
 
 
+async def test_a_line_on_which_nobody_waits_any_more_is_never_used_again() -> None:
+    async with receiver(answers=["silence"]) as server:
+        lines, target = Lines(ALLOWED), at(server)
+        line = await lines.open(target)
+        asking = asyncio.create_task(line.ask(post(target, {}, b"first"), 5))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+        lines.give_back(target, line)
+        assert not line.usable
+        assert await lines.open(target) is not line
+
+
 async def test_an_endless_body_is_read_to_its_limit_and_the_status_counts() -> None:
     async with receiver(answers=["flood"]) as server:
         line = await Lines(ALLOWED).open(at(server))

@@ -2,9 +2,9 @@
 
 import pytest
 
+from milepost_runtime.lawful_documents import LARGEST_DOCUMENT
+from milepost_runtime.placed_documents import Mistake
 from scoring_api.documents.checking import (
-    LARGEST_DOCUMENT,
-    Mistake,
     ModelDocumentInvalid,
     ReadModel,
     read_bytes,

@@ -6,7 +6,8 @@ from importlib.resources import files
 import pytest
 
 from milepost_core.model import Counted, ScoreModel, lint
-from scoring_api.documents.checking import Mistake, ModelDocumentInvalid, read_model
+from milepost_runtime.placed_documents import Mistake
+from scoring_api.documents.checking import ModelDocumentInvalid, read_model
 
 SHIPPED = files("scoring_api.library").joinpath("b2b-onboarding.yaml").read_text(encoding="utf-8")
 

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from support.outreach import Outreach, health_of
-from support.receiver import Receiver
+from support.receiver import CHANNEL, Receiver
 
 from milepost_core.effects import effect_key
 from milepost_runtime.lanes import drain
@@ -14,7 +14,7 @@ from playbook_runner.connections.connecting import NewOutlet
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKEN = "xoxb-of-the-test"
 WEBHOOK = {"kind": "webhook", "connection": "hook", "fields": {"said": "{{ account.name }} is {{ band }}"}}
-SLACK = {"kind": "slack", "connection": "room", "channel": "#success", "text": "{{ account.name }} is {{ band }}"}
+SLACK = {"kind": "slack", "connection": "room", "channel": CHANNEL, "text": "{{ account.name }} is {{ band }}"}
 
 
 def playbook(step: dict[str, Any], steps: int = 1) -> dict[str, Any]:

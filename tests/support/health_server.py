@@ -10,10 +10,11 @@ from typing import Any
 from uuid import UUID
 
 import uvicorn
+from pydantic import ValidationError
 
 from milepost_contracts.audiences import FactView, Match, Matches, Question, as_condition, facts_of
 from milepost_contracts.health import HealthDocument
-from milepost_core.playbooks.conditions import Fact, answer, sentence
+from milepost_core.playbooks.conditions import Fact, answer, sentence, subjects_of
 
 PROBLEM = b"application/problem+json"
 
@@ -23,8 +24,8 @@ class HealthServer:
     """What is known of accounts; `status` other than 200 answers everybody so; `asked` keeps path and headers.
 
     `documents`, `attributes` and `silences` (days since, by event type) are by account, `models` (documents, all in
-    charge) by id. Who asks about
-    accounts in `trickling` gets the answer byte by byte, ten a second, for as long as they listen.
+    charge) by id. Questions that the contract forbids are refused, and those about subjects in `refused`. Who asks
+    about accounts in `trickling` gets the answer byte by byte, ten a second, for as long as they listen.
     """
 
     key: str = "mp_000000000000_test"
@@ -37,6 +38,7 @@ class HealthServer:
     body: bytes | None = None
     delay_s: float = 0.0
     trickling: set[UUID] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     def forget(self) -> None:
@@ -47,6 +49,7 @@ class HealthServer:
         self.models.clear()
         self.asked.clear()
         self.trickling.clear()
+        self.refused.clear()
         self.status, self.body, self.delay_s = 200, None, 0.0
 
     @property
@@ -83,6 +86,8 @@ class HealthServer:
         if self.body is not None:
             return 200, b"application/json", self.body
         if content:
+            if path == "/audiences/match" and self._forbids(content):
+                return 422, PROBLEM, b"{}"
             return 200, b"application/json", self._of_many(path, content)
         return self._of_models(path) if path.startswith("/models") else self._of_one(path)
 
@@ -100,6 +105,13 @@ class HealthServer:
             return 503, PROBLEM, b"{}"
         found = {"data": listed} if path == "/models" else self.models[path.split("/")[2]]
         return 200, b"application/json", json.dumps(found).encode()
+
+    def _forbids(self, content: bytes) -> bool:
+        try:
+            question = Question.model_validate_json(content)
+        except ValidationError:
+            return True
+        return bool(self.refused & {*question.subjects, *subjects_of(as_condition(question.condition))})
 
     def _of_many(self, path: str, content: bytes) -> bytes:
         if path == "/audiences/match":

@@ -45,6 +45,16 @@ class Portal:
         for kind in ("companies", "tasks", "notes"):
             self.properties.setdefault(kind, {name: {"name": name, "type": text} for name, text in BUILT_IN.items()})
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What an outlet to this portal is made with."""
+        return {"portal_id": PORTAL, "api_url": self.url}
+
+    def company(self, number: int) -> str:
+        """Let a company be here; return the reference that leads to it."""
+        self.companies[str(number)] = {"name": f"Company {number}"}
+        return f"hubspot:{PORTAL}:{number}"
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         content = await body_of(receive)
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}

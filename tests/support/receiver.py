@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
+CHANNEL = "C0123456789"
+CHANNEL_NAME = "#success"
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -30,7 +33,9 @@ class Receiver:
 
     `answers` are used up one per request: a whole HTTP answer as bytes, a status, or `cut` (taken, connection cut),
     `silence` (taken, no answer), `drip` (a head that never ends), `flood` (a body that never ends), `garbage`. `slow_s`
-    is how long every answer takes. With `slack` it answers as Slack's Web API does, and keeps the messages.
+    is how long every answer takes. With `slack` it answers as Slack's Web API does, and keeps the messages: they may
+    be posted to a channel's name, its history is shown to who gives the id alone. `slack_errors` are answered
+    instead, and with `slack_keeps` the message is posted nevertheless; a number is a status.
     """
 
     port: int = 0
@@ -40,7 +45,8 @@ class Receiver:
     connections: int = 0
     slack: bool = False
     messages: list[dict[str, Any]] = field(default_factory=list)
-    slack_errors: list[str] = field(default_factory=list)
+    slack_errors: list[str | int] = field(default_factory=list)
+    slack_keeps: bool = False
     may_read_history: bool = True
 
     @property
@@ -90,18 +96,29 @@ class Receiver:
         await writer.drain()
         return answer not in ("flood", "garbage")
 
-    def _as_slack(self, request: Taken) -> bytes:
-        if self.slack_errors:
-            return as_json({"ok": False, "error": self.slack_errors.pop(0)})
-        if request.path.endswith("/chat.postMessage"):
-            said = request.json
-            message = {"ts": f"{time.time():.6f}", "text": said["text"], "metadata": said["metadata"]}
-            self.messages.append(message)
-            return as_json({"ok": True, "channel": "C0123456789", "ts": message["ts"], "message": message})
+    def _as_slack(self, request: Taken) -> bytes | int:
+        posts = request.path.endswith("/chat.postMessage")
+        error = self.slack_errors.pop(0) if self.slack_errors else None
+        answer = self._posted(request) if posts and (error is None or self.slack_keeps) else b""
+        if error is not None:
+            return error if isinstance(error, int) else as_json({"ok": False, "error": error})
+        return answer if posts else self._history(request)
+
+    def _posted(self, request: Taken) -> bytes:
+        said = request.json
+        if said["channel"] not in (CHANNEL, CHANNEL_NAME, CHANNEL_NAME.removeprefix("#")):
+            return as_json({"ok": False, "error": "channel_not_found"})
+        message = {"ts": f"{time.time():.6f}", "text": said["text"], "metadata": said["metadata"]}
+        self.messages.append(message)
+        return as_json({"ok": True, "channel": CHANNEL, "ts": message["ts"], "message": message})
+
+    def _history(self, request: Taken) -> bytes:
         if not self.may_read_history:
             return as_json({"ok": False, "error": "missing_scope", "needed": "channels:history"})
-        oldest = float(parse_qs(request.body.decode())["oldest"][0])
-        found = [message for message in self.messages if float(message["ts"]) >= oldest]
+        asked = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+        if asked["channel"] != CHANNEL:
+            return as_json({"ok": False, "error": "channel_not_found"})
+        found = [message for message in self.messages if float(message["ts"]) >= float(asked["oldest"])]
         return as_json({"ok": True, "messages": found, "has_more": False, "response_metadata": {"next_cursor": ""}})
 
 

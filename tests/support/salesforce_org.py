@@ -57,6 +57,12 @@ class Organisation:
     numbers: Any = field(default_factory=lambda: count(100))
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """What an outlet to this organisation is made with."""
+        who = {"organization_id": ORGANISATION, "client_id": CLIENT, "username": USERNAME}
+        return who | {"login_url": self.url}
+
+    @property
     def pem(self) -> str:
         """The private key, as an administrator would paste it."""
         private = serialization.PrivateFormat.PKCS8

@@ -18,6 +18,7 @@ from milepost_devstack.examining.command import evaluate, verify_answers
 from milepost_devstack.house import MILEPOST
 from milepost_devstack.importing.command import bring_in
 from milepost_devstack.modelling.command import model_app
+from milepost_devstack.options import AsJson
 from milepost_devstack.rehearsing.command import send
 from milepost_devstack.restating.command import restate
 from milepost_devstack.state import StateFolder, database_url, home_from
@@ -40,8 +41,6 @@ app.command("send")(send)
 app.command("verify-answers")(verify_answers)
 app.command("evaluate")(evaluate)
 app.command("restate")(restate)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
 
 def _environ() -> dict[str, str]:

@@ -5,9 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
-from rich.table import Table
 
-from milepost_devstack.consoles import plain_console
+from milepost_devstack.consoles import plain_console, show_table
 from milepost_devstack.findings import Finding, failed
 
 if TYPE_CHECKING:
@@ -32,21 +31,11 @@ def show_findings(findings: Sequence[Finding]) -> None:
 
 def show_keys(keys: "Sequence[ListedKey]") -> None:
     """A table of keys."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for column in ("id", "name", "scopes", "created", "expires", "last used", "state"):
-        table.add_column(column)
+    rows = []
     for key in keys:
-        state = "revoked" if key.revoked_at else "live"
-        table.add_row(
-            key.id,
-            escape(key.name),
-            " ".join(key.scopes),
-            _day(key.created_at),
-            _day(key.expires_at),
-            _day(key.last_used_at),
-            state,
-        )
-    plain_console().print(table)
+        days = (_day(at) for at in (key.created_at, key.expires_at, key.last_used_at))
+        rows.append((key.id, key.name, " ".join(key.scopes), *days, "revoked" if key.revoked_at else "live"))
+    show_table(("id", "name", "scopes", "created", "expires", "last used", "state"), rows)
 
 
 def _day(at: datetime | None) -> str:

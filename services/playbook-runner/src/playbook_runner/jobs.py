@@ -5,7 +5,7 @@ from playbook_runner.service import Runner
 
 
 def lanes(runner: Runner) -> tuple[Lane, ...]:
-    """Return start, advance, perform; then people's clocks, gates, and what is told to the front door and to CRMs."""
+    """Return start, advance, perform; then people's clocks, gates, what is told to the front door and CRMs; chores."""
     return (
         runner.starting.lane,
         runner.watching.lane,
@@ -16,4 +16,5 @@ def lanes(runner: Runner) -> tuple[Lane, ...]:
         runner.approving.lane,
         runner.telling.lane,
         runner.writing_back.lane,
+        runner.housekeeping.lane,
     )

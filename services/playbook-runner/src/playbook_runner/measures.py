@@ -8,3 +8,4 @@ EFFECTS = Counter("milepost_effects", "Moves of effects", ["channel", "move"], r
 STEPS = Counter("milepost_steps", "What became of due steps", ["outcome"], registry=REGISTRY)
 CIRCUITS = Counter("milepost_circuits", "Circuits of destinations that opened or closed", ["word"], registry=REGISTRY)
 WRITEBACKS = Counter("milepost_writebacks", "What CRMs did with health", ["crm", "verdict"], registry=REGISTRY)
+QUESTIONS_REFUSED = Counter("milepost_questions_refused", "Questions that the scoring API refuses", registry=REGISTRY)

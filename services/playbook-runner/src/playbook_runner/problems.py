@@ -18,12 +18,13 @@ from playbook_runner.connections.setting_up import SetUpFailed
 from playbook_runner.documents.checking import PlaybookDocumentInvalid
 from playbook_runner.documents.keeping import NotInForce, PlaybookUnknown, VersionTaken
 from playbook_runner.documents.sampling import NotOurs, NotSendable, StepUnknown
+from playbook_runner.effects.resending import NotSentAgain
 from playbook_runner.effects.resolving import EffectUnknown, ResendRefused, RunEnded, RunUnknown
 from playbook_runner.in_app.showing import MessageUnknown, TokenRefused
 from playbook_runner.people.approving import ApprovalEnded, ApprovalUnknown, EditRefused
 from playbook_runner.people.calendars import RegionUnknown
 from playbook_runner.people.rostering import AbsenceUnknown, PersonRefused, PersonUnknown
-from playbook_runner.people.tending import SnoozeRefused, TaskEnded, TaskTaken, TaskUnknown
+from playbook_runner.people.tending import HandOverRefused, SnoozeRefused, TaskEnded, TaskTaken, TaskUnknown
 from playbook_runner.rehearsal.rehearsing import SpanRefused
 from playbook_runner.rehearsal.staging import SpanTooLarge
 from playbook_runner.runs.by_hand import NotStarted
@@ -55,6 +56,14 @@ def _of_document(error: Any) -> Problem:
     return Problem(422, "playbook_invalid", f"The document is no playbook: {number}, see `errors`.", errors=errors)
 
 
+def _of_edit(error: EditRefused) -> Problem:
+    errors = [
+        {"pointer": f"/edited/{one.part}", "code": "edit_refused", "detail": f"{one.part} {one.sentence}"}
+        for one in error.faults
+    ]
+    return Problem(422, "edit_refused", f"The words cannot go out: {error}.", errors=errors)
+
+
 def _of_outlet(error: Any) -> Problem:
     """What kinds of outlets know is checked after the body was read; what was sent is never shown."""
     errors = [
@@ -74,6 +83,7 @@ TABLE: Mapping[type[Exception], Callable[[Any], Problem]] = {
     RunEnded: _as(409, "run_ended"),
     NotStarted: lambda error: _as(409, error.code)(error),
     ResendRefused: _as(409, "resend_refused"),
+    NotSentAgain: lambda error: _as(409, error.code)(error),
     MessageUnknown: _as(404, "message_unknown"),
     TokenRefused: _as(401, "token_invalid"),
     StepUnknown: _as(404, "step_unknown"),
@@ -87,9 +97,10 @@ TABLE: Mapping[type[Exception], Callable[[Any], Problem]] = {
     TaskEnded: _as(409, "task_ended"),
     TaskTaken: _as(409, "task_taken"),
     SnoozeRefused: _as(422, "snooze_refused"),
+    HandOverRefused: _as(422, "hand_over_refused"),
     ApprovalUnknown: _as(404, "approval_unknown"),
     ApprovalEnded: _as(409, "approval_ended"),
-    EditRefused: _as(422, "edit_refused"),
+    EditRefused: _of_edit,
     OutletUnknown: _as(404, "outlet_unknown"),
     OutletTaken: _as(409, "outlet_taken"),
     OutletUnfit: _as(422, "outlet_unfit"),

@@ -1,6 +1,6 @@
 """The runner's use cases, put together once by each process; it opens nothing by itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import httpx
@@ -11,6 +11,7 @@ from milepost_runtime.guard import inside
 from milepost_runtime.lines import Lines
 from milepost_runtime.queue import Hints
 from milepost_runtime.secrets import Vault
+from playbook_runner.actions.channel import Channel
 from playbook_runner.actions.crm.channel import CrmChannel
 from playbook_runner.actions.doors import Doors, NoDoor
 from playbook_runner.actions.email import EmailChannel
@@ -34,8 +35,10 @@ from playbook_runner.effects.doubting import Doubting
 from playbook_runner.effects.overseeing import Overseeing
 from playbook_runner.effects.pacing import Pacing
 from playbook_runner.effects.performing import Performing
+from playbook_runner.effects.resending import Resending
 from playbook_runner.effects.resolving import Resolving
 from playbook_runner.explaining import Explaining
+from playbook_runner.housekeeping import Housekeeping
 from playbook_runner.in_app.putting_up import InAppChannel
 from playbook_runner.in_app.showing import Showing
 from playbook_runner.people.approving import Approving
@@ -56,6 +59,7 @@ from playbook_runner.runs.giving import Giving
 from playbook_runner.runs.intending import Intending
 from playbook_runner.runs.opening import Opening
 from playbook_runner.runs.releasing import Releasing
+from playbook_runner.runs.returning import Returning
 from playbook_runner.runs.starting import Starting
 from playbook_runner.runs.waking import Waking
 from playbook_runner.runs.watching import Watching
@@ -80,6 +84,7 @@ class Runner:
     waking: Waking
     performing: Performing
     resolving: Resolving
+    resending: Resending
     reading: Reading
     overseeing: Overseeing
     tasking: Tasking
@@ -91,6 +96,7 @@ class Runner:
     outlets: Outlets
     setting_up: SettingUp
     writing_back: WritingBack
+    housekeeping: Housekeeping
     sampling: Sampling
     showing: Showing
     explaining: Explaining
@@ -124,20 +130,22 @@ def build_runner(settings: RunnerSettings, pool: Pool, hints: Hints, client: htt
         timeout_s=settings.runner_mail_timeout_s,
     )
     doors, limit_s = Doors(partial(_door, outlets)), settings.runner_call_timeout_s
-    channels = (
+    offered = (
         email,
         InAppChannel(pool),
         CrmChannel(admitting.reach),
         WebhookChannel(lines, doors, limit_s),
         SlackChannel(lines, doors, limit_s),
     )
+    channels: dict[str, Channel] = {channel.name: channel for channel in offered}
     pacing = Pacing(pool)
-    waking = Waking(pool, keeping, asking, hints, settings.runner_lease_s)
     arbitrating = Arbitrating(Vault(settings.secret_key.get_secret_value()))
-    committing = Committing(pool, absorbing, arbitrating, pacing, hints, settings.runner_lease_s)
+    returning = Returning(arbitrating.vault)
+    waking = Waking(pool, keeping, asking, returning, hints, settings.runner_lease_s)
+    committing = Committing(pool, absorbing, arbitrating, returning, pacing, hints, settings.runner_lease_s)
     catalogue = Catalogue(pool, keeping, VocabularyClient(scoring))
     tasking = Tasking(pool, hints, settings.runner_nudge_to, settings.runner_lease_s)
-    approving = Approving(pool, hints, settings.runner_nudge_to, settings.runner_lease_s)
+    approving = Approving(pool, hints, keeping, settings.runner_nudge_to, settings.runner_lease_s)
     return Runner(
         keeping=keeping,
         catalogue=catalogue,
@@ -165,23 +173,25 @@ def build_runner(settings: RunnerSettings, pool: Pool, hints: Hints, client: htt
             pacing=pacing,
             committing=committing,
             doubting=Doubting(pool, committing, settings.runner_quiet_margin_s),
-            channels={channel.name: channel for channel in channels},
+            channels=channels,
             lease_s=settings.runner_lease_s,
         ),
         resolving=Resolving(pool, absorbing, hints),
+        resending=Resending(pool, absorbing, channels, hints),
         reading=Reading(pool),
         overseeing=Overseeing(pool),
         tasking=tasking,
-        tending=Tending(pool, hints, settings.runner_nudge_to),
-        queueing=Queueing(pool),
+        tending=Tending(pool, hints),
+        queueing=Queueing(pool, replace(scoring, many_limit_s=QUESTION_LIMIT_S)),
         approving=approving,
         rehearsing=Rehearsing(pool, keeping, Staging(pool, asking), arbitrating),
         telling=Telling(pool, _front_door(settings, client), settings.runner_lease_s),
         outlets=outlets,
         setting_up=SettingUp(pool, outlets, admitting, hints),
         writing_back=WritingBack(pool, outlets, admitting, scoring, settings.runner_lease_s),
+        housekeeping=Housekeeping(pool),
         sampling=Sampling(pool, keeping, scoring, deciding.desk, email, settings.runner_nudge_to),
-        explaining=Explaining(pool, keeping, scoring, arbitrating),
+        explaining=Explaining(pool, keeping, scoring, arbitrating, settings.runner_nudge_to),
         arbitrating=arbitrating,
         suppressing=Suppressing(pool, arbitrating.vault, waking),
         policies=Policies(pool),

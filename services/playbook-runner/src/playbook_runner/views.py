@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-RunState = Literal["holding", "running", "done", "cancelled"]
+RunState = Literal["running", "done", "cancelled"]
 StepState = Literal["due", "waiting", "performing", "done", "skipped", "failed", "cancelled"]
 EffectStateWord = Literal[
     "ready", "leased", "started", "in_doubt", "done", "failed_permanent", "parked", "cancelled", "suppressed"
@@ -170,7 +170,7 @@ class WhyNot(_Frozen):
     """Why a playbook did not reach an account (or that it did): a code, a sentence, and when that was decided.
 
     `against_start` is what the account is not now that the playbook asks for, `against_message` what the arbiter has
-    now against the message that is on its way, else against the playbook's first one.
+    now against the message that is on its way, else against the open run's next one, else against all of the playbook.
     """
 
     account_id: UUID

@@ -5,7 +5,6 @@ import asyncio
 from milepost_runtime import logging
 from milepost_runtime.database import open_pool, require_schema
 from milepost_runtime.entry import refusals_in_one_line
-from milepost_runtime.idempotency import forget_old
 from milepost_runtime.settings import load
 from milepost_runtime.worker import run_worker
 from playbook_runner.actions import message
@@ -29,8 +28,6 @@ async def prepare(settings: RunnerSettings) -> None:
         await require_schema(pool, SCHEMA)
         await Keeping(pool).stock(shipped(), ACTIVE_AT_FIRST)
         await ensure_feed_cursor(pool)
-        async with pool.acquire() as connection:
-            await forget_old(connection)
         await ensure_watching(pool)
         await ensure_wake_cursors(pool)
 

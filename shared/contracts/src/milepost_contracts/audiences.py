@@ -26,7 +26,10 @@ from milepost_core.playbooks.conditions import (
     ASKING,
     LISTING,
     MOST_DEPTH,
+    MOST_NUMBER,
     MOST_PARTS,
+    MOST_VALUES,
+    MOST_WORD,
     ORDERING,
     SUBJECT,
     AllOf,
@@ -42,7 +45,9 @@ from milepost_core.playbooks.conditions import (
 )
 
 MOST_ACCOUNTS: Final = 1_000
-_Scalar = StrictBool | Annotated[StrictFloat, Field(gt=-1e300, lt=1e300)] | Annotated[StrictStr, Field(max_length=500)]
+MOST_SUBJECTS: Final = 200
+_Number = Annotated[StrictFloat, Field(gt=-MOST_NUMBER, lt=MOST_NUMBER)]
+_Scalar = StrictBool | _Number | Annotated[StrictStr, Field(max_length=MOST_WORD)]
 Subject = Annotated[str, StringConstraints(pattern=f"^(?:{SUBJECT.pattern})$")]
 
 
@@ -55,7 +60,7 @@ class Test(_Frozen):
 
     subject: Subject
     operator: Operator = "eq"
-    value: _Scalar | Annotated[tuple[_Scalar, ...], Field(min_length=1, max_length=100)] | None = None
+    value: _Scalar | Annotated[tuple[_Scalar, ...], Field(min_length=1, max_length=MOST_VALUES)] | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> "Test":
@@ -155,7 +160,7 @@ class Question(_Frozen):
 
     condition: ConditionView = All(all=())
     accounts: tuple[UUID, ...] | None = Field(None, min_length=1, max_length=MOST_ACCOUNTS)
-    subjects: tuple[Subject, ...] = Field((), max_length=200)
+    subjects: tuple[Subject, ...] = Field((), max_length=MOST_SUBJECTS)
     answers: str = Field("holds", pattern="^(holds|all)$")
     after: UUID | None = None
     limit: int = Field(MOST_ACCOUNTS, ge=1, le=MOST_ACCOUNTS)

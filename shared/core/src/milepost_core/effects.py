@@ -46,6 +46,7 @@ class Move(StrEnum):
     RESEND = "resend"
     PARK = "park"
     DROP = "drop"
+    REVIVE = "revive"
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ def _from(target: EffectState, *sources: EffectState) -> Transition:
 
 
 # The whole machine. What is not here cannot happen; nothing leads from `started` or `in_doubt` back to
-# `ready` except an answer that says "not done" (TRY_LATER), or a receiver or a person who answers for
-# the repetition (RESEND).
+# `ready` except an answer that says "not done" (TRY_LATER; GIVE_UP, after which a person may want it tried
+# anew: REVIVE), or a receiver or a person who answers for the repetition (RESEND).
 MOVES: Final[Mapping[Move, Transition]] = {
     # T1: taken by a worker; a lease that ran out before the start leaves no trace outside.
     Move.CLAIM: _from(_E.LEASED, _E.READY, _E.LEASED),
@@ -85,9 +86,11 @@ MOVES: Final[Mapping[Move, Transition]] = {
     Move.RESEND: _from(_E.READY, _E.IN_DOUBT, _E.PARKED),
     Move.PARK: _from(_E.PARKED, _E.IN_DOUBT),
     Move.DROP: _from(_E.CANCELLED, _E.IN_DOUBT, _E.PARKED),
+    # By a person alone: it failed for good, so nothing of it has arrived.
+    Move.REVIVE: _from(_E.READY, _E.FAILED),
 }
 
-FINAL_STATES: Final = frozenset({_E.DONE, _E.FAILED, _E.CANCELLED, _E.SUPPRESSED})
+FINAL_STATES: Final = frozenset({_E.DONE, _E.CANCELLED, _E.SUPPRESSED})
 
 
 class IllegalMove(Exception):
@@ -182,10 +185,14 @@ class TryLater:
 
 @dataclass(frozen=True)
 class GiveUp:
-    """Certainly not done, and trying again would not help; `gone`: the receiver wants no calls at all any more."""
+    """Certainly not done, and trying again would not help.
+
+    `gone`: the receiver wants no calls at all any more. `no_mailbox`: there is nobody under this address.
+    """
 
     reason: str
     gone: bool = False
+    no_mailbox: bool = False
 
 
 @dataclass(frozen=True)
@@ -234,7 +241,7 @@ def settle(outcome: Outcome, attempts: int, jitter: float, quiet_s: float) -> Se
     match outcome:
         case Performed():
             return Settlement(Move.FINISH, None, "")
-        case GiveUp(reason, _):
+        case GiveUp(reason):
             return Settlement(Move.GIVE_UP, None, reason)
         case Unknown(reason):
             return Settlement(Move.LOSE, quiet_s, reason)

@@ -9,11 +9,14 @@ from types import MappingProxyType
 from typing import Final
 
 __all__ = [
+    "ATTRIBUTE_TYPES",
+    "COMPLAINED",
     "EVENT_TYPES",
     "ITEM_KINDS",
     "OPEN_PROPERTY",
     "OUTCOME_TYPES",
     "PERSON_TYPES",
+    "RETURNED",
     "EventType",
     "ItemKind",
     "subject_of",
@@ -67,6 +70,7 @@ _LABELS: Final[dict[str, str]] = {
     "delay.ended": "the waiting ended",
     "pulse.given": "a person said how the account feels",
     "task.created": "a task was created",
+    "task.warned": "a task was about to miss its clock",
     "task.completed": "a task was completed",
     "ticket.opened": "a ticket was opened",
     "ticket.updated": "a ticket was updated",
@@ -79,6 +83,8 @@ _LABELS: Final[dict[str, str]] = {
     "meeting.cancelled": "a meeting was cancelled",
     "message.sent": "a message was sent",
     "message.replied": "a message was answered",
+    "message.bounced": "a message came back",
+    "message.complained": "a message was called unwanted",
     "stakeholder.joined": "a stakeholder joined",
     "stakeholder.left": "a stakeholder left",
     "stakeholder.role_changed": "a stakeholder changed role",
@@ -125,6 +131,11 @@ ITEM_KINDS: Final[Mapping[str, ItemKind]] = MappingProxyType(
         "invoice": _item_kind("invoice", "issued overdue failed", "paid"),
     }
 )
+
+ATTRIBUTE_TYPES: Final = ("account.updated", "account.started", "subscription.changed")
+"""Types whose properties are attributes of the account."""
+RETURNED: Final = "message.bounced"
+COMPLAINED: Final = "message.complained"
 
 OUTCOME_TYPES: Final[frozenset[str]] = frozenset({"churned", "renewed"})
 """What the score is meant to foresee; no signal may look at it."""

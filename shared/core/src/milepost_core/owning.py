@@ -39,8 +39,9 @@ def find_owner(
     """Return the first of a chain who can have it; `otherwise` has what nobody else can.
 
     A word of the chain is `owner` (the account's), `role:<role>` (of those who have it and are here, the one with the
-    least open work), or a person's id or address. Who is away is stood in for by their delegate, and so on; a person
-    whom nobody has entered is taken at their word, as we know of no absence.
+    least open work; when all are away, of those who stand in for them), or a person's id or address, in whatever case
+    it is written. Who is away is stood in for by their delegate, and so on; a person whom nobody has entered is taken
+    at their word, as we know of no absence.
     """
     for word in chain:
         if word.startswith(ROLE):
@@ -52,25 +53,47 @@ def find_owner(
     return Owner(otherwise, "", "nobody of the chain can have it")
 
 
+def named(name: str, colleagues: Mapping[str, Colleague]) -> Colleague | None:
+    """Return whose id or address a name is; of several with one address, whoever works here still. None: nobody's."""
+    address = name.casefold()
+    same = (one for one in colleagues.values() if name and one.email.casefold() == address)
+    return colleagues.get(name) or min(same, key=lambda one: (not one.active, one.id), default=None)
+
+
 def _by_role(role: str, colleagues: Mapping[str, Colleague]) -> Owner | None:
-    here = [one for one in colleagues.values() if role in one.roles and one.active and not one.away]
-    if not here:
+    having = [one for one in colleagues.values() if role in one.roles and one.active]
+    here = [one for one in having if not one.away]
+    if here:
+        least = _least(here)
+        return Owner(least.id, role, f"of the role {role}, with the least open work")
+    standing_in = {found.id: (found, one) for one in having if (found := _present(one, colleagues)) is not None}
+    if not standing_in:
         return None
-    least = min(here, key=lambda one: (one.load, one.id))
-    return Owner(least.id, role, f"of the role {role}, with the least open work")
+    found, one = standing_in[_least([found for found, _ in standing_in.values()]).id]
+    return Owner(found.id, role, f"stands in for {one.id} of the role {role}")
+
+
+def _least(those: Sequence[Colleague]) -> Colleague:
+    return min(those, key=lambda one: (one.load, one.id))
 
 
 def _by_name(name: str, colleagues: Mapping[str, Colleague]) -> Owner | None:
     if not name:
         return None
-    one = colleagues.get(name) or next((one for one in colleagues.values() if one.email == name), None)
+    one = named(name, colleagues)
     if one is None:
         return Owner(name, "", "named")
-    began = one
+    found = _present(one, colleagues)
+    if found is None:
+        return None
+    return Owner(found.id, "", "named" if found is one else f"stands in for {one.id}")
+
+
+def _present(one: Colleague, colleagues: Mapping[str, Colleague]) -> Colleague | None:
+    """Return who is here: a colleague, or else whoever stands in for them, and so on."""
     for _ in range(LONGEST_CHAIN):
         if one.active and not one.away:
-            because = "named" if one is began else f"stands in for {began.id}"
-            return Owner(one.id, "", because)
+            return one
         following = colleagues.get(one.delegate or "")
         if following is None:
             return None

@@ -57,18 +57,19 @@ def worth(work: Work) -> float:
     return work.risk * max(work.value, 1.0) * work.expected / max(work.effort_minutes, SHORTEST_MINUTES)
 
 
-def rank(works: Sequence[Work], minutes: float) -> list[Ranked]:
-    """Return the queue, best first, with a mark on what fits into so many minutes.
+def rank(works: Sequence[Work], minutes: float, spent: float = 0.0) -> list[Ranked]:
+    """Return the queue, best first, with a mark on what fits into what is left of so many minutes, `spent` being over.
 
     What was begun goes first: leaving it costs its effort twice. Work that is too long for what is left of the day is
-    passed over for shorter work behind it; the first piece always fits, so that long work is not put off for ever.
+    passed over for shorter work behind it; into a day of which nothing is spent the first piece always fits, so that
+    long work is not put off for ever.
     Equal worth goes by id, so that the order is the same on every day and machine.
     """
     order = sorted(works, key=lambda work: (not work.begun, -worth(work), work.id))
-    left = minutes
+    left = minutes - spent
     queue: list[Ranked] = []
     for place, work in enumerate(order):
-        fits = minutes > 0 and (place == 0 or work.effort_minutes <= left)
+        fits = minutes > 0 and ((place == 0 and spent <= 0) or work.effort_minutes <= left)
         left -= work.effort_minutes if fits else 0.0
         queue.append(Ranked(work, worth(work), fits))
     return queue

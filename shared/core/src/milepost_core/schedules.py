@@ -5,6 +5,7 @@ that time or a later one. So a time that a clock change leaps over is the first 
 comes twice is its first coming.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -14,13 +15,20 @@ from milepost_core.playbooks.conditions import Scalar
 from milepost_core.playbooks.document import WaitStep
 
 LATEST: Final = timedelta(days=3650)
-"""No wait is longer; a date beyond it is a mistake, not a plan."""
+"""No wait for a date is longer; one beyond it is a mistake, or stands for "never"."""
+DATE_FORM: Final = "2027-06-01, with or without a time, or milliseconds since 1970"
+"""How a date of an account is written, in words."""
 MORNING: Final = time(9, 0)
 """The local time of a date that says no time."""
 _WEEK: Final = frozenset(range(5))
 _SECOND: Final = timedelta(seconds=1)
 # Clocks have been set by up to a day (a country that changed sides of the date line).
 _FURTHEST: Final = timedelta(hours=27)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.,]+(?:Z|[+-][0-9:]+)?)?")
+# From 2001 until 2286: what is shorter is no count of milliseconds, and all of them compare as texts do.
+_MILLISECONDS: Final = re.compile(r"[1-9][0-9]{12}")
+_LEAST, _MOST = 1e12, 1e13
 
 
 @dataclass(frozen=True)
@@ -70,13 +78,47 @@ def _end_of_leap(shown: datetime, zone: tzinfo, inside: datetime) -> datetime:
     return high.replace(microsecond=0)
 
 
+def read_date(value: Scalar | None) -> date | None:
+    """Return the date that a value of an account tells: a `date`, or a `datetime` where it tells a time, too.
+
+    One form is read everywhere: ISO 8601 with hyphens, and milliseconds since 1970, as HubSpot writes dates (midnight
+    in UTC: the day) and times. A time without an offset is local. None: it is anything else.
+    """
+    if isinstance(value, str):
+        if _MILLISECONDS.fullmatch(value):
+            return _of_milliseconds(int(value))
+        try:
+            told = datetime.fromisoformat(value) if _DATE.fullmatch(value) else None
+        except ValueError:
+            return None
+        return told.date() if told is not None and len(value) == len("2027-06-01") else told
+    if isinstance(value, bool) or value is None or not _LEAST <= value < _MOST:
+        return None
+    return _of_milliseconds(int(value))
+
+
+def _of_milliseconds(count: int) -> date:
+    told = _EPOCH + timedelta(milliseconds=count)
+    return told.date() if told.time() == time(0) else told
+
+
+def local_time(told: date, zone: tzinfo, at: time = MORNING) -> datetime:
+    """Return what clocks in a zone show at a date as `read_date` returns it; a day without a time is meant at `at`.
+
+    Raises OverflowError on the calendar's first and last day.
+    """
+    if not isinstance(told, datetime):
+        return datetime.combine(told, at)
+    return told if told.tzinfo is None else _shown(told.astimezone(UTC), zone)
+
+
 def due_of(
     wait: WaitStep, since: datetime, calendar: Calendar, attributes: Mapping[str, Scalar] | None = None
 ) -> datetime | None:
     """Return when a wait that began at `since` ends by itself; None: only something that happens ends it.
 
-    A wait until a date of the account is None, too, while the account has no such date; one that has passed ends at
-    `since`. Waits for something end at their time-out.
+    A wait until a date of the account is None, too, while nobody can say which (there is none, it cannot be read, it
+    lies more than `LATEST` ahead); one that has passed ends at `since`. Waits for something end at their time-out.
     """
     if wait.days is not None:
         return since + timedelta(days=wait.days)
@@ -86,26 +128,22 @@ def due_of(
         return _next_time(wait.until, since, calendar)
     if wait.attribute is not None:
         told = moment_of((attributes or {}).get(wait.attribute), wait.offset_days, calendar)
-        if told is not None:
-            return max(told, since)
+        return None if told is None or told - since > LATEST else max(told, since)
     return None if wait.timeout_days is None else since + timedelta(days=wait.timeout_days)
 
 
-def moment_of(value: Scalar | None, offset_days: int, calendar: Calendar, at: time = MORNING) -> datetime | None:
+def moment_of(value: Scalar | None, offset_days: int, calendar: Calendar) -> datetime | None:
     """Return the moment that a date of an account names, so many local days later; None: it names none.
 
-    A date without a time is meant at `at`, local time; one with a time keeps its local time. Without an offset from
-    UTC it is read as local.
+    A date without a time is meant in the `MORNING`, local time; one with a time keeps its local time.
     """
-    if not isinstance(value, str):
+    told = read_date(value)
+    if told is None:
         return None
     try:
-        told = datetime.fromisoformat(value)
-        if told.tzinfo is not None:
-            told = _shown(told.astimezone(UTC), calendar.zone)
-        moment = told if len(value) > len("2026-01-01") else datetime.combine(told.date(), at)
-        return instant(moment.date() + timedelta(days=offset_days), moment.time(), calendar.zone)
-    except (ValueError, OverflowError):
+        local = local_time(told, calendar.zone)
+        return instant(local.date() + timedelta(days=offset_days), local.time(), calendar.zone)
+    except OverflowError:
         return None
 
 
@@ -115,9 +153,14 @@ def _after_working_days(count: int, since: datetime, calendar: Calendar) -> date
     day, left = local.date(), count
     while left > 0:
         day += timedelta(days=1)
-        if calendar.works_on(day) or not calendar.workdays:
+        if (calendar.works_on(day) or not calendar.workdays) and _ever_was(day, calendar.zone):
             left -= 1
     return max(since, instant(day, local.time(), calendar.zone)) if count else since
+
+
+def _ever_was(day: date, zone: tzinfo) -> bool:
+    """Return False for a day that clocks leapt over as a whole, where a country changed sides of the date line."""
+    return _shown(instant(day, time(0), zone), zone).date() == day
 
 
 def _next_time(at: time, since: datetime, calendar: Calendar) -> datetime:

@@ -4,7 +4,7 @@ It knows no holiday by itself and looks at no clock.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 from milepost_core.schedules import Calendar, instant
@@ -14,11 +14,14 @@ LONGEST_DAYS = 1500
 
 @dataclass(frozen=True)
 class Worktime:
-    """On which days somebody works, and from when to when by the clocks of their zone; `opens` lies before `closes`."""
+    """On which days somebody works, and from when to when by the clocks of their zone.
 
-    calendar: Calendar = field(default_factory=Calendar)
-    opens: time = time(9)
-    closes: time = time(17)
+    `opens` lies before `closes`, of which midnight stands for the end of the day.
+    """
+
+    calendar: Calendar
+    opens: time
+    closes: time
 
     def spans(self, since: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Yield stretches of work in UTC, in their order, beginning with the day of `since`; a few years of them."""
@@ -26,7 +29,8 @@ class Worktime:
         for number in range(LONGEST_DAYS):
             day = first + timedelta(days=number)
             if self.calendar.works_on(day):
-                yield instant(day, self.opens, self.calendar.zone), instant(day, self.closes, self.calendar.zone)
+                last = day if self.closes != time(0) else day + timedelta(days=1)
+                yield instant(day, self.opens, self.calendar.zone), instant(last, self.closes, self.calendar.zone)
 
 
 def hours_after(since: datetime, hours: float, worktime: Worktime) -> datetime:

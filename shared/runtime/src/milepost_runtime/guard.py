@@ -22,8 +22,10 @@ LONGEST_URL = 2_000
 RESOLVE_S = 3.0
 # What listens there speaks no HTTP, and some of it would take a request for commands.
 _NOT_HTTP = frozenset((1433, 1521, 2049, 2375, 2379, 3306, 3389, 5432, 5672, 6000, 6379, 9042, 11211, 27017))
-# `is_global` calls these global: ways back inside by translation, and addresses of groups.
-_WAYS_BACK = tuple(ipaddress.ip_network(text) for text in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2002::/16"))
+# `is_global` calls these global: ways back inside by translation, addresses of groups, examples (RFC 9637).
+_WAYS_BACK = tuple(
+    ipaddress.ip_network(text) for text in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2002::/16", "3fff::/20")
+)
 _UNICAST = ipaddress.ip_network("2000::/3")
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")

@@ -92,6 +92,10 @@ class Line(asyncio.Protocol):
                 await self._waiter
         except TimeoutError:
             self.close()
+        except asyncio.CancelledError:
+            # Nobody waits for the answer any more, and the next request must not get it.
+            self.close()
+            raise
         finally:
             self._waiter = None
         if not self._headed:

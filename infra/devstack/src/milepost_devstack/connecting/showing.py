@@ -4,20 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.markup import escape
-from rich.table import Table
 
-from milepost_devstack.consoles import plain_console
+from milepost_devstack.consoles import plain_console, show_table
 
 
 def show_list(found: Mapping[str, Any]) -> None:
     """Print every connection, and what keeps it from being written to."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("connection", "kind", "on", "told of health", "trouble"):
-        table.add_column(name)
+    rows = []
     for one in found["data"]:
         words = ("yes" if one[name] else "no" for name in ("active", "writes_health"))
-        table.add_row(escape(one["name"]), one["kind"], *words, escape(one["off_because"] or "–"))
-    plain_console().print(table)
+        rows.append((one["name"], one["kind"], *words, one["off_because"] or "–"))
+    show_table(("connection", "kind", "on", "told of health", "trouble"), rows)
 
 
 def show_made(made: Mapping[str, Any]) -> None:

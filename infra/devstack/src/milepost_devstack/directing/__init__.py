@@ -1,1 +1,1 @@
-"""The command `milepost playbook`: playbooks as documents, checked, kept, compared and put in force."""
+"""The command `milepost playbook`: what sets playbooks apart from other documents, and putting them in force."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+from milepost_devstack.options import AsJson
 
 
 def verify_answers(

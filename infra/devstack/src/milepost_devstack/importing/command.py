@@ -1,16 +1,14 @@
 """The words of `milepost import` on the command line; the work is done elsewhere."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from milepost_devstack import environment
+from milepost_devstack.options import AsJson, Key, reached
 from milepost_devstack.refusal import Refusal
-from milepost_devstack.state import StateFolder, home_from
 
 _PLAIN = "events.csv, .tsv, .jsonl, .ndjson (each may end in .gz) or .parquet."
 
@@ -34,8 +32,8 @@ def bring_in(  # noqa: PLR0913, PLR0917 - one parameter for each option
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would become of the lines; store none.")] = False,
     rejects: Annotated[Path | None, typer.Option(help="Write refused lines with their reasons to this file.")] = None,
     url: Annotated[str, typer.Option(help="Address of ingest; without: MILEPOST_INGEST_URL, or the house's.")] = "",
-    key: Annotated[str, typer.Option(help="API key; better in MILEPOST_API_KEY than here.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    key: Key = "",
+    as_json: AsJson = False,
 ) -> None:
     """Bring history in from a file: events with their own times, once each, however often it is tried.
 
@@ -43,12 +41,10 @@ def bring_in(  # noqa: PLR0913, PLR0917 - one parameter for each option
     """
     from milepost_devstack.importing import reporting, running  # noqa: PLC0415
     from milepost_devstack.importing.columns import wishes  # noqa: PLC0415
-    from milepost_devstack.reaching import access  # noqa: PLC0415
 
-    environ = environment.with_env_file(os.environ, Path(".env"))
     wanted = wishes(column or (), fixed or (), account_column, account_prefix, others)
     order = running.Order(file, name, sender, dry_run, wanted, encoding, delimiter, rejects, as_json)
-    report = running.run(order, *access(StateFolder(home_from(environ)), environ, url, key))
+    report = running.run(order, *reached("ingest_webhooks", url, key))
     if as_json:
         more = {"brought_in_before": report.before, "rejects": report.first, "broken_off": report.broken_off or None}
         print(json.dumps({**report.row, **more}))

@@ -1,1 +1,1 @@
-"""The command `milepost model`: score models as documents, checked, kept, compared and put in charge."""
+"""The command `milepost model`: what sets score models apart from other documents, and putting them in charge."""

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from milepost_devstack import environment
+from milepost_devstack.options import AsJson
 from milepost_devstack.state import StateFolder, home_from
 
 MOST = 100
@@ -24,7 +25,7 @@ def send(  # noqa: PLR0913, PLR0917 - one parameter for each option
     times: Annotated[int, typer.Option(min=1, max=MOST, help="How often; each is a delivery of its own.")] = 1,
     url: Annotated[str, typer.Option(help="Address of ingest; without: MILEPOST_INGEST_URL, or the house's.")] = "",
     key: Annotated[str, typer.Option(help="Administrator's key; better in MILEPOST_API_KEY than here.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Send a test delivery as the provider would, signed by the connection's secret, and tell what became of it.
 

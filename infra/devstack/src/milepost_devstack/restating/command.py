@@ -1,15 +1,12 @@
 """The words of `milepost restate` on the command line; the work is done by the scoring service."""
 
 import json
-import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from milepost_devstack import environment
-from milepost_devstack.state import StateFolder, home_from
+from milepost_devstack.options import AsJson, reached
 
 
 def restate(  # noqa: PLR0913, PLR0917 - one parameter for each option
@@ -20,17 +17,15 @@ def restate(  # noqa: PLR0913, PLR0917 - one parameter for each option
     detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the end.")] = False,
     url: Annotated[str, typer.Option(help="Address of scoring; without: MILEPOST_SCORING_URL, or the house's.")] = "",
     key: Annotated[str, typer.Option(help="API key with the scope models; better in MILEPOST_API_KEY.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compute past scores anew by today's records, beside what was known on the day, and follow the work.
 
     Ctrl-C stops following; the work goes on. Exit status 1 when it failed or was cancelled.
     """
-    from milepost_devstack.reaching import access  # noqa: PLC0415
     from milepost_devstack.restating import following  # noqa: PLC0415
 
-    environ = environment.with_env_file(os.environ, Path(".env"))
-    where = access(StateFolder(home_from(environ)), environ, url, key, "scoring_api")
+    where = reached("scoring_api", url, key)
     wanted = following.wanted(from_day, to_day, every, model)
     row = following.follow(where, wanted, wait=not detach, quiet=as_json)
     print(json.dumps(row)) if as_json else following.show(row)

@@ -10,12 +10,13 @@ import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from aiosmtplib import SMTP, SMTPException, SMTPResponseException, SMTPServerDisconnected
+from aiosmtplib import SMTP, SMTPException, SMTPRecipientRefused, SMTPResponseException, SMTPServerDisconnected
 
 from milepost_core.effects import Doubt, GiveUp, Outcome, Performed, TryLater, Unknown
 from milepost_runtime.failpoints import afp
 from playbook_runner.actions.channel import NotReached, Sendable
 from playbook_runner.actions.message import one_line
+from playbook_runner.actions.refusals import no_such_mailbox
 from playbook_runner.settings import MailServer
 
 TROUBLE = (SMTPException, OSError, TimeoutError)
@@ -52,6 +53,10 @@ class EmailCall:
             async with asyncio.timeout_at(until):
                 await self.smtp.mail(self.sender)
                 await self.smtp.rcpt(self.effect.recipient)
+        except SMTPRecipientRefused as error:
+            if no_such_mailbox(error.code, error.message):
+                return GiveUp(_words(error), no_mailbox=True)
+            return _refusal(error) or TryLater(_words(error))
         except SMTPResponseException as error:
             return _refusal(error) or TryLater(_words(error))
         except TROUBLE as error:

@@ -20,11 +20,12 @@ from playbook_runner.actions.channel import NotReached, Sendable, Unreachable
 from playbook_runner.actions.doors import Door, Doors, NoDoor
 
 EVENT_TYPE = "milepost_effect"
+REQUEST_TIMEOUT = 408
 PAGE, MOST_PAGES = 200, 5
-# Errors of Slack that pass by themselves; every other one is about the token, the channel or the text.
-PASSING = frozenset(
-    {"ratelimited", "rate_limited", "internal_error", "fatal_error", "request_timeout", "service_unavailable"}
-)
+# Slack counts its callers before it does anything, so these say that nothing was done.
+LIMITED = frozenset({"ratelimited", "rate_limited"})
+# Slack broke somewhere on the way: "some aspect of the operation may have succeeded before the error was raised".
+BROKEN = frozenset({"internal_error", "fatal_error", "request_timeout", "service_unavailable"})
 # The history is searched from a little before: Slack's clock is not ours.
 CLOCKS_APART_S = 120.0
 
@@ -68,20 +69,21 @@ def _post(target: Target, token: str, body: bytes, media: str = "application/jso
 
 
 def _outcome(answer: Answer) -> Outcome:
+    """Return what an answer means; every other error of Slack's is about the token, the channel or the text."""
     wish_s = answer.retry_after_s(time.time())
+    if answer.status >= 500 or answer.status == REQUEST_TIMEOUT:
+        return Unknown(f"Slack answered {answer.status}: the message may have been posted before that")
     if answer.status != 200:
-        return (
-            outcome_of(answer.status, None, wish_s)
-            if not 200 < answer.status < 300
-            else Unknown("no answer of Slack's")
-        )
+        return Unknown("no answer of Slack's") if answer.status < 300 else outcome_of(answer.status, None, wish_s)
     said = _read(answer)
     if said is None:
         return Unknown("Slack's answer could not be read")
     if said.get("ok") is True:
         return Performed(f"{said.get('channel', '')} {said.get('ts', '')}".strip())
     error = str(said.get("error", ""))[:100]
-    return TryLater(f"Slack answered {error}", wish_s) if error in PASSING else GiveUp(f"Slack answered {error}")
+    if error in BROKEN:
+        return Unknown(f"Slack answered {error}: the message may have been posted before that")
+    return TryLater(f"Slack answered {error}", wish_s) if error in LIMITED else GiveUp(f"Slack answered {error}")
 
 
 def _read(answer: Answer) -> Mapping[str, Any] | None:
@@ -164,7 +166,7 @@ class SlackChannel:
         said = _read(answer)
         if said is not None and said.get("ok") is True:
             return said
-        if answer.status == 429 or answer.status >= 500 or (said is not None and said.get("error") in PASSING):
+        if answer.status == 429 or answer.status >= 500 or (said is not None and said.get("error") in LIMITED | BROKEN):
             raise NotReached(f"Slack could not be asked: it answered {answer.status}")
         return None
 

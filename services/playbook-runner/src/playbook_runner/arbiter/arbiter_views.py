@@ -1,18 +1,46 @@
 """What the API shows and takes of the arbiter: words to leave somebody alone, the policy, people, days off."""
 
+import re
 from collections.abc import Mapping
-from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from datetime import date, datetime, time
+from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from playbook_runner.arbiter.policies import DayOff
 from playbook_runner.people.rostering import Known
 
+_CLOCK: Final[dict[str, Any]] = {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$", "examples": ["09:00"]}
+
+
+def _clock(told: Any) -> Any:
+    """Return a time as HH:MM says it; a row's is one already."""
+    if isinstance(told, time):
+        return told
+    if not isinstance(told, str) or re.fullmatch(_CLOCK["pattern"], told) is None:
+        raise ValueError("a time as HH:MM")
+    return time.fromisoformat(told)
+
+
+def _shown(told: time) -> str:
+    return f"{told:%H:%M}"
+
+
 Kind = Literal["opt_out", "legal_hold", "hands_off", "bounced", "complained"]
 Text = Annotated[str, StringConstraints(max_length=1_000, strip_whitespace=True)]
 Short = Annotated[str, StringConstraints(max_length=255, strip_whitespace=True)]
+Clock = Annotated[time, BeforeValidator(_clock), PlainSerializer(_shown, when_used="json"), WithJsonSchema(_CLOCK)]
 Role = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$")]
 
 
@@ -36,7 +64,11 @@ class SuppressionRequest(_Asked):
 
 
 class SuppressionView(_Frozen):
-    """A word to leave somebody alone. The mailbox itself is not kept; `of_person` says that it is about one."""
+    """A word to leave somebody alone. The mailbox itself is not kept; `of_person` says that it is about one.
+
+    `evidence` is empty for what a person said, else the message that came back (`effect:<key>`), or the event that told
+    of it (`event:<id>`).
+    """
 
     id: UUID
     account_id: UUID | None
@@ -44,6 +76,7 @@ class SuppressionView(_Frozen):
     kind: Kind
     reason: str
     author: str
+    evidence: str
     since: datetime
     until: datetime | None
     ended_at: datetime | None
@@ -108,15 +141,29 @@ class DaysOff(_Frozen):
 
 
 class PersonRequest(_Asked):
-    """All that is known of somebody who works here."""
+    """All that is known of somebody who works here.
+
+    They work from `opens` until `closes` by the clocks of their zone (00:00: the end of the day); without, in the hours
+    of the policy.
+    """
 
     name: Short = ""
     email: Short = ""
     zone: Short = "UTC"
     region: Short = ""
     roles: list[Role] = Field(default_factory=list, max_length=50)
+    opens: Clock | None = None
+    closes: Clock | None = None
     minutes_a_day: int = Field(default=240, ge=0, le=1_440)
     active: bool = True
+
+    @model_validator(mode="after")
+    def _hours(self) -> Self:
+        if (self.opens is None) != (self.closes is None):
+            raise ValueError("opens and closes are said together")
+        if self.opens is not None and self.closes not in (None, time(0)) and self.opens >= self.closes:
+            raise ValueError("closes comes after opens, on the same day")
+        return self
 
 
 class AbsenceRequest(_Asked):
@@ -157,6 +204,8 @@ class PersonView(_Frozen):
     zone: str
     region: str
     roles: list[str]
+    opens: Clock | None
+    closes: Clock | None
     minutes_a_day: int
     active: bool
     absences: list[AbsenceView]

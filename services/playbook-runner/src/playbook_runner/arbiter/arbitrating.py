@@ -6,8 +6,8 @@ It sends nothing and moves no effect: whoever asks carries out the answer, in th
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -26,12 +26,11 @@ from milepost_core.arbiter import (
     objections_now,
     parse_policy,
 )
-from milepost_core.model.zones import is_zone
 from milepost_core.playbooks.document import TO_PERSONS
 from milepost_runtime.database import Connection
 from milepost_runtime.secrets import Vault
 from playbook_runner.actions.addresses import BadAddress
-from playbook_runner.people.calendars import Calendars
+from playbook_runner.people.places import Places, read_places
 from playbook_runner.queries import arbiter as queries
 from playbook_runner.wording.ways_out import person_of
 
@@ -58,11 +57,15 @@ class Asked:
 
 @dataclass(frozen=True)
 class Frame:
-    """What holds for every message of a batch: the moment, the policy, the calendars."""
+    """What holds for every message of a batch: the moment, and the places that people live in by the policy."""
 
     now: datetime
-    policy: Policy
-    calendars: Calendars
+    places: Places
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self.places.policy
 
 
 @dataclass(frozen=True)
@@ -108,10 +111,9 @@ class Arbitrating:
         return objections_now(request, standing, frame.policy, frame.now)
 
     async def frame(self, connection: Connection, now: datetime | None = None) -> Frame:
-        """Return the moment, the policy in force and the calendars."""
+        """Return the moment and the places by the policy in force."""
         row = await queries.frame(connection, now)
-        days = [(region, date.fromisoformat(day)) for region, day in row["days"]]
-        return Frame(row["now"], self._policy(row), Calendars.with_days(days))
+        return Frame(row["now"], read_places(row, self._policy(row)))
 
     def person_of(self, channel: str, recipient: str, account_id: UUID) -> bytes:
         """Return what stands for a recipient: the same for every way in which an address can be written.
@@ -160,7 +162,8 @@ class Arbitrating:
             for one in asked
         ]  # fmt: skip
         longest = max((cap.days for cap in frame.policy.caps), default=0.0)
-        rows = await queries.standings(connection, subjects, frame.now, longest, frame.policy.after_call_hours)
+        reach = queries.Reach(longest, frame.policy.after_call_hours, frame.policy.escalation_days)
+        rows = await queries.standings(connection, subjects, frame.now, reach)
         rivals = sorted({rival[0].casefold() for row in rows for rival in row["rivals"]})
         ours = await queries.emails_of_colleagues(connection, rivals) if rivals else set()
         return [
@@ -216,22 +219,14 @@ def _is_ours(one: Asked, row: asyncpg.Record) -> bool:
 
 def _hours(one: Asked, row: asyncpg.Record, frame: Frame) -> Hours | None:
     """A person whom we know has hours, and so has every customer; a shared mailbox of ours never sleeps."""
-    if _is_ours(one, row):
-        if row["person_id"] is None:
-            return None
-        zone, region = row["zone"], row["region"]
+    places, today = frame.places, frame.now.date()
+    if not _is_ours(one, row):
+        calendar = places.home(one.zone, one.region, today)
+    elif row["person_id"] is not None:
+        calendar = places.of(row["zone"], row["region"], today)
     else:
-        zone, region = one.zone or frame.policy.zone, one.region or frame.policy.region
-    if not is_zone(zone):
-        zone = frame.policy.zone
-    policy = frame.policy
-    calendar = (frame.calendars if policy.holidays else _WITHOUT).of(
-        zone, region if policy.holidays else "", frame.now.date(), policy.workdays
-    )
-    return Hours(calendar, policy.opens, policy.closes)
-
-
-_WITHOUT: Final = Calendars()
+        return None
+    return Hours(calendar, frame.policy.opens, frame.policy.closes)
 
 
 def _objection(told: Mapping[str, Any]) -> Objection:

@@ -3,7 +3,7 @@
 It decides about no message. A version never changes; an older one is put in force by saying it again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 import asyncpg
 import structlog
 
-from milepost_core.arbiter import Policy, document_of, parse_policy
+from milepost_core.arbiter import OF_HOURS, OF_POLICY, Fault, Policy, PolicyInvalid, document_of, parse_policy
 from milepost_runtime.database import Pool
-from playbook_runner.people.calendars import EVERYWHERE, check_region, named_days
+from playbook_runner.people.calendars import EVERYWHERE, RegionUnknown, check_region, named_days
+from playbook_runner.queries import lifting
 from playbook_runner.queries import policies as queries
 
 log = structlog.get_logger()
@@ -44,12 +45,25 @@ class Policies:
     pool: Pool = field(repr=False)
 
     async def say(self, document: Mapping[str, Any], author: str) -> asyncpg.Record:
-        """Put a policy in force from the next message on. Raises PolicyInvalid."""
+        """Put a policy in force from the next message on; what waits by the word of the old one asks again.
+
+        Raises PolicyInvalid.
+        """
         policy = parse_policy(document)
+        try:
+            check_region(policy.region)
+        except RegionUnknown as error:
+            raise PolicyInvalid([Fault(("region",), str(error))]) from None
         async with self.pool.acquire() as connection, connection.transaction():
             row = await queries.insert(connection, document_of(policy), author)
-        log.info("policy_said", version=row["version"], author=author)
+        lifted = await self._lift(OF_POLICY)
+        log.info("policy_said", version=row["version"], author=author, asking_again=lifted)
         return row
+
+    async def _lift(self, codes: Collection[str]) -> int:
+        # After the commit, so that whoever asks again is answered by the new word.
+        async with self.pool.acquire() as connection:
+            return await lifting.lift_spread(connection, codes)
 
     async def in_force(self) -> Mapping[str, Any]:
         """Return version (0: nobody has said any, so the default counts), document, author and moment."""
@@ -85,6 +99,7 @@ class Policies:
         return DayOff(region, day, name, True)
 
     async def drop_day(self, region: str, day: date) -> None:
-        """Take such a day back. Raises HolidayUnknown."""
+        """Take such a day back; what waits for it to be over asks again. Raises HolidayUnknown."""
         if not await queries.delete_holiday(self.pool, region, day):
             raise HolidayUnknown(f"{day} is no day off of the company's own in {region or 'every region'}")
+        await self._lift(OF_HOURS)

@@ -4,7 +4,9 @@ It keeps no address: a person is known by a digest of the mailbox, so that the w
 forgotten. What is on its way is stopped by the arbiter, which reads these words in the transaction that starts it.
 """
 
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -12,12 +14,14 @@ import asyncpg
 import structlog
 
 from milepost_core.cadence import OPTED_OUT
-from milepost_runtime.database import Pool
+from milepost_runtime.database import Connection, Pool
 from milepost_runtime.ids import new_id
 from milepost_runtime.secrets import Vault
 from playbook_runner.actions.addresses import BadAddress
 from playbook_runner.arbiter.arbitrating import lock_of
+from playbook_runner.queries import addressees, lifting
 from playbook_runner.queries import suppressions as queries
+from playbook_runner.queries.merging import living
 from playbook_runner.queries.suppressions import Filter, NewSuppression
 from playbook_runner.runs.waking import Waking
 from playbook_runner.wording.ways_out import Leaving, person_of
@@ -57,37 +61,44 @@ class Suppressing:
     waking: Waking
 
     async def say(self, word: Word) -> asyncpg.Record:
-        """Leave somebody alone from now on. Raises SuppressionRefused."""
+        """Leave somebody alone from now on; who opts out ends what has that for an exit. Raises SuppressionRefused."""
         if word.address is None and word.account_id is None:
             raise SuppressionRefused("name a mailbox, an account, or both")
         if word.kind == OPT_OUT and word.address is None:
             raise SuppressionRefused("only a person opts out: name the mailbox")
+        if word.until is not None and word.until <= await addressees.now(self.pool):
+            raise SuppressionRefused("`until` lies in the past: it would keep nobody from anything")
         new = NewSuppression(
             new_id(), word.kind, word.account_id, self.person(word.address), word.reason, word.author, word.until
         )
         row = await self._keep(new)
-        if word.kind == OPT_OUT and word.account_id is not None:
-            await self._end_runs(word.account_id)
+        if word.kind == OPT_OUT and new.person is not None:
+            named = word.account_id
+            theirs = await addressees.accounts_of(self.pool, new.person, word.address) if named is None else [named]
+            await self._end_runs(theirs)
         return row
 
     async def opt_out(self, leaving: Leaving) -> None:
         """Write to a person no more, of whatever account: when this returns, no message to them will start.
 
-        As often as it is said, it is one word. Runs of the account to which that is an end, end.
+        As often as it is said, it is one word. Runs of theirs to which that is an end, end.
         """
         reason = "by the link in a mail"
         await self._keep(NewSuppression(new_id(), OPT_OUT, None, leaving.person, reason, "the recipient", None))
-        await self._end_runs(leaving.account_id)
+        await self._end_runs([leaving.account_id, *await addressees.accounts_of(self.pool, leaving.person)])
 
-    async def _end_runs(self, account_id: UUID) -> None:
+    async def _end_runs(self, accounts: Sequence[UUID]) -> None:
         # In a transaction of its own: a start holds its effect and waits for the person, so this must not hold the
         # person and wait for the effect.
         async with self.pool.acquire() as connection, connection.transaction():
-            await self.waking.happened(connection, [account_id], OPTED_OUT)
+            await self.waking.happened(connection, list(dict.fromkeys(accounts)), OPTED_OUT)
 
     async def _keep(self, new: NewSuppression) -> asyncpg.Record:
         async with self.pool.acquire() as connection, connection.transaction():
-            await queries.lock(connection, _locks(new))
+            if new.account_id is not None:
+                led = await living(connection, [new.account_id])
+                new = replace(new, account_id=led.get(new.account_id, new.account_id))
+            await queries.lock(connection, _locks(new.person, new.account_id))
             row = await queries.insert(connection, new)
         log.info("suppressed", kind=new.kind, suppression_id=str(row["id"]))
         return row
@@ -100,10 +111,25 @@ class Suppressing:
         if row["kind"] in GUARDED and not guarded:
             raise SuppressionRefused(f"only a key of the scope 'admin' ends a suppression of the kind {row['kind']}")
         async with self.pool.acquire() as connection, connection.transaction():
-            row = await queries.end(connection, suppression_id)
-        assert row is not None, "words are ended, never deleted"
-        log.info("suppression_ended", suppression_id=str(suppression_id), by=by)
-        return row
+            # What is being started has read this word already, and is put off before anybody looks for it.
+            await queries.lock(connection, _locks(row["person"], row["account_id"]))
+            ended = await queries.end(connection, suppression_id)
+            lifted = await self._lift(connection, row)
+        assert ended is not None, "words are ended, never deleted"
+        log.info("suppression_ended", suppression_id=str(suppression_id), by=by, asking_again=lifted)
+        return ended
+
+    async def _lift(self, connection: Connection, word: asyncpg.Record) -> int:
+        """Let what was put off by a word, to whom it was about, ask again at once; return how many messages."""
+        accounts = None if word["account_id"] is None else [word["account_id"]]
+        waiting = await lifting.put_off(connection, {word["kind"]}, accounts)
+        of_them = [row["key"] for row in waiting if word["person"] in (None, self._of(row))]
+        return await lifting.make_due(connection, of_them) if of_them else 0
+
+    def _of(self, waiting: asyncpg.Record) -> bytes:
+        with contextlib.suppress(BadAddress):
+            return person_of(self.vault, waiting["recipient"])
+        return b""
 
     async def page(self, wanted: Filter, before: UUID | None, limit: int) -> list[asyncpg.Record]:
         """Return words, newest first."""
@@ -117,9 +143,9 @@ class Suppressing:
             raise SuppressionRefused(str(error)) from None
 
 
-def _locks(new: NewSuppression) -> list[int]:
+def _locks(person: bytes | None, account_id: UUID | None) -> list[int]:
     """A person's word waits for messages to that person, an account's for those to anybody there."""
-    if new.person is not None:
-        return [lock_of(new.person)]
-    assert new.account_id is not None, "a word is about somebody"
-    return [lock_of(new.account_id.bytes)]
+    if person is not None:
+        return [lock_of(person)]
+    assert account_id is not None, "a word is about somebody"
+    return [lock_of(account_id.bytes)]

@@ -2,29 +2,39 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
+import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from milepost_contracts.audiences import MOST_ACCOUNTS, Matches, as_wire
+from milepost_contracts.audiences import MOST_ACCOUNTS, MOST_SUBJECTS, FactView, Match, Matches, as_wire
 from milepost_contracts.health import HealthDocument
-from milepost_core.playbooks.conditions import Condition, Facts
+from milepost_core.playbooks.conditions import Condition, Fact, Facts
+from playbook_runner.measures import QUESTIONS_REFUSED
 
+log = structlog.get_logger()
 MOST_DOCUMENT = 256 * 1024
 MOST_ANSWER = 32 * 1024 * 1024
 QUESTION_LIMIT_S = 5.0
 # A question about many accounts, or about the whole book, may take the other side longer.
 MANY_LIMIT_S = 30.0
 DOCUMENTS_AT_ONCE = 100
+# What is wrong with a question itself; it would be so again.
+REFUSALS = (400, 413, 422)
+REFUSED = "the scoring API refuses to be asked about it"
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
 
 class HealthAway(Exception):
     """No usable answer now: unreachable, slow, refusing, or not scored yet. Worth asking again."""
+
+
+class QuestionRefused(HealthAway):
+    """The question itself is refused: the fault of who asks it so, and of nobody else."""
 
 
 class AccountGone(Exception):
@@ -70,18 +80,57 @@ class ScoringClient:
     async def facts(
         self, accounts: Sequence[UUID], subjects: Sequence[str], correlation_id: str = ""
     ) -> dict[UUID, Facts]:
-        """Return these facts of many accounts, by the id asked for; who has no score is left out. Raises HealthAway."""
+        """Return these facts of many accounts, by the id asked for; who has no score is left out. Raises HealthAway.
+
+        However many subjects there are; of one that cannot be asked about nothing is known, and the fact says so.
+        """
         found: dict[UUID, Facts] = {}
         for start in range(0, len(accounts), MOST_ACCOUNTS):
             some = [str(account) for account in accounts[start : start + MOST_ACCOUNTS]]
-            asked = {"accounts": some, "subjects": list(subjects), "answers": "all"}
-            answer = _read(Matches, *await self._ask("/audiences/match", correlation_id, asked))
-            found |= {one.account: one.known() for one in answer.data}
+            for part in _parts(tuple(dict.fromkeys(subjects))):
+                for account, facts in (await self._facts(some, part, correlation_id)).items():
+                    found[account] = {**found.get(account, {}), **facts}
         return found
 
+    async def _facts(self, accounts: list[str], subjects: Sequence[str], correlation_id: str) -> dict[UUID, Facts]:
+        """Ask in one question; if that is refused find the subjects at fault, so that they cost no other its answer."""
+        asked = {"accounts": accounts, "subjects": list(subjects), "answers": "all"}
+        try:
+            answer = _read(Matches, *await self._ask("/audiences/match", correlation_id, asked))
+        except QuestionRefused:
+            if not subjects:
+                raise
+        else:
+            return {one.account: one.known() for one in answer.data}
+        if len(subjects) == 1:
+            bare = await self._facts(accounts, (), correlation_id)
+            log.error("question_refused", subject=subjects[0][:200])
+            QUESTIONS_REFUSED.inc()
+            return {account: {subjects[0]: Fact(None, REFUSED)} for account in bare}
+        middle = len(subjects) // 2
+        first = await self._facts(accounts, subjects[:middle], correlation_id)
+        rest = await self._facts(accounts, subjects[middle:], correlation_id)
+        return {one: {**first.get(one, {}), **rest.get(one, {})} for one in {**first, **rest}}
+
     async def meant(self, condition: Condition, subjects: Sequence[str], after: UUID | None) -> Matches:
-        """Return a page of the book: accounts for whom a condition holds, with these facts. Raises HealthAway."""
-        asked = {"condition": as_wire(condition), "subjects": list(subjects), "after": after and str(after)}
+        """Return a page of the book: accounts for whom a condition holds, with these facts, however many.
+
+        Raises HealthAway; QuestionRefused when the condition itself cannot be asked.
+        """
+        asked, rest = list(subjects[:MOST_SUBJECTS]), subjects[MOST_SUBJECTS:]
+        try:
+            page = await self._page(condition, asked, after)
+        except QuestionRefused:
+            if not subjects:
+                raise
+            page, rest = await self._page(condition, [], after), subjects
+        if not rest or not page.data:
+            return page
+        facts = await self.facts([one.account for one in page.data], rest)
+        return page.model_copy(update={"data": tuple(_with(one, facts.get(one.account, {})) for one in page.data)})
+
+    async def _page(self, condition: Condition, subjects: list[str], after: UUID | None) -> Matches:
+        asked = {"condition": as_wire(condition), "subjects": subjects, "after": after and str(after)}
         return _read(Matches, *await self._ask("/audiences/match", "", asked))
 
     async def ask(self, path: str) -> tuple[int, bytes]:
@@ -119,12 +168,25 @@ class ScoringClient:
 
 
 def _read(kind: type[_Answer], status: int, body: bytes) -> _Answer:
+    if status in REFUSALS:
+        raise QuestionRefused(f"the scoring API refuses the question ({status})")
     if status != 200:
         raise HealthAway(f"the scoring API answered {status}")
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
         raise HealthAway(f"the scoring API's answer is not what was asked for ({error.error_count()} faults)") from None
+
+
+def _parts(subjects: Sequence[str]) -> Iterator[Sequence[str]]:
+    yield subjects[:MOST_SUBJECTS]
+    for start in range(MOST_SUBJECTS, len(subjects), MOST_SUBJECTS):
+        yield subjects[start : start + MOST_SUBJECTS]
+
+
+def _with(one: Match, facts: Facts) -> Match:
+    views = {subject: FactView(value=fact.value, why=fact.why) for subject, fact in facts.items()}
+    return one.model_copy(update={"facts": {**one.facts, **views}})
 
 
 def _problem_type(body: bytes) -> str:

@@ -30,6 +30,7 @@ from playbook_runner.documents.playbook_views import (
     VersionView,
 )
 from playbook_runner.queries import playbooks as queries
+from playbook_runner.queries import watching
 
 BODY = "the document"
 UNCHECKED = "names of signals could not be looked up ({why}); activating looks again"
@@ -62,7 +63,8 @@ class Catalogue:
         if row is None:
             raise await self._unknown(playbook_id)
         if version is None or version == row["version"]:
-            return PlaybookView.model_validate(_described(row))
+            fault = await watching.fault(self.pool, playbook_id) or None
+            return PlaybookView.model_validate(_described(row) | {"fault": fault})
         other = await queries.version(self.pool, playbook_id, version)
         if other is None:
             known = ", ".join(str(one) for one in row["versions"])

@@ -1,90 +1,55 @@
 """Playbook documents from YAML or JSON to a checked Playbook, mistakes with their lines; it stores and starts none."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from milepost_core.model.problems import MOST_TOLD, ModelProblem
+from milepost_core.model.problems import ModelProblem
 from milepost_core.playbooks import Playbook
 from milepost_core.playbooks.document import ApprovalStep, EmailStep, TaskStep
 from milepost_core.playbooks.lint import lint
 from milepost_core.playbooks.parsing import PlaybookInvalid, Problem, parse_playbook, unknown_facts
 from milepost_core.playbooks.parsing_conditions import Vocabulary
 from milepost_core.playbooks.texts import templates_of
-from milepost_runtime.placed_documents import Mistake, Placed, Unreadable, counted, decoded, read_document
+from milepost_runtime.lawful_documents import DocumentInvalid, Law, ReadDocument, Unlawful
+from milepost_runtime.placed_documents import Mistake, Placed
 from playbook_runner.actions.addresses import BadAddress, check_address
 from playbook_runner.wording.briefing import SPARSE, SPECIMEN
 from playbook_runner.wording.templates import check
 
-LARGEST_DOCUMENT = 256 * 1024
 
+class PlaybookDocumentInvalid(DocumentInvalid):
+    """A document that is no playbook."""
 
-class PlaybookDocumentInvalid(Exception):
-    """A document that is no playbook; `mistakes` names them in the order of the document, at most `MOST_TOLD`."""
-
-    def __init__(self, name: str, mistakes: tuple[Mistake, ...], more: int = 0) -> None:
-        mistakes = counted(mistakes, more, "mistakes")
-        super().__init__(f"{name} is no playbook:\n" + "\n".join(f"  {one}" for one in mistakes))
-        self.mistakes = mistakes
+    what = "playbook"
 
 
 @dataclass(frozen=True)
-class ReadPlaybook:
-    """A playbook in three forms: as its author wrote it, as plain data, and parsed."""
+class ReadPlaybook(ReadDocument[Playbook]):
+    """A playbook as its author wrote it, as plain data, and parsed."""
 
-    text: str
-    document: dict[str, Any]
-    parsed: Playbook
-    placed: Placed = field(repr=False, compare=False)
-
-    @property
-    def numbered(self) -> bool:
-        """The author gave it a version."""
-        return self.placed.placed.get("version") is not None
-
-    def warnings(self) -> tuple[Mistake, ...]:
-        """Return what the playbook may say but probably does not mean, in the order of the document."""
-        found = [_as_problem(one) for one in lint(self.parsed)]
-        return counted(self.placed.mistakes(found[:MOST_TOLD]), len(found) - MOST_TOLD, "warnings")
+    def doubts(self) -> Sequence[ModelProblem]:
+        """Return what the playbook may say but probably does not mean."""
+        return [_as_problem(one) for one in lint(self.parsed)]
 
     def unknown(self, known: Vocabulary) -> tuple[Mistake, ...]:
         """Return the names that no score model in charge has, with their places."""
         return self.placed.mistakes(_as_problem(one) for one in unknown_facts(self.parsed, known))
 
 
-def read_playbook(text: str, name: str, *, version: int | None = None) -> ReadPlaybook:
-    """Return the playbook of a text; `name` says to people where it came from.
-
-    `version` is the number of a document that names none. Texts are tried out, addresses looked at. Raises
-    PlaybookDocumentInvalid with every mistake, each with its place in the text.
-    """
+def _parsed(placed: Placed) -> ReadPlaybook:
+    """Return the playbook of a document. Texts are tried out, addresses looked at. Raises Unlawful."""
     try:
-        placed = read_document(text, LARGEST_DOCUMENT)
-    except Unreadable as error:
-        raise PlaybookDocumentInvalid(name, error.mistakes, error.more) from None
-    document = placed.document
-    if version is not None and document.get("version") is None:
-        document["version"] = version
-    problems = list(placed.problems)
-    try:
-        parsed = check_document(document)
+        return ReadPlaybook(placed, check_document(placed.document))
     except PlaybookInvalid as error:
-        problems += [_as_problem(one) for one in error.problems]
-    if problems:
-        told = list(dict.fromkeys(problems))
-        raise PlaybookDocumentInvalid(name, placed.mistakes(told[:MOST_TOLD]), len(told[MOST_TOLD:]))
-    return ReadPlaybook(text, document, parsed, placed)
+        raise Unlawful([_as_problem(one) for one in error.problems]) from None
 
 
-def read_bytes(body: bytes, name: str, *, version: int | None = None) -> ReadPlaybook:
-    """Return the playbook of a file or body in UTF-8. Raises as `read_playbook`."""
-    try:
-        text = decoded(body)
-    except Unreadable as error:
-        raise PlaybookDocumentInvalid(name, error.mistakes) from None
-    return read_playbook(text, name, version=version)
+_LAW = Law(PlaybookDocumentInvalid, _parsed)
+read_playbook = _LAW.read
+read_bytes = _LAW.read_bytes
 
 
 def check_document(document: Mapping[str, Any]) -> Playbook:
@@ -106,7 +71,7 @@ def shipped() -> tuple[ReadPlaybook, ...]:
 
 def _texts(playbook: Playbook) -> Iterator[Problem]:
     for one in templates_of(playbook):
-        yield from check(one.source, one.pointer, (SPECIMEN, SPARSE), html=one.html)
+        yield from check(one.source, one.pointer, (SPECIMEN, SPARSE), html=one.html, one_line=one.one_line)
 
 
 def _addresses(playbook: Playbook) -> Iterator[Problem]:

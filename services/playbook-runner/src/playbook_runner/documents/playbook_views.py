@@ -32,11 +32,15 @@ class PlaybookList(_Frozen):
 
 
 class PlaybookView(PlaybookSummary):
-    """One version with its whole document; `audience` is whom it is for, as a sentence."""
+    """One version with its whole document; `audience` is whom it is for, as a sentence.
+
+    `fault` is why the scoring API cannot be asked what it waits for; null while it can.
+    """
 
     author: str
     created_at: datetime
     audience: str | None
+    fault: str | None = None
     document: dict[str, Any]
 
 

@@ -19,7 +19,7 @@ from playbook_runner.actions.layout import MarkupRefused, lay_out
 from playbook_runner.actions.message import HeaderRefused, Mail, build, one_line
 from playbook_runner.clients.scoring import ScoringClient
 from playbook_runner.documents.keeping import Keeping
-from playbook_runner.queries import addressees
+from playbook_runner.queries import addressees, colleagues
 from playbook_runner.wording.briefing import SPECIMEN, brief
 from playbook_runner.wording.drafting import MOST_SUBJECT, Desk, NoReasons, Outward, words
 from playbook_runner.wording.templates import TemplateFailed
@@ -101,7 +101,7 @@ class Sampling:
     async def _ours(self, to: str) -> None:
         """Let through who works here, so that a sample is no way to write to just anybody."""
         async with self.pool.acquire() as connection:
-            known = [row["email"] for row in await addressees.people(connection)]
+            known = [one.email for one in (await colleagues.present(connection)).values()]
         try:
             ours = canonical(to) in {canonical(address) for address in (*filter(None, known), self.fallback)}
         except BadAddress as error:

@@ -23,6 +23,7 @@ from playbook_runner.measures import EFFECTS
 from playbook_runner.queries import performing as queries
 from playbook_runner.queries.performing import Ended, Moving, Start
 from playbook_runner.runs.absorbing import Absorbing, Happened
+from playbook_runner.runs.returning import BOUNCED, Return, Returning
 
 log = structlog.get_logger()
 # While a pause lasts, effects look up again after this long; resuming makes them due at once.
@@ -45,7 +46,7 @@ class Ending:
     """A move with all that is to be remembered of it.
 
     `told` is how its attempt is remembered, `code` and `outcome` what the ledger calls the move when not by its own
-    name, `call` how the receiver did.
+    name, `call` how the receiver did, `no_mailbox` that there is nobody under this address.
     """
 
     claim: Claim
@@ -54,6 +55,7 @@ class Ending:
     code: str | None = None
     outcome: str | None = None
     call: Called | None = None
+    no_mailbox: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Committing:
     pool: Pool = field(repr=False)
     absorbing: Absorbing
     arbitrating: Arbitrating
+    returning: Returning
     pacing: Pacing
     hints: Hints = field(repr=False)
     lease_s: float
@@ -124,6 +127,7 @@ class Committing:
         await self._remember(connection, ours, moved)
         happened = [_happened(ending, moved[ending.claim.key]) for ending in ours if not _old_news(ending)]
         further = await self.absorbing.effects_moved(connection, happened) if happened else False
+        await self.returning.keep(connection, [_return(one, moved[one.claim.key]) for one in ours if one.no_mailbox])
         return Written(moved, further=further)
 
     def _tell(self, endings: Sequence[Ending], written: "Written") -> None:
@@ -153,6 +157,11 @@ class Written:
 
 def _as_start(wish: Wish) -> Start:
     return Start(wish.claim.key, wish.claim.fence, wish.sendable.recipient, wish.sendable.payload)
+
+
+def _return(ending: Ending, effect: asyncpg.Record) -> Return:
+    evidence = f"effect:{ending.claim.key.hex()}"
+    return Return(BOUNCED, effect["recipient"], ending.moving.reason, "the mail server", evidence)
 
 
 def _may(facts: asyncpg.Record) -> Move:
@@ -188,7 +197,7 @@ def _asked(wish: Wish, facts: asyncpg.Record) -> Asked:
         playbook_id=facts["playbook_id"],
         channel=row["channel"],
         recipient=wish.sendable.recipient,
-        asked_at=facts["created_at"],
+        asked_at=facts["asked_at"],
         priority=row["priority"],
         transactional=row["transactional"],
         colleague=wish.colleague,

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from playbook_runner.views import EffectSummary
 
@@ -54,4 +54,30 @@ class DeadLetterPage(_Frozen):
 
     data: list[EffectSummary]
     counts: list[DeadLetters]
+    next_cursor: str | None
+
+
+class ResendRequest(BaseModel):
+    """Which dead letters are to be sent again: those to this receiver, and for this reason if one is named."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    destination: str = Field(min_length=1, max_length=200)
+    reason: str | None = Field(None, max_length=1_000, description="As the list of dead letters words it")
+    cursor: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="`next_cursor` of the answer before")
+    limit: int = Field(100, ge=1, le=500)
+
+
+class LeftView(_Frozen):
+    """A dead letter that stays one, and why."""
+
+    key: str
+    code: str
+    sentence: str
+
+
+class ResentView(_Frozen):
+    """Which letters are on their way again, and which stay; `next_cursor` is null when there are no more of them."""
+
+    sent: list[str]
+    left: list[LeftView]
     next_cursor: str | None

@@ -24,14 +24,14 @@ from milepost_core.effects import (
     TryLater,
     Unknown,
     may_begin,
-    may_still_write,
     settle,
 )
 from milepost_runtime.database import STORE_TROUBLE, Pool
 from milepost_runtime.failpoints import afp
 from milepost_runtime.lanes import Claim, Lane, finish
-from playbook_runner.actions.channel import Call, Channel, NotReached, Sendable, Unreachable
+from playbook_runner.actions.channel import Channel, NotReached, Sendable, Unreachable
 from playbook_runner.clients.scoring import HealthAway
+from playbook_runner.effects.calling import make
 from playbook_runner.effects.committing import Committing, Ending, Wish, held_or_cancelled
 from playbook_runner.effects.doubting import Doubting, kept
 from playbook_runner.effects.pacing import WAITS_ITS_TURN, Busy, Called, Pacing, destination_of
@@ -180,9 +180,9 @@ class Performing:
     async def _wish(self, claim: Claim, step: asyncpg.Record, decisions: Mapping[UUID, Decision]) -> Wish | None:
         """Return what wants to start; None when nothing does, and that is written down."""
         row = claim.row
-        if row["payload"] is not None:
-            return Wish(claim, kept(claim), row["channel"] == "slack")
-        match decisions[row["step_id"]]:
+        match decisions[row["step_id"]] if row["payload"] is None else await self.deciding.home(row):
+            case (zone, region):
+                return Wish(claim, kept(claim), row["channel"] == "slack", zone, region)
             case Leave() as leave:
                 await self._leave(claim, step, leave)
             case HealthAway() as error:
@@ -205,21 +205,13 @@ class Performing:
                     return
                 await afp("playbooks.perform.started")
                 await self.pacing.step_apart(claim)
-                outcome = await self._call(call, began)
+                outcome = await make(call, began, self.lease_s)
                 # Shielded: an answer that came is written down even when the worker is told to stop.
                 await asyncio.shield(self._end(claim, channel, outcome))
         except NotReached as error:
             await self._end(claim, channel, TryLater(str(error)), reached=False)
         except Unreachable as error:
             await self._end(claim, channel, GiveUp(str(error)), reached=False)
-
-    async def _call(self, call: Call, began: float) -> Outcome:
-        """Make the call; an error that nobody foresaw leaves doubt, as it may have come after the write."""
-        try:
-            return await call.perform(lambda: may_still_write(time.monotonic() - began, self.lease_s))
-        except Exception as error:
-            log.exception("call_broke")
-            return Unknown(f"unforeseen: {type(error).__name__}")
 
     async def _end(self, claim: Claim, channel: Channel, outcome: Outcome, *, reached: bool = True) -> None:
         """T3: write down how the try ended and what follows; a store in trouble is asked again, the call never is."""
@@ -236,7 +228,7 @@ class Performing:
         told = REMEMBERED[found.move] if reached else "not_reached"
         # Who cannot be reached as things are set up has not been called.
         call = None if not reached and isinstance(outcome, GiveUp) else _called(claim, outcome)
-        ending = Ending(claim, moving, told, call=call)
+        ending = Ending(claim, moving, told, call=call, no_mailbox=getattr(outcome, "no_mailbox", False))
         for left in reversed(range(WRITE_DOWN_TRIES)):
             try:
                 await self.committing.end(ending)

@@ -6,7 +6,7 @@ rejected, expired_approved or expired_rejected.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 import asyncpg
@@ -18,10 +18,13 @@ from milepost_runtime.failpoints import afp
 from milepost_runtime.ids import new_id
 from milepost_runtime.lanes import Claim, Lane, finish, hold
 from milepost_runtime.queue import Hints
+from playbook_runner.documents.keeping import Keeping
 from playbook_runner.people.staffing import staff
 from playbook_runner.queries import advancing as steps
 from playbook_runner.queries import approvals as queries
 from playbook_runner.queries.approvals import NewApproval, Word
+from playbook_runner.wording.drafting import Outward
+from playbook_runner.wording.editing import Fault, faults
 
 log = structlog.get_logger()
 LANE = "playbooks.approve"
@@ -36,14 +39,19 @@ class ApprovalEnded(Exception):
 
 
 class EditRefused(Exception):
-    """The draft has no such part."""
+    """The draft has no such part, or cannot go out in these words; `faults` says each."""
+
+    def __init__(self, found: Sequence[Fault]) -> None:
+        super().__init__("; ".join(f"{one.part} {one.sentence}" for one in found))
+        self.faults = tuple(found)
 
 
 @dataclass(frozen=True)
 class Gate:
-    """A gate that a step asks for: `draft` is the step named by `about` as it would go today, as words by part."""
+    """A gate that a step asks for, of a chain of people: `draft` is the step named by `about`, as it would go today."""
 
     step: ApprovalStep
+    by: Sequence[str]
     account_id: UUID
     run_id: UUID
     step_id: UUID
@@ -57,6 +65,7 @@ class Approving:
 
     pool: Pool = field(repr=False)
     hints: Hints = field(repr=False)
+    keeping: Keeping
     otherwise: str
     lease_s: float = 15.0
 
@@ -69,7 +78,7 @@ class Approving:
         """Put gates before somebody in the caller's transaction."""
         if not gates:
             return
-        here = await staff(connection, [gate.step.by for gate in gates], self.otherwise)
+        here = await staff(connection, [gate.by for gate in gates], self.otherwise)
         await queries.ask(
             connection,
             [
@@ -79,7 +88,7 @@ class Approving:
                     run_id=gate.run_id,
                     step_id=gate.step_id,
                     about=gate.step.about,
-                    owner=here.owner(gate.step.by, gate.account_owner).id,
+                    owner=here.owner(gate.by, gate.account_owner).id,
                     otherwise=gate.step.otherwise,
                     draft=gate.draft,
                     expires_hours=gate.step.expires_hours,
@@ -110,11 +119,21 @@ class Approving:
                 raise ApprovalUnknown(f"there is no approval {approval_id}")
             if gate["state"] != "open":
                 raise ApprovalEnded(f"the word about this was spoken: {gate['state']} by {gate['ended_by']}")
-            words = {**gate["draft"], **_checked(edited, gate["draft"])} if edited else None
+            words = await self._checked(connection, gate, edited) if edited else None
             await queries.end(connection, [Word(approval_id, state, who, reason, words)])
             await steps.close_steps(connection, [gate["step_id"]], state)
         self.hints.nudge("playbooks.advance")
         log.info("approval_ended", approval_id=str(approval_id), state=state, by=who)
+
+    async def _checked(self, connection: Connection, gate: asyncpg.Record, edited: Mapping[str, str]) -> dict[str, str]:
+        """Return the draft with other words in it, which are held to what every draft is. Raises EditRefused."""
+        playbook = await self.keeping.version(connection, gate["playbook_id"], gate["version"])
+        about = playbook.step(gate["about"])
+        assert isinstance(about, Outward), "a gate is before something that goes out"
+        found = list(faults(about, gate["draft"], edited))
+        if found:
+            raise EditRefused(found)
+        return {**gate["draft"], **edited}
 
     async def expire(self, claims: Sequence[Claim]) -> int:
         """Do what nobody's word means."""
@@ -139,10 +158,3 @@ def _unsaid(gate: asyncpg.Record) -> str:
 def _expired(gate: asyncpg.Record) -> Word:
     meant = "approved" if gate["otherwise"] == "approve" else "rejected"
     return Word(gate["id"], "expired", "nobody", f"nobody said anything, which means {meant} in this playbook")
-
-
-def _checked(edited: Mapping[str, str], draft: Mapping[str, Any]) -> Mapping[str, str]:
-    strange = sorted(set(edited) - set(draft))
-    if strange:
-        raise EditRefused(f"{strange[0][:50]} cannot be changed here; {', '.join(sorted(draft)) or 'nothing'} can")
-    return edited

@@ -16,8 +16,9 @@ from milepost_core.arbiter import is_region
 from milepost_core.schedules import Calendar
 
 EVERYWHERE = ""
-# How far around a day its calendar reaches: beyond the longest wait of a message and the longest count of days.
-_BEFORE, _AFTER = timedelta(days=7), timedelta(days=400)
+# How far around a day its calendar reaches: beyond the longest wait of a message and the longest count of days, which
+# may have begun that long ago.
+_BEFORE, _AFTER = timedelta(days=400), timedelta(days=400)
 
 
 class RegionUnknown(Exception):
@@ -39,7 +40,7 @@ class Calendars:
         return cls({region: frozenset(found) for region, found in gathered.items()})
 
     def of(self, zone: str, region: str, around: date, workdays: frozenset[int] = frozenset(range(5))) -> Calendar:
-        """Return the calendar of a place for the year that begins with a day (and the week before it).
+        """Return the calendar of a place for the years before and after a day.
 
         Raises ZoneInfoNotFoundError for a zone that this machine does not know. A region that nobody knows has no
         public holidays; a part of a country has its country's own days as well.

@@ -1,13 +1,15 @@
 """Queueing: what is on whose desk, in which order, and what of it fits into a day; it moves nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from milepost_core.ranking import A_DAY, Ranked, Work, expected_effect, rank
+from milepost_core.ranking import A_DAY, Ranked, Work, expected_effect, rank, risk_of
 from milepost_runtime.database import Pool
+from playbook_runner.clients.scoring import HealthAway, ScoringClient
 from playbook_runner.people.approving import ApprovalUnknown
 from playbook_runner.people.task_views import (
     ApprovalList,
@@ -21,20 +23,24 @@ from playbook_runner.people.task_views import (
 )
 from playbook_runner.people.tending import TaskUnknown
 from playbook_runner.queries import approvals as gates
+from playbook_runner.queries import people
 from playbook_runner.queries import tasks as queries
 
 
 @dataclass(frozen=True)
 class Queueing:
-    """The use case behind the lists of tasks and approvals."""
+    """The use case behind the lists of tasks and approvals; people are found under their ids and their addresses."""
 
     pool: Pool = field(repr=False)
+    scoring: ScoringClient = field(repr=False)
 
     async def tasks(
         self, filters: tuple[str | None, str | None, UUID | None], cursor: UUID | None, limit: int
     ) -> TaskList:
         """Return a page of the tasks of an owner, a state and an account (None: any)."""
-        rows = await queries.page(self.pool, filters, cursor, limit + 1)
+        owner, state, account = filters
+        names = None if owner is None else await people.names_of(self.pool, owner)
+        rows = await queries.page(self.pool, (names, state, account), cursor, limit + 1)
         following = str(rows[limit - 1]["id"]) if len(rows) > limit else None
         return TaskList(data=[TaskSummary.model_validate(dict(row)) for row in rows[:limit]], next_cursor=following)
 
@@ -47,20 +53,37 @@ class Queueing:
         return TaskView.model_validate(dict(row) | {"words": words})
 
     async def queue(self, owner: str) -> Queue:
-        """Return somebody's desk, best first: risk × value × expected effect ÷ effort, cut at their day."""
-        rows = await queries.awake_of(self.pool, owner)
+        """Return somebody's desk, best first: risk × value × expected effect ÷ effort, cut at what their day has left.
+
+        The risk is today's, or that of when the task was asked for while the scoring API gives no answer.
+        """
+        names = await people.names_of(self.pool, owner)
+        rows = await queries.awake_of(self.pool, names)
         playbooks = sorted({row["playbook_id"] for row in rows if row["playbook_id"]})
         known = await queries.experience(self.pool, playbooks)
-        told = await queries.minutes_a_day(self.pool, owner)
-        minutes = A_DAY if told is None else told
-        tasks = {str(row["id"]): row for row in rows}
-        ranked = rank([_work(row, known) for row in rows], minutes)
+        risks = await self._risks(rows)
+        person = await people.named(self.pool, owner)
+        minutes, zone = (A_DAY, "UTC") if person is None else (person["minutes_a_day"], person["zone"])
+        spent = await queries.minutes_spent(self.pool, names, zone)
+        tasks = {
+            str(row["id"]): dict(row) | {"risk": (risks or {}).get(row["account_id"], row["risk"])} for row in rows
+        }
+        ranked = rank([_work(task, known) for task in tasks.values()], minutes, spent)
         data = [_item(place, tasks[place.work.id]) for place in ranked]
-        return Queue(owner=owner, minutes_a_day=minutes, data=data)
+        return Queue(owner=owner, minutes_a_day=minutes, minutes_spent=spent, risk_now=risks is not None, data=data)
+
+    async def _risks(self, rows: Sequence[asyncpg.Record]) -> dict[UUID, float] | None:
+        """Return the risks of today by account, as far as accounts are known; None: nobody can say."""
+        try:
+            healths = await self.scoring.healths(sorted({row["account_id"] for row in rows}))
+        except HealthAway:
+            return None
+        return {account: risk_of(one.score, one.effective_band.band) for account, one in healths.items()}
 
     async def approvals(self, owner: str | None, state: str | None, cursor: UUID | None, limit: int) -> ApprovalList:
         """Return a page of approvals."""
-        rows = await gates.page(self.pool, owner, state, cursor, limit + 1)
+        names = None if owner is None else await people.names_of(self.pool, owner)
+        rows = await gates.page(self.pool, names, state, cursor, limit + 1)
         following = str(rows[limit - 1]["id"]) if len(rows) > limit else None
         return ApprovalList(
             data=[ApprovalView.model_validate(dict(row)) for row in rows[:limit]], next_cursor=following
@@ -74,7 +97,7 @@ class Queueing:
         return ApprovalView.model_validate(dict(row))
 
 
-def _work(row: asyncpg.Record, known: Mapping[str, tuple[int, int]]) -> Work:
+def _work(row: Mapping[str, Any], known: Mapping[str, tuple[int, int]]) -> Work:
     helped, ended = known.get(row["playbook_id"] or "", (0, 0))
     return Work(
         id=str(row["id"]),
@@ -86,9 +109,9 @@ def _work(row: asyncpg.Record, known: Mapping[str, tuple[int, int]]) -> Work:
     )
 
 
-def _item(place: Ranked, row: asyncpg.Record) -> QueueItem:
+def _item(place: Ranked, row: Mapping[str, Any]) -> QueueItem:
     return QueueItem(
-        task=TaskSummary.model_validate(dict(row)),
+        task=TaskSummary.model_validate(row),
         worth=round(place.worth, 4),
         expected=round(place.work.expected, 4),
         today=place.today,

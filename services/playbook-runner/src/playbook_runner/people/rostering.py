@@ -1,7 +1,7 @@
 """People: who works here, where they live in time, and on which days somebody else stands in; it gives nobody work."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -10,15 +10,19 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from milepost_core.arbiter import OF_HOURS
 from milepost_core.model.zones import is_zone
 from milepost_runtime.database import Pool
 from milepost_runtime.ids import new_id
 from playbook_runner.actions.addresses import BadAddress, check_address
 from playbook_runner.people.calendars import check_region
+from playbook_runner.queries import lifting
 from playbook_runner.queries import people as queries
 
 log = structlog.get_logger()
 LONGEST_ABSENCE_DAYS = 400
+# The word by which messages wait for somebody's return.
+AWAY = "away"
 
 
 class PersonUnknown(Exception):
@@ -71,7 +75,9 @@ class People:
         async with self.pool.acquire() as connection, connection.transaction():
             if email and said["active"] and await queries.email_taken(connection, person_id, email):
                 raise PersonRefused("somebody else has that address")
+            before = (await queries.known(connection, [person_id])).get(person_id)
             row, added = await queries.put(connection, person_id, {**said, "email": email})
+        await self._ask_again(OF_HOURS | {AWAY}, email, before["email"] if before is not None else "")
         log.info("person_said", person=person_id, new=added, by=by)
         return (await self._with_absences([row]))[0], added
 
@@ -88,13 +94,22 @@ class People:
             if delegate_id and (delegate_id not in known or not known[delegate_id]["active"]):
                 raise PersonRefused(f"nobody who works here has the id {delegate_id}")
             row = await queries.insert_absence(connection, new_id(), person_id, (since, until), delegate_id)
+        if delegate_id:
+            await self._ask_again({AWAY}, known[person_id]["email"])
         log.info("absence_said", person=person_id, days=(until - since).days + 1)
         return row
 
     async def back(self, absence_id: UUID) -> None:
-        """Take an absence back. Raises AbsenceUnknown."""
-        if not await queries.delete_absence(self.pool, absence_id):
+        """Take an absence back; what waits for the return asks again. Raises AbsenceUnknown."""
+        email = await queries.delete_absence(self.pool, absence_id)
+        if email is None:
             raise AbsenceUnknown(f"there is no absence {absence_id}")
+        await self._ask_again({AWAY}, email)
+
+    async def _ask_again(self, codes: Collection[str], *emails: str) -> None:
+        """Let messages that were put off by one of these words, and are for whoever has these mailboxes, ask again."""
+        async with self.pool.acquire() as connection:
+            await lifting.lift_spread(connection, codes, [email for email in emails if email])
 
     async def _with_absences(self, rows: Sequence[asyncpg.Record]) -> list[Known]:
         away: dict[str, list[asyncpg.Record]] = defaultdict(list)

@@ -25,7 +25,9 @@ class _Asked(BaseModel):
 class TaskSummary(_Frozen):
     """Work for a person. `risk` is 0..1, `value` what the customer is worth (0: unknown), clocks are instants.
 
-    `breached_at` is when a clock last ran out; `escalate_to` is who gets it then.
+    `warned_at` is when three quarters of a clock were last over, `breached_at` when one last ran out, to go to
+    `escalate_to`. While the customer is awaited (`awaiting` says for what) the clocks stand still. `our_hours` and
+    `their_hours` are the working hours that each side had it, counted until `charged_until`.
     """
 
     id: UUID
@@ -42,9 +44,15 @@ class TaskSummary(_Frozen):
     effort_minutes: float
     accept_by: datetime | None
     due_at: datetime | None
+    warned_at: datetime | None
     breached_at: datetime | None
     escalate_to: str | None
     snoozed_until: datetime | None
+    awaiting_since: datetime | None
+    awaiting: str
+    our_hours: float
+    their_hours: float
+    charged_until: datetime
     outcome: OutcomeWord | None
     outcome_note: str
     minutes_spent: float | None
@@ -55,7 +63,8 @@ class TaskSummary(_Frozen):
 
 
 class WordView(_Frozen):
-    """One thing said or done: evidence, claimed, snoozed, woke, handed_over, breached, done, skipped, closed."""
+    """One thing said or done: evidence, claimed, snoozed, woke, awaiting, went_on, handed_over, warned, breached, done,
+    skipped, closed."""
 
     kind: str
     author: str
@@ -91,10 +100,15 @@ class QueueItem(_Frozen):
 
 
 class Queue(_Frozen):
-    """Somebody's desk, best first; what was begun goes before what was not."""
+    """Somebody's desk, best first; what was begun goes first. What sleeps or awaits a customer is not there.
+
+    `minutes_spent` is the work of today that is done; `risk_now`: risks are today's (else as they were when asked for).
+    """
 
     owner: str
     minutes_a_day: int
+    minutes_spent: float
+    risk_now: bool
     data: list[QueueItem]
     next_cursor: None = None
 
@@ -110,6 +124,12 @@ class SnoozeBody(_Asked):
     """Until when the task sleeps, and why."""
 
     until: AwareDatetime
+    reason: Why
+
+
+class AwaitBody(_Asked):
+    """What the customer is awaited for."""
+
     reason: Why
 
 

@@ -7,7 +7,7 @@ adds a piece of evidence to it, and waits for the same end.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -15,12 +15,12 @@ import structlog
 
 from milepost_core.playbooks.document import TaskStep
 from milepost_core.ranking import risk_of
-from milepost_core.worktime import hours_after
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.failpoints import afp
 from milepost_runtime.ids import new_id
 from milepost_runtime.lanes import Claim, Lane, finish, hold
 from milepost_runtime.queue import Hints
+from playbook_runner.people.clocks import WARNS_AT, charge, missed, set_out, warns
 from playbook_runner.people.staffing import Staff, staff
 from playbook_runner.people.telling import Happened, tell
 from playbook_runner.queries import tasks as queries
@@ -35,10 +35,11 @@ class Wanted:
     """What a step wants of a person, and why now: `evidence` is a sentence; `title` and `script` are rendered.
 
     `account_owner` is the account's owner as the health document names it, `value` what the customer is worth (0:
-    unknown); both are asked for when the step is reached.
+    unknown); both are asked for when the step is reached. `owner` is the chain of those whose work it is.
     """
 
     step: TaskStep
+    owner: Sequence[str]
     account_id: UUID
     run_id: UUID
     step_id: UUID
@@ -75,7 +76,7 @@ class Tasking:
         """Open tasks in the caller's transaction, or add evidence to those that are open already."""
         if not wanted:
             return
-        here = await staff(connection, [one.step.owner for one in wanted], self.otherwise)
+        here = await staff(connection, [one.owner for one in wanted], self.otherwise)
         now = await connection.fetchval("select clock_timestamp()")
         first = {(one.account_id, one.reason): one for one in reversed(wanted)}
         ordered = [first[pair] for pair in sorted(first, key=lambda pair: (pair[0].int, pair[1]))]
@@ -85,15 +86,16 @@ class Tasking:
         await tell(connection, [_created(row, first[row["account_id"], row["reason"]]) for row in rows if row["fresh"]])
 
     async def tick(self, claims: Sequence[Claim]) -> int:
-        """Wake what has slept, and take to somebody else what missed its clock."""
+        """Wake what has slept, warn of clocks that run out, and take to somebody else what missed its clock."""
         async with self.pool.acquire() as connection, connection.transaction():
             ours = await hold(connection, self.lane, claims)
             rows = await queries.due(connection, sorted(ours))
             awake = [row for row in rows if row["state"] == "snoozed"]
-            late = [row for row in rows if row["state"] in ("open", "claimed")]
+            running = [row for row in rows if row["state"] in ("open", "claimed") and row["awaiting_since"] is None]
             await queries.wake(connection, [row["id"] for row in awake])
             await queries.say(connection, [Word(row["account_id"], row["id"], "woke") for row in awake])
-            await self._escalate(connection, [row for row in late if missed(row)])
+            await self._escalate(connection, [row for row in running if missed(row)])
+            await self._warn(connection, [row for row in running if not missed(row) and warns(row)])
             await finish(connection, self.lane, claims)
             await queries.set_clocks(connection, sorted(ours))
             await afp("playbooks.task.ticked")
@@ -104,31 +106,26 @@ class Tasking:
         if not rows:
             return
         here = await staff(connection, [_upwards(row) for row in rows], self.otherwise)
-        found = [here.owner(_upwards(row), None) for row in rows]
-        owners = [owner.id if row["escalate_to"] else row["owner"] for row, owner in zip(rows, found, strict=True)]
-        roles = [owner.role if row["escalate_to"] else row["role"] for row, owner in zip(rows, found, strict=True)]
+        await charge(connection, rows, here)
+        found = [(row["owner"], row["role"]) if _is_up(row, here) else _up(row, here) for row in rows]
+        owners, roles = [owner for owner, _ in found], [role for _, role in found]
         await queries.breach(connection, [row["id"] for row in rows], owners, roles)
         words = [_breached(row, owner) for row, owner in zip(rows, owners, strict=True)]
         await queries.say(connection, words)
         log.warning("tasks_late", tasks=len(rows))
 
-
-def missed(task: asyncpg.Record) -> str:
-    """Return which clock of an open task has run out since the last one that did: `accept`, `finish`, or nothing."""
-    told = task["breached_at"]
-
-    def out(clock: Any) -> bool:
-        return clock is not None and clock <= task["now"] and (told is None or clock > told)
-
-    if out(task["due_at"]):
-        return "finish"
-    return "accept" if task["state"] == "open" and out(task["accept_by"]) else ""
+    async def _warn(self, connection: Connection, rows: Sequence[asyncpg.Record]) -> None:
+        """Tell owners that clocks of theirs are about to run out; each clock does so once."""
+        if not rows:
+            return
+        await queries.warn(connection, [row["id"] for row in rows])
+        await queries.say(connection, [_warned(row) for row in rows])
+        await tell(connection, [_told_of_warning(row) for row in rows])
 
 
-def _new(one: Wanted, here: Staff, now: Any) -> NewTask:
-    owner = here.owner(one.step.owner, one.account_owner)
-    hours = here.worktime(owner.id)
-    accept = one.step.accept_hours
+def _new(one: Wanted, here: Staff, now: datetime) -> NewTask:
+    owner = here.owner(one.owner, one.account_owner)
+    clocks = set_out(now, one.step.accept_hours, one.step.finish_hours, here.worktime(owner.id))
     return NewTask(
         id=new_id(),
         account_id=one.account_id,
@@ -143,9 +140,8 @@ def _new(one: Wanted, here: Staff, now: Any) -> NewTask:
         risk=risk_of(one.score, one.band),
         value=one.value,
         effort_minutes=one.step.effort_minutes,
-        accept_by=None if accept is None else hours_after(now, accept, hours),
-        due_at=hours_after(now, one.step.finish_hours, hours),
         escalate_to=one.step.escalate_to,
+        **clocks,
     )
 
 
@@ -168,6 +164,43 @@ def _created(row: asyncpg.Record, one: Wanted) -> Happened:
 
 def _upwards(row: asyncpg.Record) -> list[str]:
     return [row["escalate_to"], row["owner"]] if row["escalate_to"] else [row["owner"]]
+
+
+def _is_up(row: asyncpg.Record, here: Staff) -> bool:
+    """Tell whether a late task has nowhere to go: it does not escalate, or is with one of those to whom it does."""
+    up = row["escalate_to"]
+    return up is None or here.stands_for(row["owner"], up)
+
+
+def _up(row: asyncpg.Record, here: Staff) -> tuple[str, str]:
+    owner = here.owner(_upwards(row), None)
+    return owner.id, owner.role
+
+
+def _warned(row: asyncpg.Record) -> Word:
+    which = warns(row)
+    verb, clock = ("finished", row["due_at"]) if which == "finish" else ("accepted", row["accept_by"])
+    text = f"to be {verb} by {clock:%Y-%m-%d %H:%M} UTC: {WARNS_AT:.0%} of the time is over"
+    return Word(row["account_id"], row["id"], "warned", "", text, {"clock": which, "owner": row["owner"]})
+
+
+def _told_of_warning(row: asyncpg.Record) -> Happened:
+    which = warns(row)
+    clock = row["due_at"] if which == "finish" else row["accept_by"]
+    return Happened(
+        id=f"task.warned:{row['id']}:{which}:{clock.isoformat()}",
+        type="task.warned",
+        account_id=row["account_id"],
+        at=row["now"],
+        actor=row["owner"],
+        item=str(row["id"]),
+        properties={
+            "reason": row["reason"],
+            "playbook": row["playbook_id"],
+            "clock": which,
+            "due_at": clock.isoformat(),
+        },
+    )
 
 
 def _breached(row: asyncpg.Record, owner: str) -> Word:

@@ -22,8 +22,8 @@ from playbook_runner.queries import telling as queries
 log = structlog.get_logger()
 LANE = "playbooks.tell"
 AT_ONCE = 500
-# A front door that is away for longer than all tries is away as a whole: it is asked again this often.
-LAST_RESORT_S = 43_200.0
+# However long the front door is away, each event asks for it again at least this often.
+LONGEST_WAIT_S = 30.0
 _NAMES: Final = UUID("6f1c4bd8-52b5-4a53-9c0f-7f0c6b0e8a11")
 
 
@@ -80,7 +80,7 @@ class Telling:
         try:
             refused = await self.ingest.tell([row["event"] for row in rows])
         except FrontDoorAway as error:
-            await self._later(claims, max(row["attempts"] for row in rows), str(error))
+            await self._later(claims, {row["id"]: row["attempts"] for row in rows}, str(error))
             return len(claims)
         await afp("playbooks.tell.posted")
         bad = {rows[place]["id"]: why for place, why in refused.items()}
@@ -95,7 +95,8 @@ class Telling:
     async def _settle(self, claims: Sequence[Claim]) -> None:
         async with self.pool.acquire() as connection, connection.transaction():
             await queries.mark_told(connection, sorted(await finish(connection, self.lane, claims)))
-        log.info("events_told", events=len(claims))
+            back = await queries.hurry(connection)
+        log.info("events_told", events=len(claims), hurried=back)
 
     async def _put_aside(self, claims: Sequence[Claim], errors: Mapping[UUID, str]) -> None:
         async with self.pool.acquire() as connection, connection.transaction():
@@ -103,14 +104,22 @@ class Telling:
             await queries.note_trouble(connection, ours, [errors[key] for key in ours])
         log.error("events_refused", events=len(ours), error=next(iter(errors.values())))
 
-    async def _later(self, claims: Sequence[Claim], attempts: int, reason: str) -> None:
-        wait = retry_after(attempts + 1, random.random()) or LAST_RESORT_S
+    async def _later(self, claims: Sequence[Claim], attempts: Mapping[UUID, int], reason: str) -> None:
+        """Put events off, each by its own tries: the first that comes in when the door is back calls the others."""
+        waits: dict[int, list[Claim]] = {}
+        for claim in claims:
+            waits.setdefault(attempts.get(claim.key, 0), []).append(claim)
         async with self.pool.acquire() as connection, connection.transaction():
             ours = await hold(connection, self.lane, claims)
             await queries.note_trouble(connection, sorted(ours), [reason] * len(ours))
-            await postpone(connection, self.lane, claims, wait)
-        log.warning("front_door_away", reason=reason, again_in_s=round(wait, 1))
+            for tries, some in waits.items():
+                await postpone(connection, self.lane, some, _wait(tries + 1))
+        log.warning("front_door_away", reason=reason, events=len(claims))
 
     async def bury(self, claim: Claim, reason: str) -> None:
         """Put one event aside that cannot be told."""
         await self._put_aside([claim], {claim.key: reason})
+
+
+def _wait(attempts: int) -> float:
+    return min(retry_after(attempts, random.random()) or LONGEST_WAIT_S, LONGEST_WAIT_S)

@@ -1,4 +1,4 @@
-"""Tending: what people do with their tasks: claim, let sleep, hand over, complete, skip; it opens none.
+"""Tending: what people do with their tasks: claim, let sleep, wait, hand over, complete, skip; it opens none.
 
 Whatever a person does is a word of the task with its author, and an end is told to the front door with its outcome.
 """
@@ -12,17 +12,22 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from milepost_core.worktime import hours_after, hours_between
+from milepost_core.owning import Owner
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.queue import Hints
-from playbook_runner.people.staffing import staff
-from playbook_runner.people.telling import Happened, tell
+from playbook_runner.people.awaiting import Resumed, resume
+from playbook_runner.people.clocks import charge, moved
+from playbook_runner.people.ending import ended
+from playbook_runner.people.staffing import Staff, staff
+from playbook_runner.people.telling import tell
 from playbook_runner.queries import advancing as steps
+from playbook_runner.queries import people
 from playbook_runner.queries import tasks as queries
 from playbook_runner.queries.tasks import Word
 
 log = structlog.get_logger()
 SKIPPED: Final = "skipped"
+NOBODY: Final = ""
 LONGEST_SNOOZE_DAYS: Final = 90
 
 
@@ -36,6 +41,10 @@ class TaskEnded(Exception):
 
 class TaskTaken(Exception):
     """Somebody else has claimed the task."""
+
+
+class HandOverRefused(Exception):
+    """Nobody can have the task."""
 
 
 class SnoozeRefused(Exception):
@@ -57,12 +66,11 @@ class Tending:
 
     pool: Pool = field(repr=False)
     hints: Hints = field(repr=False)
-    otherwise: str
 
     async def claim(self, task_id: UUID, who: str, *, take_over: bool) -> None:
         """Make a task somebody's work; their own again changes nothing. Raises TaskUnknown, TaskEnded, TaskTaken.
 
-        `take_over`: also from somebody who has claimed it.
+        `take_over`: also from somebody who has claimed it. One that sleeps wakes, and its clocks run on from now.
         """
         async with self.pool.acquire() as connection, connection.transaction():
             task = await _open(connection, task_id)
@@ -70,9 +78,9 @@ class Tending:
                 return
             if task["claimed_at"] is not None and task["owner"] != who and not take_over:
                 raise TaskTaken(f"{task['owner']} has claimed this task at {task['claimed_at']:%Y-%m-%d %H:%M} UTC")
-            await _move(
-                connection, task, {"state": "claimed", "owner": who, "claimed_at": task["now"], "snoozed_until": None}
-            )
+            here = await self._charged(connection, task)
+            awake = {"state": "claimed", "owner": who, "claimed_at": task["now"], "snoozed_until": None}
+            await _move(connection, task, awake | _woken(task, here))
             await queries.say(connection, [Word(task["account_id"], task_id, "claimed", who)])
 
     async def snooze(self, task_id: UUID, until: datetime, reason: str, who: str) -> None:
@@ -84,45 +92,66 @@ class Tending:
             task = await _open(connection, task_id)
             if not 0 < (until - task["now"]).total_seconds() <= LONGEST_SNOOZE_DAYS * 86_400:
                 raise SnoozeRefused(f"a task sleeps until a moment of the next {LONGEST_SNOOZE_DAYS} days")
-            clocks = await self._later(connection, task, until)
-            await _move(connection, task, {"state": "snoozed", "snoozed_until": until} | clocks)
+            here = await self._charged(connection, task)
+            since = task["snoozed_until"] or task["awaiting_since"] or task["now"]
+            clocks = moved(task, since, until, here.worktime(task["owner"]))
+            asleep = {"state": "snoozed", "snoozed_until": until, "awaiting_since": None, "awaiting": ""}
+            await _move(connection, task, asleep | clocks)
             detail = {"until": until.isoformat()}
             await queries.say(connection, [Word(task["account_id"], task_id, "snoozed", who, reason, detail)])
 
-    async def _later(self, connection: Connection, task: asyncpg.Record, until: datetime) -> dict[str, datetime]:
-        """Return the clocks of a task that stand still from now (asleep already: from its waking) until then."""
-        hours = (await staff(connection, [], self.otherwise)).worktime(task["owner"])
-        since = task["snoozed_until"] or task["now"]
-        return {
-            name: hours_after(until, hours_between(since, task[name], hours), hours)
-            for name in ("accept_by", "due_at")
-            if task[name] is not None and task[name] > since
-        }
+    async def wait_for_customer(self, task_id: UUID, reason: str, who: str) -> None:
+        """Let the clocks of a task stand still until the customer answers; said again, it has the new reason.
 
-    async def hand_over(self, task_id: UUID, to: str, reason: str, who: str) -> None:
-        """Give a task to somebody else (or who stands in for them); they have to claim it. Raises as `claim`."""
+        Raises TaskUnknown, TaskEnded.
+        """
         async with self.pool.acquire() as connection, connection.transaction():
             task = await _open(connection, task_id)
-            owner = (await staff(connection, [[to]], self.otherwise)).owner([to], None)
+            here = await self._charged(connection, task)
+            awake = {"state": "claimed" if task["claimed_at"] else "open", "snoozed_until": None}
+            since = {"awaiting_since": task["awaiting_since"] or task["now"], "awaiting": reason}
+            await _move(connection, task, awake | since | _woken(task, here))
+            await queries.say(connection, [Word(task["account_id"], task_id, "awaiting", who, reason)])
+
+    async def go_on(self, task_id: UUID, who: str) -> None:
+        """Let the clocks of a task run on; one that waits for nobody stays as it is. Raises TaskUnknown, TaskEnded."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            task = await _open(connection, task_id)
+            if task["awaiting_since"] is not None:
+                await resume(connection, [Resumed(task, task["now"], who, "")])
+
+    async def hand_over(self, task_id: UUID, to: str, reason: str, who: str) -> None:
+        """Give a task to somebody else (or who stands in for them); they have to claim it.
+
+        Raises as `claim`, and HandOverRefused where nobody has the role or is there to stand in.
+        """
+        async with self.pool.acquire() as connection, connection.transaction():
+            task = await _open(connection, task_id)
+            owner = _takes(await staff(connection, [[to]], NOBODY), to)
+            await self._charged(connection, task)
             await queries.give_all(connection, [task_id], [owner.id], [owner.role])
             await queries.set_clocks(connection, [task_id])
             await queries.say(connection, [_given(task["account_id"], task_id, task["owner"], owner.id, who, reason)])
 
     async def hand_over_all(self, owner: str, to: str, reason: str, who: str) -> int:
-        """Give all open tasks of one person to another, or spread them over a role; return how many."""
+        """Give all open tasks of one person to another, or spread them over a role; return how many.
+
+        Raises HandOverRefused as `hand_over`.
+        """
         async with self.pool.acquire() as connection, connection.transaction():
-            rows = await queries.open_of(connection, owner)
-            here = await staff(connection, [[to]], self.otherwise)
+            rows = await queries.open_of(connection, await people.names_of(connection, owner))
+            here = await staff(connection, [[to]], NOBODY)
+            await charge(connection, rows, here)
             found = []
             for row in rows:
-                one = here.owner([to], None)
+                one = _takes(here, to)
                 found.append(one)
                 here = here.loaded(one.id, row["effort_minutes"])
             ids = [row["id"] for row in rows]
             await queries.give_all(connection, ids, [one.id for one in found], [one.role for one in found])
             await queries.set_clocks(connection, ids)
             pairs = zip(rows, found, strict=True)
-            words = [_given(row["account_id"], row["id"], owner, one.id, who, reason) for row, one in pairs]
+            words = [_given(row["account_id"], row["id"], row["owner"], one.id, who, reason) for row, one in pairs]
             await queries.say(connection, words)
         log.info("tasks_handed_over", tasks=len(rows), by=who)
         return len(rows)
@@ -139,16 +168,37 @@ class Tending:
     async def _end(self, task_id: UUID, ending: Mapping[str, Any], who: str) -> None:
         async with self.pool.acquire() as connection, connection.transaction():
             task = await _open(connection, task_id)
+            await self._charged(connection, task)
             await _move(connection, task, dict(ending) | {"ended_at": task["now"], "ended_by": who})
             word = str(ending.get("outcome") or SKIPPED)
             detail = {"outcome": word, "minutes": ending.get("minutes_spent")}
             say = Word(task["account_id"], task_id, str(ending["state"]), who, str(ending["outcome_note"]), detail)
             await queries.say(connection, [say])
-            await tell(connection, [_ended(task, word, ending, who)])
+            await tell(connection, [ended(await queries.again(connection, task_id), word)])
             await steps.close_steps(connection, await queries.steps_of(connection, task_id), word)
         self.hints.nudge("playbooks.advance")
         self.hints.nudge("playbooks.tell")
         log.info("task_ended", task_id=str(task_id), outcome=word, by=who)
+
+    async def _charged(self, connection: Connection, task: asyncpg.Record) -> Staff:
+        """Charge a task's hours until now to who had them; return everybody."""
+        here = await staff(connection, [], NOBODY)
+        await charge(connection, [task], here)
+        return here
+
+
+def _woken(task: asyncpg.Record, here: Staff) -> dict[str, datetime]:
+    """Return the clocks of a task that sleeps and is to wake now: what it will not sleep, they do not stand still."""
+    if task["state"] != "snoozed" or task["snoozed_until"] <= task["now"]:
+        return {}
+    return moved(task, task["snoozed_until"], task["now"], here.worktime(task["owner"]))
+
+
+def _takes(here: Staff, to: str) -> Owner:
+    owner = here.owner([to], None)
+    if owner.id == NOBODY:
+        raise HandOverRefused(f"nobody can have it: {to} names nobody who is here, or for whom somebody stands in")
+    return owner
 
 
 async def _open(connection: Connection, task_id: UUID) -> asyncpg.Record:
@@ -166,23 +216,3 @@ async def _move(connection: Connection, task: asyncpg.Record, columns: Mapping[s
 
 def _given(account_id: UUID, task_id: UUID, owner: str, to: str, who: str, reason: str) -> Word:
     return Word(account_id, task_id, "handed_over", who, reason, {"from": owner, "to": to})
-
-
-def _ended(task: asyncpg.Record, word: str, ending: Mapping[str, Any], who: str) -> Happened:
-    """Say it so that it can be joined to outcomes: which playbook, which run, who, how long, what became of it."""
-    return Happened(
-        id=f"task.completed:{task['id']}",
-        type="task.completed",
-        account_id=task["account_id"],
-        at=task["now"],
-        actor=who,
-        item=str(task["id"]),
-        properties={
-            "reason": task["reason"],
-            "playbook": task["playbook_id"],
-            "run": str(task["run_id"]) if task["run_id"] else None,
-            "outcome": word,
-            "note": str(ending["outcome_note"])[:2000],
-            "minutes": ending.get("minutes_spent"),
-        },
-    )

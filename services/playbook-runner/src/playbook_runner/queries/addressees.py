@@ -1,4 +1,4 @@
-"""Statements about who can be written to today, and what was written in a run before; it never writes."""
+"""Statements about what was written before: in a run, in which words, to whom; it never writes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,20 +7,6 @@ from uuid import UUID
 import asyncpg
 
 from milepost_runtime.database import Connection, Pool
-
-
-async def people(connection: Connection) -> list[asyncpg.Record]:
-    """Return everybody who works here, by id, and where away: until when, and who stands in.
-
-    A day off is a day where that person lives.
-    """
-    rows: list[asyncpg.Record] = await connection.fetch(
-        "select p.id, p.name, p.email, p.roles, a.until as away_until, a.delegate_id from person p"
-        " left join lateral (select a.until, a.delegate_id from absence a where a.person_id = p.id"
-        " and (clock_timestamp() at time zone p.zone)::date between a.since and a.until"
-        " order by a.until desc, a.id limit 1) a on true where p.active order by p.id"
-    )
-    return rows
 
 
 async def earlier_mails(connection: Connection, run_ids: Sequence[UUID]) -> list[asyncpg.Record]:
@@ -43,6 +29,17 @@ async def edited_words(connection: Connection, step_ids: Sequence[UUID]) -> list
         step_ids,
     )
     return rows
+
+
+async def accounts_of(pool: Pool, person: bytes, address: str | None = None) -> list[UUID]:
+    """Return the customers' accounts at which this mailbox was written to, or (by its address) is about to be."""
+    rows = await pool.fetch(
+        "select account_id from touch where person = $1 and not colleague"
+        " union select account_id from effect where state = 'ready' and lower(recipient) = lower($2)",
+        person,
+        address,
+    )
+    return [row["account_id"] for row in rows]
 
 
 async def now(pool: Pool) -> datetime:

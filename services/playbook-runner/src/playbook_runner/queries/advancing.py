@@ -1,8 +1,8 @@
 """Statements that carry runs from step to step, many at a time; it never decides what comes next."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -75,7 +75,7 @@ async def contexts(pool: Pool, step_ids: Sequence[UUID]) -> list[asyncpg.Record]
     """Return what steps need to know of their run, their playbook and the pauses."""
     rows: list[asyncpg.Record] = await pool.fetch(
         "select s.id as step_id, s.account_id, s.run_id, s.path, s.iteration, s.kind, s.attempts,"
-        " s.created_at as since, s.outcome, s.reason, r.state as run_state, r.trigger_kind, r.band, r.owner, r.tier,"
+        " s.created_at as since, s.outcome, s.reason, r.state as run_state, r.trigger_kind, r.band, r.tier,"
         " r.value_class, r.because, r.playbook_id, r.version, r.correlation_id, c.paused,"
         " coalesce(p.state = 'paused', false) as playbook_paused, clock_timestamp() as now"
         " from step s join run r on r.id = s.run_id and r.account_id = s.account_id cross join control c"
@@ -93,15 +93,6 @@ async def unread_since(source: Pool) -> datetime | None:
         " where feed = 'ingest.event'), 0) order by e.id limit 1"
     )
     return moment
-
-
-async def holidays(pool: Pool, regions: Sequence[str]) -> Mapping[str, frozenset[date]]:
-    """Return the days on which nobody works, by region; a region without any is not there."""
-    rows = await pool.fetch("select region, day from holiday where region = any($1::text[])", regions)
-    found: dict[str, set[date]] = {}
-    for row in rows:
-        found.setdefault(row["region"], set()).add(row["day"])
-    return {region: frozenset(days) for region, days in found.items()}
 
 
 async def note_steps(connection: Connection, step_ids: Sequence[UUID], reason: str, tries: int) -> None:
@@ -129,10 +120,10 @@ async def set_steps(connection: Connection, ends: Sequence[StepEnd]) -> None:
 
 
 async def let_wait(connection: Connection, waits: Sequence[StepWait]) -> None:
-    """Let steps wait: until a moment, until something happens, or both."""
+    """Let steps wait: until a moment, until something happens, or both; what woke them before is over."""
     await connection.execute(
         "update step s set state = 'waiting', reason = w.reason, next_at = w.until, lease_until = null, crashes = 0,"
-        " wakes_on = string_to_array(nullif(w.wakes, ''), ' ')"
+        " outcome = null, wakes_on = string_to_array(nullif(w.wakes, ''), ' ')"
         " from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[]) as w(id, until, wakes, reason)"
         " where s.id = w.id",
         [one.id for one in waits],
@@ -197,7 +188,7 @@ async def end_runs(connection: Connection, ends: Sequence[RunEnd]) -> set[UUID]:
     rows = await connection.fetch(
         "update run r set state = e.state, end_code = e.code, end_reason = e.reason, ended_at = clock_timestamp()"
         " from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as e(id, state, code, reason)"
-        " where r.id = e.id and r.state in ('holding', 'running') returning r.id",
+        " where r.id = e.id and r.state = 'running' returning r.id",
         [one.id for one in ends],
         [one.state for one in ends],
         [one.code for one in ends],

@@ -48,9 +48,12 @@ async def ask(connection: Connection, gates: Sequence[NewApproval]) -> None:
 
 
 async def lock(connection: Connection, ids: Sequence[UUID]) -> list[asyncpg.Record]:
-    """Return gates in the order of their ids, locked until the transaction ends, with the server's clock."""
+    """Return gates in the order of their ids, locked until the transaction ends, with playbook, version and clock."""
     rows: list[asyncpg.Record] = await connection.fetch(
-        "select *, clock_timestamp() as now from approval where id = any($1::uuid[]) order by id for update", ids
+        "select a.*, r.playbook_id, r.version, clock_timestamp() as now from approval a"
+        " join run r on r.id = a.run_id and r.account_id = a.account_id"
+        " where a.id = any($1::uuid[]) order by a.id for update of a",
+        ids,
     )
     return rows
 
@@ -82,15 +85,15 @@ async def end(connection: Connection, words: Sequence[Word]) -> None:
 
 
 async def page(
-    pool: Pool, owner: str | None, state: str | None, before: UUID | None, limit: int
+    pool: Pool, owners: Sequence[str] | None, state: str | None, before: UUID | None, limit: int
 ) -> list[asyncpg.Record]:
     """Return gates, newest first, below an id."""
     rows: list[asyncpg.Record] = await pool.fetch(
         "select a.*, r.playbook_id from approval a"
         " join run r on r.id = a.run_id and r.account_id = a.account_id"
-        " where ($1::text is null or a.owner = $1) and ($2::text is null or a.state = $2)"
+        " where ($1::text[] is null or a.owner = any($1)) and ($2::text is null or a.state = $2)"
         " and ($3::uuid is null or a.id < $3) order by a.id desc limit $4",
-        owner,
+        owners,
         state,
         before,
         limit,

@@ -9,9 +9,6 @@ import asyncpg
 
 from milepost_runtime.database import Connection
 
-# An escalation that nobody has spoken of for so long is history: it holds nothing up.
-ESCALATION_DAYS = 60
-
 
 @dataclass(frozen=True)
 class Subject:
@@ -23,6 +20,15 @@ class Subject:
     person: bytes
     address: str
     priority: int
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far back and ahead a policy looks: touches, calls that are over, escalations (0 days: for ever)."""
+
+    touch_days: float
+    after_call_hours: float
+    escalation_days: float
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ async def frame(connection: Connection, now: datetime | None) -> asyncpg.Record:
     """Return the moment (None: the store's clock), the newest policy (null: nobody has said any), and days off."""
     row = await connection.fetchrow(
         "select c.now, p.version, p.document, coalesce((select jsonb_agg(jsonb_build_array(h.region, h.day))"
-        " from holiday h where h.day between c.now::date - 10 and c.now::date + 400), '[]') as days"
+        " from holiday h where h.day between c.now::date - 400 and c.now::date + 400), '[]') as days"
         " from (select coalesce($1::timestamptz, clock_timestamp()) as now) c left join lateral"
         " (select version, document from policy order by version desc limit 1) p on true",
         now,
@@ -68,7 +74,7 @@ async def lock(connection: Connection, keys: Sequence[int], colleagues: Sequence
 
 
 async def standings(
-    connection: Connection, subjects: Sequence[Subject], now: datetime, touch_days: float, after_call_hours: float
+    connection: Connection, subjects: Sequence[Subject], now: datetime, reach: Reach
 ) -> list[asyncpg.Record]:
     """Return what is known about the recipient and the account of each message, in their order."""
     rows: list[asyncpg.Record] = await connection.fetch(
@@ -80,9 +86,9 @@ async def standings(
         [one.address for one in subjects],
         [one.priority for one in subjects],
         now,
-        touch_days,
-        after_call_hours,
-        ESCALATION_DAYS,
+        reach.touch_days,
+        reach.after_call_hours,
+        reach.escalation_days,
     )
     return rows
 
@@ -106,9 +112,13 @@ _RIVALS = (
     "select coalesce(jsonb_agg(jsonb_build_array(e.recipient, e.channel, e.priority)), '[]') from effect e"
     " where e.account_id = a.account_id and e.state = 'ready' and e.next_at <= c.now + interval '1 day'"
     " and not e.transactional and e.priority > a.priority and e.key <> all($1)"
+    # What a pause holds back takes nobody's turn.
+    " and not exists (select from run r join playbook p on p.id = r.playbook_id and p.state = 'paused'"
+    " where r.id = e.run_id and r.account_id = e.account_id)"
 )
 _MATTERS = (
-    "select bool_or(m.kind = 'escalation' and m.opened_at > c.now - make_interval(days => $10::int)) as escalated,"
+    "select bool_or(m.kind = 'escalation' and ($10::float8 = 0"
+    " or m.opened_at > c.now - make_interval(secs => $10::float8 * 86400))) as escalated,"
     " min(m.starts_at) filter (where m.kind = 'call'"
     " and m.starts_at + make_interval(secs => $9::float8 * 3600) > c.now)"
     " as call_at from matter m where m.account_id = a.account_id"

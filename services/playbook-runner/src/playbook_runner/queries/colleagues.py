@@ -5,19 +5,43 @@ from datetime import date
 
 import asyncpg
 
+from milepost_core.owning import Colleague
 from milepost_runtime.database import Connection
 
 
+async def present(connection: Connection) -> dict[str, Colleague]:
+    """Return everybody who works here, by id; their loads are not asked for."""
+    return {name: one for name, one in (await everybody(connection)).items() if one.active}
+
+
+async def everybody(connection: Connection) -> dict[str, Colleague]:
+    """Return everybody who was ever entered, by id, so that who has left is known as such; without loads."""
+    return {row["id"]: colleague(row) for row in await colleagues(connection)}
+
+
 async def colleagues(connection: Connection) -> list[asyncpg.Record]:
-    """Return everybody who was ever entered: zone, region, roles, and whether they are away today where they live."""
+    """Return everybody who was ever entered: place, roles, hours, and whether they are away today where they live."""
     rows: list[asyncpg.Record] = await connection.fetch(
-        "select p.id, p.email, p.zone, p.region, p.roles, p.active, p.minutes_a_day, a.delegate_id,"
+        "select p.id, p.email, p.zone, p.region, p.roles, p.active, p.opens, p.closes, a.delegate_id,"
         " a.id is not null as away from person p"
         " left join lateral (select a.id, a.delegate_id from absence a where a.person_id = p.id"
         " and (clock_timestamp() at time zone p.zone)::date between a.since and a.until"
         " order by a.until desc, a.id limit 1) a on true order by p.id"
     )
     return rows
+
+
+def colleague(row: asyncpg.Record, load: float = 0.0) -> Colleague:
+    """Return a row of `colleagues` as the law on owners knows people; `load` is the minutes of their open work."""
+    return Colleague(
+        id=row["id"],
+        email=row["email"],
+        roles=tuple(row["roles"]),
+        active=row["active"],
+        load=load,
+        away=row["away"],
+        delegate=row["delegate_id"],
+    )
 
 
 async def loads(connection: Connection, roles: Sequence[str]) -> list[asyncpg.Record]:

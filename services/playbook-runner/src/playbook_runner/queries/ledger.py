@@ -83,27 +83,31 @@ async def page(pool: Pool, wanted: Filter, before: int | None, limit: int) -> li
 
 
 async def standing(pool: Pool, account_id: UUID, playbook_id: str) -> asyncpg.Record | None:
-    """Return what stands between a playbook and an account, or None when there is no such playbook."""
-    return await pool.fetchrow(
-        "select p.state as playbook_state, p.version, clock_timestamp() as now,"
-        " e.channel, e.recipient, c.paused, r.id as run_id, r.state as run_state, r.end_reason,"
-        " l.outcome, l.code, l.reason, l.at, e.state as effect_state, encode(e.key, 'hex') as effect_key,"
-        " w.reason as waiting_for, d.code as waiting_code from playbook p cross join control c"
-        " left join lateral (select * from run where account_id = $1 and playbook_id = $2"
-        "   order by started_at desc limit 1) r on true"
-        " left join lateral (select * from ledger where account_id = $1 and playbook_id = $2"
-        "   order by id desc limit 1) l on true"
-        " left join lateral (select * from effect where run_id = r.id and account_id = $1"
-        "   and state in ('ready', 'started', 'in_doubt', 'parked') order by created_at desc limit 1) e on true"
-        # Why the open run waits: its effect's reason, or that of the step that is no effect yet.
-        " left join lateral (select coalesce(case when e.state = 'ready' then e.reason end, (select coalesce(nullif("
-        "   s.reason, ''), case s.kind when 'task' then 'its task is open' when 'approval' then 'it has to be approved'"
-        "   else '' end) from step s where s.run_id = r.id and s.account_id = $1 and (s.state in ('due', 'waiting')"
-        "   or s.state = 'performing' and s.kind in ('task', 'approval')) order by s.created_at desc limit 1), '')"
-        "   as reason) w on true"
-        " left join lateral (select code from ledger where account_id = $1 and run_id = r.id"
-        "   and outcome = 'deferred' order by id desc limit 1) d on true"
-        " where p.id = $2 and p.state in ('active', 'paused')",
-        account_id,
-        playbook_id,
-    )
+    """Return what stands between a playbook and an account, or None when there is no such playbook.
+
+    It speaks of the version in force, else of the newest; `path` is the step where the open run stands.
+    """
+    return await pool.fetchrow(_STANDING, account_id, playbook_id)
+
+
+_STANDING = """
+select p.state as playbook_state, p.version, clock_timestamp() as now, c.paused,
+  r.id as run_id, r.version as run_version, r.state as run_state, r.end_reason, l.outcome, l.code, l.reason, l.at,
+  e.channel, e.recipient, e.state as effect_state, encode(e.key, 'hex') as effect_key, s.path,
+  coalesce(case when e.state = 'ready' then e.reason end, w.reason, '') as waiting_for, w.code as waiting_code
+from (select state, version from playbook where id = $2
+  order by state in ('active', 'paused') desc, version desc limit 1) p cross join control c
+left join lateral (select * from run where account_id = $1 and playbook_id = $2 order by started_at desc limit 1) r
+  on true
+left join lateral (select * from ledger where account_id = $1 and playbook_id = $2 order by id desc limit 1) l on true
+left join lateral (select * from effect where run_id = r.id and account_id = $1
+  and state in ('ready', 'started', 'in_doubt', 'parked') order by created_at desc limit 1) e on true
+left join lateral (select * from step where run_id = r.id and account_id = $1
+  and state in ('due', 'waiting', 'performing') order by id = e.step_id desc nulls last, created_at desc limit 1) s
+  on true
+-- Why the open run waits, where it is no effect that does; and the word for that, while the run's newest line says it.
+left join lateral (select coalesce(nullif(s.reason, ''), case when s.state = 'performing' then case s.kind
+    when 'task' then 'its task is open' when 'approval' then 'it has to be approved' end end, '') as reason,
+  (select case when outcome = 'deferred' then code end from ledger where account_id = $1 and run_id = r.id
+    order by id desc limit 1) as code) w on true
+"""

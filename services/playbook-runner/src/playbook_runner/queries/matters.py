@@ -25,8 +25,8 @@ class Told:
 async def events(connection: Connection, ids: Sequence[int]) -> list[asyncpg.Record]:
     """Return rows of the feed of events, in its order."""
     rows: list[asyncpg.Record] = await connection.fetch(
-        "select event_id, account_id, type, occurred_at, item, properties from ingest.event"
-        " where id = any($1::bigint[]) order by id",
+        "select event_id, account_id, type, occurred_at, actor, item, value_text, properties, source"
+        " from ingest.event where id = any($1::bigint[]) order by id",
         ids,
     )
     return rows

@@ -9,7 +9,7 @@ import asyncpg
 
 from milepost_runtime.database import Connection, Pool
 
-_PERSON = "id, name, email, zone, region, roles, minutes_a_day, active"
+_PERSON = "id, name, email, zone, region, roles, opens, closes, minutes_a_day, active"
 _ABSENCE = "id, person_id, since, until, delegate_id"
 
 
@@ -35,9 +35,10 @@ async def known(connection: Connection, ids: Sequence[str]) -> dict[str, asyncpg
 async def put(connection: Connection, person_id: str, said: Mapping[str, Any]) -> tuple[asyncpg.Record, bool]:
     """Write a person down as said, whatever was known before; return them, and whether they are new."""
     row = await connection.fetchrow(
-        f"insert into person ({_PERSON}) values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (id) do update set"  # noqa: S608 - a constant of the code
-        " name = excluded.name, email = excluded.email, zone = excluded.zone, region = excluded.region,"
-        " roles = excluded.roles, minutes_a_day = excluded.minutes_a_day, active = excluded.active"
+        f"insert into person ({_PERSON}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"  # noqa: S608 - a constant of the code
+        " on conflict (id) do update set name = excluded.name, email = excluded.email, zone = excluded.zone,"
+        " region = excluded.region, roles = excluded.roles, opens = excluded.opens, closes = excluded.closes,"
+        " minutes_a_day = excluded.minutes_a_day, active = excluded.active"
         f" returning {_PERSON}, xmax = 0 as added",
         person_id,
         said["name"],
@@ -45,11 +46,28 @@ async def put(connection: Connection, person_id: str, said: Mapping[str, Any]) -
         said["zone"],
         said["region"],
         said["roles"],
+        said["opens"],
+        said["closes"],
         said["minutes_a_day"],
         said["active"],
     )
     assert row is not None, "a row was written"
     return row, bool(row["added"])
+
+
+async def named(connection: "Connection | Pool", name: str) -> asyncpg.Record | None:
+    """Return whose id or address a name is; None: nobody's who was entered."""
+    return await connection.fetchrow(
+        f"select {_PERSON} from person where id = $1 or (email <> '' and lower(email) = lower($1))"  # noqa: S608 - a constant of the code
+        " order by id <> $1, not active, id limit 1",
+        name,
+    )
+
+
+async def names_of(connection: "Connection | Pool", name: str) -> list[str]:
+    """Return all the names under which somebody may have work: as said, as id, as address."""
+    row = await named(connection, name)
+    return [name] if row is None else sorted({name, row["id"], row["email"]} - {""})
 
 
 async def email_taken(connection: Connection, person_id: str, email: str) -> bool:
@@ -88,6 +106,11 @@ async def insert_absence(
     return row
 
 
-async def delete_absence(pool: Pool, absence_id: UUID) -> bool:
-    """Take an absence back; False: there is none."""
-    return bool(await pool.fetchval("delete from absence where id = $1 returning true", absence_id))
+async def delete_absence(pool: Pool, absence_id: UUID) -> str | None:
+    """Take an absence back and return the address of whose it was; None: there is none."""
+    email: str | None = await pool.fetchval(
+        "with gone as (delete from absence where id = $1 returning person_id)"
+        " select coalesce(p.email, '') from gone left join person p on p.id = gone.person_id",
+        absence_id,
+    )
+    return email

@@ -48,7 +48,7 @@ class Start:
 async def read_before_start(connection: Connection, starts: Sequence[Start]) -> dict[bytes, asyncpg.Record]:
     """Lock the effects that are ours and ready, with their runs; return by key what may forbid the start."""
     rows = await connection.fetch(
-        "select e.key, e.created_at, clock_timestamp() as now, r.playbook_id, r.state as run_state, c.paused,"
+        "select e.key, e.asked_at, clock_timestamp() as now, r.playbook_id, r.state as run_state, c.paused,"
         " coalesce(p.state = 'paused', false) as playbook_paused"
         " from unnest($1::bytea[], $2::bigint[]) as s(key, fence) join effect e on e.key = s.key and e.fence = s.fence"
         " join run r on r.id = e.run_id and r.account_id = e.account_id cross join control c"
@@ -99,7 +99,8 @@ async def move(connection: Connection, moves: Sequence[Moving]) -> dict[bytes, a
         " then null else e.payload end"
         " from mine m where e.key = m.key and (m.fence is null or e.fence = m.fence)"
         " and e.state = any(string_to_array(m.sources, ' '))"
-        " returning e.key, e.fence, e.account_id, e.run_id, e.step_id, e.channel, e.attempts, e.correlation_id",
+        " returning e.key, e.fence, e.account_id, e.run_id, e.step_id, e.channel, e.recipient, e.attempts,"
+        " e.correlation_id",
         [one.key for one in moves],
         [one.fence for one in moves],
         [MOVES[one.move].target.value for one in moves],

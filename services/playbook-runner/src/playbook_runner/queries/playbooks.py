@@ -128,11 +128,22 @@ async def set_control(connection: Connection, *, paused: bool, by: str) -> async
     return await control(connection)
 
 
+# The newest line of a run says since when a pause holds it.
+_HELD = (
+    ", asked_at = least(clock_timestamp(), t.asked_at + coalesce(clock_timestamp() - (select l.at from ledger l"
+    " where l.account_id = t.account_id and l.run_id = t.run_id and l.code = 'paused' order by l.id desc limit 1),"
+    " interval '0'))"
+)
+
+
 async def wake_held(connection: Connection, playbook_id: str | None = None) -> None:
-    """Make steps and effects due now that waited for a pause to end, of one playbook or of all."""
-    for table, states in (("step", ["due", "waiting"]), ("effect", ["ready"])):
+    """Make steps and effects due now that waited for a pause to end, of one playbook or of all.
+
+    The time for which a pause held a message is no time for which it waited: it has all its days still.
+    """
+    for table, states, more in (("step", ["due", "waiting"], ""), ("effect", ["ready"], _HELD)):
         await connection.execute(
-            f"update {table} t set next_at = clock_timestamp() from run r"  # noqa: S608 - constants of the code
+            f"update {table} t set next_at = clock_timestamp(){more} from run r"  # noqa: S608 - constants of the code
             " where r.id = t.run_id and r.account_id = t.account_id and r.state = 'running' and t.reason = 'paused'"
             " and t.state = any($1::text[]) and t.next_at is not null and t.lease_until is null"
             " and ($2::text is null or r.playbook_id = $2)",
@@ -146,7 +157,7 @@ async def runs_on_other_versions(connection: Connection, playbook_id: str, numbe
     rows: list[asyncpg.Record] = await connection.fetch(
         "select r.id, r.version, array(select s.path || ':' || s.kind from step s where s.run_id = r.id"
         " and s.account_id = r.account_id and s.state in ('due', 'waiting', 'performing')) as open"
-        " from run r where r.playbook_id = $1 and r.version <> $2 and r.state in ('holding', 'running')"
+        " from run r where r.playbook_id = $1 and r.version <> $2 and r.state = 'running'"
         " order by r.id for update of r",
         playbook_id,
         number,

@@ -8,7 +8,7 @@ import asyncpg
 from milepost_runtime.database import Connection, Pool
 
 
-async def newest(pool: Pool) -> asyncpg.Record | None:
+async def newest(pool: "Pool | Connection") -> asyncpg.Record | None:
     """Return the policy in force, or None while nobody has said any."""
     return await pool.fetchrow("select version, document, author, created_at from policy order by version desc limit 1")
 

@@ -131,13 +131,15 @@ async def assignments(connection: Connection, pairs: Sequence[Pair]) -> list[asy
 
 
 async def keep_assignments(connection: Connection, found: Mapping[Pair, Assignment]) -> None:
-    """Keep where accounts were assigned to; what is kept already stays, but that it may be excluded by now."""
+    """Keep where accounts were assigned to; what is kept stays, but for who is excluded by now or drew anew."""
     kept = list(found.values())
     await connection.execute(
         "insert into assignment (account_id, playbook_id, version, arm, bucket, stratum, excluded)"
         " select * from unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::float8[], $6::text[], $7::bool[])"
-        " on conflict (account_id, playbook_id) do update set excluded = true"
-        " where excluded.excluded and not assignment.excluded",
+        " on conflict (account_id, playbook_id) do update set version = excluded.version, arm = excluded.arm,"
+        " bucket = excluded.bucket, stratum = excluded.stratum, excluded = excluded.excluded,"
+        " assigned_at = clock_timestamp()"
+        " where (excluded.excluded and not assignment.excluded) or excluded.version <> assignment.version",
         [account for account, _ in found],
         [playbook for _, playbook in found],
         [one.version for one in kept],

@@ -34,25 +34,29 @@ with closed as (update task set state = 'closed', next_at = null, lease_until = 
     and exists (select from task_word w where w.task_id = task.id and w.kind = 'evidence'
       and (w.detail ->> 'run_id')::uuid = any($1::uuid[]) and (w.detail ->> 'run_id')::uuid <> all($3::uuid[]))
     and not exists (select from task_word w join run r on r.id = (w.detail ->> 'run_id')::uuid
-      where w.task_id = task.id and w.kind = 'evidence' and r.state in ('holding', 'running')
+      where w.task_id = task.id and w.kind = 'evidence' and r.state = 'running'
         and (r.id <> all($1::uuid[]) or r.id = any($3::uuid[])))
-  returning id, account_id)
-insert into task_word (account_id, task_id, kind, author, text)
-select account_id, id, 'closed', 'playbook', $2 from closed
+  returning *),
+said as (insert into task_word (account_id, task_id, kind, author, text)
+  select account_id, id, 'closed', 'playbook', $2 from closed)
+select *, ended_at as now from closed order by id
 """
 
 
 async def stop_waiting(
     connection: Connection, run_ids: Sequence[UUID], reason: str, keep_tasks: Sequence[UUID]
-) -> None:
+) -> list[asyncpg.Record]:
     """Cancel everything of runs that has not been started; the tasks of the runs in `keep_tasks` stay open.
+
+    Returns the tasks that were closed.
 
     Effects first, then steps, then (by the caller) runs: every writer locks in this order, and rows in that of their
     ids.
     """
     for statement in (_EFFECTS, _STEPS, _GATES):
         await connection.execute(statement, run_ids, reason)
-    await connection.execute(_TASKS, run_ids, reason, keep_tasks)
+    closed: list[asyncpg.Record] = await connection.fetch(_TASKS, run_ids, reason, keep_tasks)
+    return closed
 
 
 async def open_runs_of(
@@ -65,7 +69,7 @@ async def open_runs_of(
     rows: list[asyncpg.Record] = await connection.fetch(
         "select h.n::int as n, r.id, r.account_id, r.playbook_id, r.version, r.trigger_kind, r.band, r.correlation_id,"
         " r.started_at from unnest($1::uuid[], $2::timestamptz[]) with ordinality as h(account_id, at, n)"
-        " join run r on r.account_id = h.account_id and r.state in ('holding', 'running') and r.started_at <= h.at",
+        " join run r on r.account_id = h.account_id and r.state = 'running' and r.started_at <= h.at",
         accounts,
         since,
     )

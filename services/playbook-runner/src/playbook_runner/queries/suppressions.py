@@ -10,7 +10,7 @@ import asyncpg
 from milepost_runtime.database import Connection, Pool
 
 _COLUMNS = (
-    "id, account_id, person is not null as of_person, kind, reason, author, since, until, ended_at,"
+    "id, account_id, person is not null as of_person, kind, reason, author, evidence, since, until, ended_at,"
     " ended_at is null and (until is null or until > clock_timestamp()) as active"
 )
 
@@ -26,6 +26,19 @@ class NewSuppression:
     reason: str
     author: str
     until: datetime | None
+
+
+@dataclass(frozen=True)
+class NewReturn:
+    """What a mail server or a provider said of a mailbox at some moment, and by which `evidence` it can be found."""
+
+    id: UUID
+    kind: str
+    person: bytes
+    reason: str
+    author: str
+    evidence: str
+    at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -68,6 +81,31 @@ async def insert(connection: Connection, new: NewSuppression) -> asyncpg.Record:
     return row
 
 
+async def keep_returns(connection: Connection, told: Sequence[NewReturn]) -> int:
+    """Write down what was said of mailboxes, one word for each; return how many are new.
+
+    A word that counts already is enough. What happened before a person took such a word back brings it back no more,
+    and neither does what was evidence for it. `at` None: it happened now.
+    """
+    rows = await connection.fetch(
+        "insert into suppression (id, kind, person, reason, author, evidence)"
+        " select distinct on (t.person, t.kind) t.id, t.kind, t.person, t.reason, t.author, t.evidence"
+        " from unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])"
+        " as t(id, kind, person, reason, author, evidence, at) where not exists (select from suppression s"
+        " where s.person = t.person and s.kind = t.kind and s.account_id is null and (s.evidence = t.evidence"
+        " or s.ended_at is null and s.until is null or s.ended_at >= coalesce(t.at, clock_timestamp())))"
+        " order by t.person, t.kind, t.at on conflict do nothing returning id",
+        [one.id for one in told],
+        [one.kind for one in told],
+        [one.person for one in told],
+        [one.reason for one in told],
+        [one.author for one in told],
+        [one.evidence for one in told],
+        [one.at for one in told],
+    )
+    return len(rows)
+
+
 async def end(connection: Connection, suppression_id: UUID) -> asyncpg.Record | None:
     """End a word from now on, if it has not ended; return it, or None: there is none."""
     await connection.execute(
@@ -80,9 +118,9 @@ async def end(connection: Connection, suppression_id: UUID) -> asyncpg.Record | 
 
 
 async def one(pool: Pool, suppression_id: UUID) -> asyncpg.Record | None:
-    """Return a word."""
+    """Return a word, with the digest of whom it is about."""
     return await pool.fetchrow(
-        f"select {_COLUMNS} from suppression where id = $1",  # noqa: S608 - a constant of the code
+        f"select {_COLUMNS}, person from suppression where id = $1",  # noqa: S608 - a constant of the code
         suppression_id,
     )
 

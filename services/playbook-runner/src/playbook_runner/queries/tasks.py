@@ -32,6 +32,8 @@ class NewTask:
     effort_minutes: float
     accept_by: datetime | None
     due_at: datetime
+    accept_warn_at: datetime | None
+    finish_warn_at: datetime
     escalate_to: str | None
 
 
@@ -51,14 +53,17 @@ _NEW = {
     "effort_minutes": "float8",
     "accept_by": "timestamptz",
     "due_at": "timestamptz",
+    "accept_warn_at": "timestamptz",
+    "finish_warn_at": "timestamptz",
     "escalate_to": "text",
 }
 _NAMES = ", ".join(_NEW)  # fmt: skip
 _ASK = (
-    f"insert into task ({_NAMES}, state, next_at) select {_NAMES}, 'open', least(accept_by, due_at) from unnest("  # noqa: S608 - constants of the code
+    f"insert into task ({_NAMES}, state, next_at) select {_NAMES}, 'open'"  # noqa: S608 - constants of the code
+    ", least(accept_warn_at, finish_warn_at) from unnest("
     + ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_NEW.values(), 1))
     + f") as n({_NAMES}) on conflict (account_id, reason) where state in {OPEN}"
-    " do update set risk = excluded.risk, value = excluded.value"
+    " do update set risk = excluded.risk, value = greatest(task.value, excluded.value)"
     " returning id, account_id, reason, owner, created_at, (xmax = 0) as fresh"
 )
 
@@ -105,6 +110,11 @@ async def lock(connection: Connection, task_id: UUID) -> asyncpg.Record | None:
     return await connection.fetchrow("select *, clock_timestamp() as now from task where id = $1 for update", task_id)
 
 
+async def again(connection: Connection, task_id: UUID) -> asyncpg.Record:
+    """Return a task that is known to be there as it stands in this transaction."""
+    return (await connection.fetch("select * from task where id = $1", task_id))[0]
+
+
 async def due(connection: Connection, ids: Sequence[UUID]) -> list[asyncpg.Record]:
     """Return tasks of a lane's batch, with the server's clock."""
     rows: list[asyncpg.Record] = await connection.fetch(
@@ -113,11 +123,13 @@ async def due(connection: Connection, ids: Sequence[UUID]) -> list[asyncpg.Recor
     return rows
 
 
-# The next moment at which a task's clocks have something to say; a breach that was told is told once.
+# The next moment at which a task's clocks have something to say; what was told, a warning or a breach, is told once.
 CLOCKS = (
-    "case when state = 'snoozed' then snoozed_until else least("
-    "case when state = 'open' and accept_by > coalesce(breached_at, '-infinity') then accept_by end,"
-    " case when due_at > coalesce(breached_at, '-infinity') then due_at end) end"
+    "case when state = 'snoozed' then snoozed_until when awaiting_since is null then least("
+    "case when state = 'open' and accept_by > coalesce(breached_at, '-infinity') then"
+    " case when accept_warn_at > coalesce(warned_at, '-infinity') then accept_warn_at else accept_by end end,"
+    " case when due_at > coalesce(breached_at, '-infinity') then"
+    " case when finish_warn_at > coalesce(warned_at, '-infinity') then finish_warn_at else due_at end end) end"
 )
 
 
@@ -153,6 +165,40 @@ async def breach(connection: Connection, ids: Sequence[UUID], owners: Sequence[s
     )
 
 
+async def warn(connection: Connection, ids: Sequence[UUID]) -> None:
+    """Note that tasks were said to be about to miss a clock."""
+    await connection.execute("update task set warned_at = clock_timestamp() where id = any($1::uuid[])", ids)
+
+
+async def charge(
+    connection: Connection,
+    ids: Sequence[UUID],
+    ours: Sequence[float],
+    theirs: Sequence[float],
+    until: Sequence[datetime],
+) -> None:
+    """Add working hours of tasks to the side that had them, which are then counted up to a moment each."""
+    await connection.execute(
+        "update task t set our_hours = t.our_hours + n.ours, their_hours = t.their_hours + n.theirs,"
+        " charged_until = n.until from unnest($1::uuid[], $2::float8[], $3::float8[], $4::timestamptz[])"
+        " as n(id, ours, theirs, until) where t.id = n.id",
+        ids,
+        ours,
+        theirs,
+        until,
+    )
+
+
+async def awaiting(connection: Connection, accounts: Sequence[UUID]) -> list[asyncpg.Record]:
+    """Return the open tasks of accounts that wait for the customer, locked, with the server's clock."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        "select *, clock_timestamp() as now from task where account_id = any($1::uuid[])"  # noqa: S608 - a constant of the code
+        f" and awaiting_since is not null and state in {OPEN} order by id for update",
+        accounts,
+    )
+    return rows
+
+
 async def set_clocks(connection: Connection, ids: Sequence[UUID]) -> None:
     """Set the next moment of tasks that a lane has finished with."""
     await connection.execute(
@@ -171,11 +217,12 @@ async def steps_of(connection: Connection, task_id: UUID) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
-async def open_of(connection: Connection, owner: str) -> list[asyncpg.Record]:
-    """Return the ids of somebody's open tasks, locked."""
+async def open_of(connection: Connection, owners: Sequence[str]) -> list[asyncpg.Record]:
+    """Return somebody's open tasks under all their names, locked, with the server's clock."""
     rows: list[asyncpg.Record] = await connection.fetch(
-        f"select id, account_id, effort_minutes from task where owner = $1 and state in {OPEN} order by id for update",  # noqa: S608 - a constant of the code
-        owner,
+        "select *, clock_timestamp() as now from task"  # noqa: S608 - a constant of the code
+        f" where owner = any($1::text[]) and state in {OPEN} order by id for update",
+        owners,
     )
     return rows
 
@@ -193,11 +240,11 @@ async def give_all(connection: Connection, ids: Sequence[UUID], owners: Sequence
 
 
 async def page(
-    pool: Pool, filters: tuple[str | None, str | None, UUID | None], before: UUID | None, limit: int
+    pool: Pool, filters: tuple[Sequence[str] | None, str | None, UUID | None], before: UUID | None, limit: int
 ) -> list[asyncpg.Record]:
-    """Return tasks of an owner, a state, an account (None: any), newest first, below an id."""
+    """Return tasks of an owner (under these names), a state, an account (None: any), newest first, below an id."""
     rows: list[asyncpg.Record] = await pool.fetch(
-        "select * from task where ($1::text is null or owner = $1) and ($2::text is null or state = $2)"
+        "select * from task where ($1::text[] is null or owner = any($1)) and ($2::text is null or state = $2)"
         " and ($3::uuid is null or account_id = $3) and ($4::uuid is null or id < $4) order by id desc limit $5",
         *filters,
         before,
@@ -219,10 +266,12 @@ async def words_of(pool: Pool, task_id: UUID) -> list[asyncpg.Record]:
     return rows
 
 
-async def awake_of(pool: Pool, owner: str) -> list[asyncpg.Record]:
-    """Return what is on somebody's desk today: open and claimed, not asleep."""
+async def awake_of(pool: Pool, owners: Sequence[str]) -> list[asyncpg.Record]:
+    """Return what is on somebody's desk today: open and claimed, neither asleep nor waiting for the customer."""
     rows: list[asyncpg.Record] = await pool.fetch(
-        "select * from task where owner = $1 and state in ('open', 'claimed') order by id", owner
+        "select * from task where owner = any($1::text[]) and state in ('open', 'claimed')"
+        " and awaiting_since is null order by id",
+        owners,
     )
     return rows
 
@@ -238,7 +287,13 @@ async def experience(pool: Pool, playbooks: Sequence[str]) -> dict[str, tuple[in
     return {row["playbook_id"]: (row["helped"], row["ended"]) for row in rows}
 
 
-async def minutes_a_day(pool: Pool, owner: str) -> int | None:
-    """Return what somebody can carry in a day, or None for somebody whom nobody has entered."""
-    minutes: int | None = await pool.fetchval("select minutes_a_day from person where id = $1 or email = $1", owner)
+async def minutes_spent(pool: Pool, owners: Sequence[str], zone: str) -> float:
+    """Return the minutes of work that somebody has ended today, where they live; without a word, what was thought."""
+    minutes: float = await pool.fetchval(
+        "select coalesce(sum(coalesce(minutes_spent, effort_minutes)), 0)::float8 from task"
+        " where owner = any($1::text[]) and state = 'done'"
+        " and ended_at >= date_trunc('day', clock_timestamp() at time zone $2) at time zone $2",
+        owners,
+        zone,
+    )
     return minutes

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from milepost_contracts.changes import FEED as CHANGES
-from milepost_contracts.events import BOOK_KEEPING
+from milepost_contracts.events import ACCOUNT_MERGED, BOOK_KEEPING
 from milepost_runtime.database import Connection, Pool
 
 # A row is read this long after it was recorded: whoever began to wait just before it has committed by then.
@@ -32,7 +32,10 @@ _EVENTS = (
 
 
 async def happened(pool: Pool, feed: str, position: int, limit: int) -> list[Happening]:
-    """Return the next rows of a feed, up to the first that has not settled; book-keeping happens at no account."""
+    """Return the next rows of a feed, up to the first that has not settled, or that merges accounts.
+
+    Other book-keeping happens at no account.
+    """
     rows = await pool.fetch(
         f"select *, recorded_at <= clock_timestamp() - make_interval(secs => $3) as settled from ("  # noqa: S608 - constants of the code
         f"{_CHANGES if feed == CHANGES else _EVENTS}) as f order by id",
@@ -45,6 +48,9 @@ async def happened(pool: Pool, feed: str, position: int, limit: int) -> list[Hap
         if not row["settled"]:
             break
         found.append(Happening(row["id"], row["account_id"], row["type"], row["at"]))
+        # What comes after it happened at an account that has taken another one's runs over by then.
+        if row["type"] == ACCOUNT_MERGED:
+            break
     # The last row moves the cursor, whatever it is.
     return [one for one in found[:-1] if one.type not in BOOK_KEEPING] + found[-1:]
 

@@ -61,7 +61,7 @@ async def keep_watches(connection: Connection, wanted: Mapping[str, bytes]) -> i
         " select w.playbook_id, w.digest, (select coalesce(max(id), 0) from scoring.change), clock_timestamp()"
         " from unnest($1::text[], $2::bytea[]) as w(playbook_id, digest)"
         " on conflict (playbook_id) do update set trigger_digest = excluded.trigger_digest, stage = '', after = null,"
-        " settled = false, swept_at = null, begun_at = clock_timestamp()"
+        " settled = false, swept_at = null, begun_at = clock_timestamp(), fault = ''"
         " where watch.trigger_digest <> excluded.trigger_digest returning playbook_id",
         list(wanted),
         list(wanted.values()),
@@ -78,7 +78,7 @@ async def keep_watches(connection: Connection, wanted: Mapping[str, bytes]) -> i
 async def keep_progress(connection: Connection, playbook_id: str, at: Progress) -> None:
     """Keep how far a watch has come; a sweep that begins is noted with the server's clock."""
     await connection.execute(
-        "update watch set position = $2, after = $4, settled = $5,"
+        "update watch set position = $2, after = $4, settled = $5, fault = '',"
         " swept_at = case when $6 then clock_timestamp() else swept_at end, stage = $3 where playbook_id = $1",
         playbook_id,
         at.position,
@@ -87,6 +87,16 @@ async def keep_progress(connection: Connection, playbook_id: str, at: Progress) 
         at.settled,
         at.begins,
     )
+
+
+async def keep_fault(connection: Connection, playbook_id: str, fault: str) -> None:
+    """Keep why a watch cannot look."""
+    await connection.execute("update watch set fault = $2 where playbook_id = $1", playbook_id, fault)
+
+
+async def fault(source: Source, playbook_id: str) -> str:
+    """Return why the watch of a playbook cannot look, empty while it can, or when there is none."""
+    return await source.fetchval("select fault from watch where playbook_id = $1", playbook_id) or ""
 
 
 async def stands(connection: Connection, playbook_id: str, accounts: Sequence[UUID]) -> dict[UUID, Stand]:

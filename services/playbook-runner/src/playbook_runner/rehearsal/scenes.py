@@ -11,6 +11,7 @@ from uuid import UUID
 
 from milepost_contracts.changes import ChangeRow
 from milepost_core.cadence.admitting import BY_HAND, Occasion
+from milepost_core.cadence.dating import due_at
 from milepost_core.playbooks import Change, Playbook, Starts, match
 from milepost_core.playbooks.conditions import Fact, Facts, answer, subjects_of
 from milepost_core.playbooks.document import (
@@ -22,7 +23,6 @@ from milepost_core.playbooks.document import (
     WatchTrigger,
 )
 from milepost_core.rehearsal import Scene
-from milepost_core.schedules import moment_of
 from playbook_runner.runs.asking import Known
 
 TOLD_BY_FEEDS: Final = ("band", "score", "journey")
@@ -95,9 +95,9 @@ def _occasions(playbook: Playbook, scene: Scene, changes: Sequence[ChangeRow], s
             return [found for row in changes if (found := _of_change(playbook, scene, row)) is not None]
         case EventTrigger(types):
             return [Occasion(trigger.kind, at) for at, kind in scene.events if kind in types]
-        case DateTrigger(attribute, offset, at):
-            moment = moment_of(dict(scene.attributes).get(attribute), offset, scene.calendar, at)
-            return [] if moment is None else [Occasion(trigger.kind, moment)]
+        case DateTrigger():
+            due = due_at(trigger, scene.facts(span.until), scene.calendar.zone)
+            return [] if due is None else [Occasion(trigger.kind, due.at)]
         case WatchTrigger():
             return _of_watch(trigger, scene, span)
         case ByHand():

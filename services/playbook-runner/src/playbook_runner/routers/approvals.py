@@ -7,10 +7,11 @@ from fastapi import APIRouter, Query
 
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import Principal, require_scope
+from milepost_runtime.paging import ONCE
 from playbook_runner.dependencies import Use
 from playbook_runner.people.task_views import ApprovalList, ApprovalState, ApprovalView, ApproveBody, RejectBody
 
-router = APIRouter(tags=["approvals"], route_class=NamedRequests)
+router = APIRouter(tags=["approvals"], route_class=NamedRequests, dependencies=[ONCE])
 Approver = Annotated[Principal, require_scope("write")]
 
 

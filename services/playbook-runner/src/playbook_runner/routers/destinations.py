@@ -4,11 +4,22 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from milepost_runtime.keys import require_scope
-from playbook_runner.dependencies import Use
-from playbook_runner.effects.destination_views import DeadLetterPage, DestinationList
+from milepost_runtime.idempotency import NamedRequests
+from milepost_runtime.keys import Principal, require_scope
+from milepost_runtime.paging import ONCE
+from playbook_runner.dependencies import EffectKey, Use
+from playbook_runner.effects.destination_views import (
+    DeadLetterPage,
+    DestinationList,
+    LeftView,
+    ResendRequest,
+    ResentView,
+)
+from playbook_runner.effects.resending import Wanted
+from playbook_runner.views import EffectView
 
-router = APIRouter(tags=["effects"])
+router = APIRouter(tags=["effects"], route_class=NamedRequests, dependencies=[ONCE])
+Who = Annotated[Principal, require_scope("playbooks")]
 
 
 @router.get("/destinations", dependencies=[require_scope("read")], summary="Receivers and their circuits")
@@ -28,3 +39,25 @@ async def list_dead_letters(
 ) -> DeadLetterPage:
     """Effects that failed for good, and those that are parked as nobody can know whether they arrived."""
     return await use.overseeing.dead_letters(destination, bytes.fromhex(cursor) if cursor else None, limit)
+
+
+@router.post("/dead-letters/{key}:resend", summary="Send a dead letter again")
+async def resend(use: Use, key: EffectKey, who: Who) -> EffectView:
+    """What failed for good is tried anew under its key, with all its tries before it; asked twice, it is sent once.
+
+    Refused (409) for what may have arrived (`may_have_arrived`: see `resolve`), when the run is over for another reason
+    (`run_over`), or when the account has another run of the playbook by now (`run_under_way`).
+    """
+    await use.resending.one(key, who.name)
+    return await use.reading.effect(key)
+
+
+@router.post("/dead-letters:resend", summary="Send the dead letters to a receiver again")
+async def resend_several(use: Use, body: ResendRequest, who: Who) -> ResentView:
+    """The oldest first; each is judged by itself. Ask again with `next_cursor` for those after them."""
+    after = bytes.fromhex(body.cursor) if body.cursor else None
+    done = await use.resending.several(Wanted(body.destination, body.reason, after, body.limit), who.name)
+    left = [LeftView(key=one.key.hex(), code=one.code, sentence=one.sentence) for one in done.left]
+    return ResentView(
+        sent=[key.hex() for key in done.keys], left=left, next_cursor=done.last.hex() if done.last else None
+    )

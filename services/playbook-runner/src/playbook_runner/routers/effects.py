@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from milepost_runtime.keys import Principal, require_scope
+from milepost_runtime.paging import ONCE
 from playbook_runner.dependencies import EffectKey, Use
 from playbook_runner.views import EffectList, EffectStateWord, EffectView, Resolve
 
-router = APIRouter(tags=["effects"])
+router = APIRouter(tags=["effects"], dependencies=[ONCE])
 
 
 @router.get("/effects", dependencies=[require_scope("read")], summary="Intended changes outside, oldest first")

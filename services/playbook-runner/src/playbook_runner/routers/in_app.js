@@ -1,5 +1,5 @@
 // <milepost-messages token="…"> shows an account's messages and lets people put them away.
-// Text is only ever set as text; links lead to http and https alone.
+// Text is only ever set as text; links lead to pages alone, of the product or of the web.
 (() => {
   const home = new URL(".", document.currentScript.src);
   const STYLE = `:host { display: block; font: 15px/1.45 system-ui, sans-serif; color: #1d1d1b }
@@ -33,7 +33,7 @@
       for (const message of messages) {
         const box = made("article", "");
         box.append(made("h2", message.title), made("p", message.text));
-        if (/^https?:/i.test(message.link)) box.append(Object.assign(made("a", "Show me"), { href: message.link }));
+        if (/^(https?:\/\/|\/(?![/\\]))/i.test(message.link)) box.append(Object.assign(made("a", "Show me"), { href: message.link }));
         const close = made("button", "×");
         close.setAttribute("aria-label", `Put away: ${message.title}`);
         close.addEventListener("click", async () => { await this.say(message, "dismissed"); box.remove(); this.keys = null; });

@@ -35,7 +35,11 @@ async def get_person(use: Use, person_id: PersonId) -> PersonView:
     return PersonView.of(await use.people.one(person_id))
 
 
-@router.put("/people/{person_id}", summary="Say who somebody is")
+@router.put(
+    "/people/{person_id}",
+    summary="Say who somebody is",
+    responses={201: {"model": PersonView, "description": "They are new here."}},
+)
 async def put_person(use: Use, person_id: PersonId, body: PersonRequest, who: Writer, response: Response) -> PersonView:
     """The id is what accounts call their owner. Who leaves is said with `active: false`, never deleted."""
     known, added = await use.people.put(person_id, body.model_dump(), who.name)

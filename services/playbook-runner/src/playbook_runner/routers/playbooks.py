@@ -10,9 +10,9 @@ from milepost_core.playbooks.schema import document_schema
 from milepost_runtime.hot import read_body
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import Principal, require_scope
+from milepost_runtime.lawful_documents import LARGEST_DOCUMENT
 from milepost_runtime.media import check_media
 from playbook_runner.dependencies import Use
-from playbook_runner.documents.checking import LARGEST_DOCUMENT
 from playbook_runner.documents.playbook_views import (
     DiffAnswer,
     KeptAnswer,
@@ -68,10 +68,11 @@ async def list_versions(use: Use, playbook_id: PlaybookId) -> VersionList:
 
 
 @router.get(
-    "/playbooks/{playbook_id}/versions/{version}",
+    "/playbooks/{playbook_id}/versions/{version:int}",
     dependencies=[READS],
     summary="One version",
     response_model=PlaybookView,
+    responses={200: {"content": {YAML: {"schema": {"type": "string"}}}}},
 )
 async def get_version(
     use: Use,

@@ -1,9 +1,11 @@
 """Routes about how often and at which hours people are written to; it decides nothing."""
 
+import re
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
+from pydantic import BeforeValidator
 
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import Principal, require_scope
@@ -19,10 +21,19 @@ from playbook_runner.arbiter.arbiter_views import (
 from playbook_runner.dependencies import Use
 
 router = APIRouter(tags=["policy"], route_class=NamedRequests, dependencies=[ONCE])
+
+
+def _day(told: Any) -> Any:
+    """Return a day as it is written, not as seconds since a moment that nobody means."""
+    if not isinstance(told, str) or re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", told) is None:
+        raise ValueError("a day as YYYY-MM-DD")
+    return told
+
+
 MayRead = require_scope("read")
 Author = Annotated[Principal, require_scope("playbooks")]
 Region = Annotated[str, Query(max_length=10, description="Such as DE, DE-BY or US-CA; empty: every region")]
-Day = Annotated[date, Query(description="YYYY-MM-DD")]
+Day = Annotated[date, BeforeValidator(_day), Query(description="YYYY-MM-DD")]
 
 
 @router.get("/policy", dependencies=[MayRead], summary="The policy in force")

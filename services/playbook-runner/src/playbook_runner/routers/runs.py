@@ -7,10 +7,11 @@ from fastapi import APIRouter, Query
 
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import Principal, require_scope
+from milepost_runtime.paging import ONCE
 from playbook_runner.dependencies import Use
 from playbook_runner.views import RunList, RunState, RunView, StartRun
 
-router = APIRouter(tags=["runs"])
+router = APIRouter(tags=["runs"], dependencies=[ONCE])
 making = APIRouter(tags=["runs"], route_class=NamedRequests)
 
 

@@ -7,8 +7,10 @@ from fastapi import APIRouter, Query
 
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import Principal, require_scope
+from milepost_runtime.paging import ONCE
 from playbook_runner.dependencies import Use
 from playbook_runner.people.task_views import (
+    AwaitBody,
     ClaimBody,
     CompleteBody,
     HandedOver,
@@ -23,7 +25,7 @@ from playbook_runner.people.task_views import (
 )
 from playbook_runner.people.tending import Outcome
 
-router = APIRouter(tags=["tasks"], route_class=NamedRequests)
+router = APIRouter(tags=["tasks"], route_class=NamedRequests, dependencies=[ONCE])
 Worker = Annotated[Principal, require_scope("write")]
 
 
@@ -67,9 +69,23 @@ async def snooze_task(use: Use, task_id: UUID, body: SnoozeBody, who: Worker) ->
     return await use.queueing.task(task_id)
 
 
+@router.post("/tasks/{task_id}/await", summary="Wait for the customer")
+async def await_customer(use: Use, task_id: UUID, body: AwaitBody, who: Worker) -> TaskView:
+    """Its clocks stand still until the customer replies or attends a meeting, or `/resume`: hours of theirs."""
+    await use.tending.wait_for_customer(task_id, body.reason, who.name)
+    return await use.queueing.task(task_id)
+
+
+@router.post("/tasks/{task_id}/resume", summary="Wait for the customer no longer")
+async def resume_task(use: Use, task_id: UUID, who: Worker) -> TaskView:
+    """Its clocks run on from now, with the hours they had left."""
+    await use.tending.go_on(task_id, who.name)
+    return await use.queueing.task(task_id)
+
+
 @router.post("/tasks/{task_id}/hand-over", summary="Give a task to somebody else")
 async def hand_over_task(use: Use, task_id: UUID, body: HandOverBody, who: Worker) -> TaskView:
-    """Who is away is stood in for; its clocks run on."""
+    """Who is away is stood in for, and a role that nobody has is refused (422); its clocks run on."""
     await use.tending.hand_over(task_id, body.to, body.reason, who.name)
     return await use.queueing.task(task_id)
 

@@ -25,6 +25,7 @@ TOLD = {
     Move.TRY_LATER: ("deferred", "not_reached"),
     Move.HOLD: ("deferred", "paused"),
     Move.RESEND: ("deferred", "resend"),
+    Move.REVIVE: ("deferred", "sent_again"),
     Move.GIVE_UP: ("failed", "refused"),
     Move.LOSE: ("in_doubt", "answer_lost"),
     Move.PARK: ("parked", "nobody_can_know"),

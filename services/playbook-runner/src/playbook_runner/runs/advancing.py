@@ -18,6 +18,7 @@ from milepost_core.cadence import TIMED_OUT, Ask, Leave, Perform, Situation, Wal
 from milepost_core.effects import retry_after
 from milepost_core.playbooks import Playbook
 from milepost_core.playbooks.document import ApprovalStep, TaskStep, WaitStep
+from milepost_core.schedules import Calendar
 from milepost_runtime.database import Pool
 from milepost_runtime.failpoints import afp
 from milepost_runtime.lanes import Claim, Lane, hold, postpone
@@ -27,7 +28,7 @@ from playbook_runner.documents.keeping import Keeping
 from playbook_runner.measures import STEPS
 from playbook_runner.queries import advancing as queries
 from playbook_runner.runs.absorbing import Absorbing
-from playbook_runner.runs.asking import UNKNOWN, Asking, Known
+from playbook_runner.runs.asking import Asking, Known
 from playbook_runner.runs.giving import Giving
 from playbook_runner.runs.intending import Intended, Intending
 from playbook_runner.runs.writing import Decided, Page, kept
@@ -117,7 +118,7 @@ class Advancing:
             await self._ask_later(mine, [one.row for one in lacking], str(error))
             return [one for one in decided if not isinstance(one.walk.move, Ask)]
         return [
-            _walked(one.row, one.playbook, known.get(one.row["account_id"], UNKNOWN))
+            _walked(one.row, one.playbook, known[one.row["account_id"]])
             if one.playbook is not None and isinstance(one.walk.move, Ask)
             else one
             for one in decided
@@ -207,7 +208,7 @@ def _walked(row: asyncpg.Record, playbook: Playbook, known: Known | None) -> Dec
         path=row["path"],
         since=row["since"],
         facts=None if known is None else known.facts,
-        calendar=UNKNOWN.calendar if known is None else known.calendar,
+        calendar=Calendar() if known is None else known.calendar,
         attributes={} if known is None else known.attributes,
         outcome=row["outcome"],
         trigger_kind=row["trigger_kind"],

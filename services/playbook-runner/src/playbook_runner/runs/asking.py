@@ -3,11 +3,10 @@
 It keeps no answer, and it asks only for the subjects that some playbook in question speaks of.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from milepost_core.playbooks import BandTrigger, Playbook
 from milepost_core.playbooks.conditions import Condition, Facts, Scalar, subjects_of
@@ -15,11 +14,9 @@ from milepost_core.playbooks.document import BranchStep, WaitStep
 from milepost_core.schedules import Calendar
 from milepost_runtime.database import Pool
 from playbook_runner.clients.scoring import ScoringClient
-from playbook_runner.people.calendars import Calendars
-from playbook_runner.queries import advancing as queries
+from playbook_runner.people.places import REGION, ZONE, Places, read_places
+from playbook_runner.queries import arbiter
 
-ZONE = "attribute.timezone"
-REGION = "attribute.region"
 _ATTRIBUTE = "attribute."
 
 
@@ -32,8 +29,15 @@ class Known:
     calendar: Calendar
 
 
-UNKNOWN = Known({}, {}, Calendar())
-"""What is known of an account that has no score."""
+class Answers(dict[UUID, Known]):
+    """What is known by account. Of one that is not there (not scored) nothing is: it lives where the company does."""
+
+    def __init__(self, found: Mapping[UUID, Known], elsewhere: Calendar) -> None:
+        super().__init__(found)
+        self._stranger = Known({}, {}, elsewhere)
+
+    def __missing__(self, account: UUID) -> Known:
+        return self._stranger
 
 
 @dataclass(frozen=True)
@@ -45,17 +49,19 @@ class Asking:
 
     async def known(
         self, asked: Collection[UUID], playbooks: Iterable[Playbook], now: datetime, more: Collection[str] = ()
-    ) -> dict[UUID, Known]:
+    ) -> Answers:
         """Return what is known of accounts, as far as their playbooks (or `more`) speak of it.
-
-        Who is not there is not scored.
 
         Raises HealthAway: then nobody knows anything now.
         """
         subjects = tuple(sorted({*more, *(subject for playbook in playbooks for subject in subjects_in(playbook))}))
         facts = await self.scoring.facts(sorted(asked), subjects)
-        calendars = await self._calendars([_text(found, REGION) for found in facts.values()])
-        return {account: _known(found, calendars, now.date()) for account, found in facts.items()}
+        async with self.pool.acquire() as connection:
+            places = read_places(await arbiter.frame(connection, now))
+        today = now.date()
+        return Answers(
+            {account: _known(found, places, today) for account, found in facts.items()}, places.home("", "", today)
+        )
 
     async def meant(self, condition: Condition) -> set[UUID]:
         """Return every account of the book for whom a condition holds today. Raises HealthAway."""
@@ -67,10 +73,6 @@ class Asking:
             if page.after is None:
                 return found
             after = page.after
-
-    async def _calendars(self, regions: Sequence[str]) -> Calendars:
-        wanted = sorted({part for region in regions for part in ("", region, region.partition("-")[0])})
-        return Calendars(await queries.holidays(self.pool, wanted))
 
 
 def subjects_in(playbook: Playbook) -> frozenset[str]:
@@ -89,20 +91,16 @@ def subjects_in(playbook: Playbook) -> frozenset[str]:
     return frozenset(found | set(subjects_of(*conditions)))
 
 
-def _known(facts: Facts, calendars: Calendars, today: date) -> Known:
+def _known(facts: Facts, places: Places, today: date) -> Known:
     attributes = {
         subject.removeprefix(_ATTRIBUTE): fact.value
         for subject, fact in facts.items()
         if subject.startswith(_ATTRIBUTE) and fact.value is not None
     }
-    zone = _text(facts, ZONE) or "UTC"
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        zone = "UTC"
-    return Known(facts, attributes, calendars.of(zone, _text(facts, REGION), today))
+    return Known(facts, attributes, places.home(text_of(facts, ZONE), text_of(facts, REGION), today))
 
 
-def _text(facts: Facts, subject: str) -> str:
+def text_of(facts: Facts, subject: str) -> str:
+    """Return what is known of a subject if it is a text, else an empty one."""
     value = facts[subject].value if subject in facts else None
     return value if isinstance(value, str) else ""

@@ -16,7 +16,6 @@ import structlog
 from milepost_contracts.audiences import facts_of
 from milepost_contracts.health import HealthDocument
 from milepost_core.cadence import Leave, Situation, stands
-from milepost_core.owning import Colleague
 from milepost_core.playbooks import Playbook
 from milepost_core.playbooks.conditions import Facts, Scalar, subjects_of
 from milepost_core.playbooks.document import EmailStep
@@ -26,8 +25,8 @@ from playbook_runner.actions.layout import MarkupRefused
 from playbook_runner.actions.message import HeaderRefused
 from playbook_runner.clients.scoring import AccountGone, HealthAway, ScoringClient
 from playbook_runner.documents.keeping import Keeping
-from playbook_runner.queries import addressees
-from playbook_runner.runs.asking import REGION, ZONE
+from playbook_runner.people.places import REGION, ZONE
+from playbook_runner.queries import addressees, colleagues
 from playbook_runner.wording.addressing import ATTRIBUTE, Directory, NobodyToWriteTo, reaches_customers
 from playbook_runner.wording.drafting import Around, Desk, Draft, NoReasons, Occasion, Outward, approved, draft
 from playbook_runner.wording.templates import TemplateFailed
@@ -36,6 +35,8 @@ log = structlog.get_logger()
 Decision: TypeAlias = Draft | Leave | HealthAway
 Health: TypeAlias = HealthDocument | Leave | HealthAway
 QUESTIONS_AT_ONCE = 8
+# What a customer may read, at hours of their own.
+READ_AT_HOME = frozenset({"email", "in_app"})
 _SUBJECT = "attribute."
 _NOT_SENDABLE = (TemplateFailed, MarkupRefused, HeaderRefused, BadAddress)
 
@@ -99,6 +100,19 @@ class Deciding:
         heard = await self._heard(steps, told.playbooks)
         return {step["step_id"]: self._decided(step, told, heard, keys.get(step["step_id"])) for step in steps}
 
+    async def home(self, effect: asyncpg.Record) -> tuple[str, str] | HealthAway:
+        """Return zone and region of who may read an effect, empty as far as nobody knows them."""
+        if effect["channel"] not in READ_AT_HOME:
+            return "", ""
+        account_id: UUID = effect["account_id"]
+        try:
+            found = await self.scoring.facts([account_id], (ZONE, REGION), effect["correlation_id"])
+        except HealthAway as error:
+            return error
+        facts = found.get(account_id, {})
+        zone, region = (facts[one].value if one in facts else None for one in (ZONE, REGION))
+        return zone if isinstance(zone, str) else "", region if isinstance(region, str) else ""
+
     async def _heard(self, steps: Sequence[asyncpg.Record], playbooks: Mapping[UUID, Playbook]) -> Heard:
         """Ask the scoring API for health, and for the attributes that an address, an hour or an exit depends on.
 
@@ -154,7 +168,7 @@ class Deciding:
                 step["step_id"]: await self.keeping.version(connection, step["playbook_id"], step["version"])
                 for step in steps
             }
-            directory = Directory(self.fallback, colleagues_of(await addressees.people(connection)))
+            directory = Directory(self.fallback, await colleagues.everybody(connection))
             for row in await addressees.earlier_mails(connection, [step["run_id"] for step in steps]):
                 earlier[row["run_id"]].append((row["recipient"], row["key"]))
             edited = await addressees.edited_words(connection, [step["step_id"] for step in steps])
@@ -209,17 +223,3 @@ def _attributes_in(playbook: Playbook) -> frozenset[str]:
     named = (_SUBJECT + word.removeprefix(ATTRIBUTE) for word in said)
     home: set[str] = {ZONE, REGION} if any(reaches_customers(step) for step in playbook.steps) else set()
     return frozenset({subject for subject in exits if subject.startswith(_SUBJECT)} | set(named) | home)
-
-
-def colleagues_of(rows: Sequence[asyncpg.Record]) -> dict[str, Colleague]:
-    """Return who works here, by id, from rows of `addressees.people`."""
-    return {
-        row["id"]: Colleague(
-            row["id"],
-            row["email"],
-            tuple(row["roles"]),
-            away=row["away_until"] is not None,
-            delegate=row["delegate_id"],
-        )
-        for row in rows
-    }

@@ -15,12 +15,14 @@ from milepost_contracts.health import HealthDocument
 from milepost_core.cadence import Leave
 from milepost_core.playbooks import Playbook
 from milepost_core.playbooks.document import ApprovalStep, TaskStep
+from milepost_core.playbooks.tiers import owners
 from milepost_runtime.database import Pool
 from milepost_runtime.failpoints import afp
 from milepost_runtime.lanes import Claim, Lane, hold
 from playbook_runner.clients.scoring import HealthAway, ScoringClient
 from playbook_runner.measures import STEPS
 from playbook_runner.people.approving import Approving, Gate
+from playbook_runner.people.staffing import value_of
 from playbook_runner.people.tasking import Tasking, Wanted
 from playbook_runner.queries import advancing as queries
 from playbook_runner.queries.advancing import StepEnd
@@ -63,14 +65,13 @@ class Giving:
         return Intended([(row, part) for row, part in found if isinstance(part, Leave)])
 
     async def _values(self, steps: Iterable[Decided]) -> dict[UUID, float]:
-        """Return what accounts are worth, as far as their playbooks say by which attribute that is known."""
+        """Return what accounts are worth, by the attribute that their playbook names, or else the policy."""
+        usual = await value_of(self.pool)
+        tiers = {one.row["account_id"]: one.playbook.tiers for one in steps if one.playbook is not None}
         told = {
-            one.row["account_id"]: f"attribute.{one.playbook.tiers.value_of}"
-            for one in steps
-            if one.playbook is not None and one.playbook.tiers is not None
+            account: f"attribute.{(tier.value_of if tier is not None else '') or usual}"
+            for account, tier in tiers.items()
         }
-        if not told:
-            return {}
         facts = await self.scoring.facts(sorted(told), sorted(set(told.values())))
         found = {account: known[told[account]].value for account, known in facts.items() if told[account] in known}
         return {account: float(value) for account, value in found.items() if isinstance(value, int | float)}
@@ -85,7 +86,7 @@ class Giving:
             if isinstance(step, ApprovalStep):
                 return _gate(step, one.row, one.playbook, health, view)
             assert isinstance(step, TaskStep), "people are given tasks and gates"
-            return _wanted(step, one.row, words(step, view), health, value)
+            return _wanted(step, one, words(step, view), health, value)
         except NoReasons as error:
             return Leave("no_reasons", str(error))
         except TemplateFailed as error:
@@ -112,11 +113,12 @@ class Giving:
         log.info("steps_given", tasks=sum(isinstance(part, Wanted) for part in given), steps=len(given))
 
 
-def _wanted(
-    step: TaskStep, row: asyncpg.Record, said: Mapping[str, str], health: HealthDocument, value: float
-) -> Wanted:
+def _wanted(step: TaskStep, one: Decided, said: Mapping[str, str], health: HealthDocument, value: float) -> Wanted:
+    row, playbook = one.row, one.playbook
+    assert playbook is not None, "only a playbook says what a person is to do"
     return Wanted(
         step=step,
+        owner=owners(playbook, row["tier"], step.owner),
         account_id=row["account_id"],
         run_id=row["run_id"],
         step_id=row["step_id"],
@@ -137,4 +139,5 @@ def _gate(
     """Return a gate before the step that it is about, with that step's words of today."""
     about = playbook.step(step.about)
     draft = words(about, view) if isinstance(about, Outward) else {}
-    return Gate(step, row["account_id"], row["run_id"], row["step_id"], health.account.owner, draft)
+    by = owners(playbook, row["tier"], step.by)
+    return Gate(step, by, row["account_id"], row["run_id"], row["step_id"], health.account.owner, draft)

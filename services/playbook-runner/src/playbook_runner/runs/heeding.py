@@ -11,8 +11,10 @@ from uuid import UUID
 
 import asyncpg
 
+from milepost_core.arbiter import OF_HOURS, OF_TROUBLE
 from milepost_core.events import OPEN_PROPERTY
 from milepost_runtime.database import Connection
+from playbook_runner.queries import lifting
 from playbook_runner.queries import matters as queries
 from playbook_runner.queries.matters import Told
 
@@ -24,16 +26,28 @@ CLOSING: Final[Mapping[str, str]] = {
     "meeting.missed": "call",
 }
 _MAY_CLOSE: Final = frozenset({"ticket.updated", "ticket.opened", "ticket.reopened"})
-HEEDED: Final = frozenset(OPENING) | frozenset(CLOSING) | _MAY_CLOSE
+_MAY_MOVE: Final = "account.updated"
+_HOME: Final = frozenset({"timezone", "region"})
+HEEDED: Final = frozenset(OPENING) | frozenset(CLOSING) | _MAY_CLOSE | {_MAY_MOVE}
 """Event types that may say something of it."""
+# Where an account lives is known a moment after it was told.
+_SETTLES_S: Final = 60.0
 
 
-async def heed(connection: Connection, event_ids: Sequence[int]) -> None:
-    """Keep what these rows of the feed say, inside the caller's transaction."""
-    rows = await queries.events(connection, event_ids) if event_ids else []
+async def heed(connection: Connection, rows: Sequence[asyncpg.Record]) -> None:
+    """Keep what these rows of the feed say, inside the caller's transaction; what waited for its end asks again."""
     told = fold(rows)
     if told:
         await queries.keep(connection, told)
+    over = sorted({one.account_id for one in told if one.closed_at is not None})
+    await lifting.lift_for_accounts(connection, OF_TROUBLE, over)
+    moved = sorted({row["account_id"] for row in rows if row["type"] == _MAY_MOVE and _says_where(row)})
+    await lifting.lift_for_accounts(connection, OF_HOURS, moved, _SETTLES_S)
+
+
+def _says_where(row: Mapping[str, Any]) -> bool:
+    properties = row["properties"]
+    return isinstance(properties, dict) and not _HOME.isdisjoint(properties)
 
 
 def fold(rows: Sequence[asyncpg.Record] | Sequence[Mapping[str, Any]]) -> list[Told]:
@@ -50,7 +64,9 @@ def fold(rows: Sequence[asyncpg.Record] | Sequence[Mapping[str, Any]]) -> list[T
 
 def _read(row: Mapping[str, Any]) -> Told | None:
     kind, properties = row["type"], row["properties"] or {}
-    item = row["item"] or row["event_id"]
+    # Calls without a name are each their own. Of escalations without one there is one at a time: what is solved
+    # without a name could close no other.
+    item = row["item"] or (row["event_id"] if kind.startswith("meeting.") else "")
     if kind in OPENING:
         starts_at = moment(properties.get("starts_at")) if kind == "meeting.scheduled" else None
         return Told(row["account_id"], OPENING[kind], item, row["occurred_at"], None, starts_at)

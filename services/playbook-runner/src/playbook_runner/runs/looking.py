@@ -3,22 +3,20 @@
 It asks nobody and keeps nothing; what a watch is worth is the law's to say.
 """
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from milepost_core.cadence.admitting import Occasion, subjects_to_admit
 from milepost_core.cadence.dating import due_at
-from milepost_core.model.zones import is_zone
 from milepost_core.playbooks.conditions import Facts, subjects_of
 from milepost_core.playbooks.document import BandTrigger, DateTrigger, Trigger, WatchTrigger
 from milepost_core.playbooks.starting import trigger_key
 from milepost_core.playbooks.watching import Stand, look, unseen
 from playbook_runner.documents.keeping import Kept
+from playbook_runner.people.places import ZONE, Places
+from playbook_runner.runs.asking import text_of
 from playbook_runner.runs.opening import Reason
-
-ZONE = "attribute.timezone"
 
 
 @dataclass(frozen=True)
@@ -31,11 +29,12 @@ class Seen:
 
 @dataclass(frozen=True)
 class Lookout:
-    """One watch at one moment: `begun_at` is since when it watches."""
+    """One watch at one moment: `begun_at` is since when it watches, `places` where people live (dates go by that)."""
 
     one: Kept
     begun_at: datetime
     now: datetime
+    places: Places = field(default_factory=Places)
 
     def see(self, account: UUID, facts: Facts, before: Stand, *, news: bool) -> Seen:
         """Look at an account of which this is known now; `news`: what holds came to hold today."""
@@ -57,12 +56,17 @@ class Lookout:
         return Seen(found.stand, replace(reason, because=found.because))
 
     def _dated(self, trigger: DateTrigger, account: UUID, facts: Facts, before: Stand) -> Seen:
-        """A date is answered once, whatever comes of it; `held_since` keeps the last one that was."""
-        due = due_at(trigger, facts, _zone(facts))
-        if due is None or not self.begun_at <= due <= self.now or before.held_since == due:
+        """A date is answered once, whatever comes of it; `held_since` keeps the day of the last one that was.
+
+        That is the day as it was told, so an account that moves to another zone is not answered again.
+        """
+        due = due_at(trigger, facts, self.places.zone(text_of(facts, ZONE)))
+        if due is None or not self.begun_at <= due.at <= self.now:
             return Seen(before)
-        stand = Stand(armed=True, episode=before.episode + 1, held_since=due)
-        reason = self._reason(account, "date", f"{due:%Y-%m-%d}", due)
+        stand = Stand(armed=True, episode=before.episode + 1, held_since=datetime.combine(due.day, time(0), UTC))
+        if before.held_since == stand.held_since:
+            return Seen(before)
+        reason = self._reason(account, "date", due.day.isoformat(), due.at)
         days = trigger.offset_days
         about = f"{abs(days)} days {'before' if days < 0 else 'after'} " if days else ""
         return Seen(stand, replace(reason, because=f"it is {about}the date in {trigger.attribute}"))
@@ -109,9 +113,3 @@ def subjects_to_see(one: Kept) -> tuple[str, ...]:
         case _:
             looked = ("band",)
     return tuple(dict.fromkeys((*looked, *subjects_to_admit(one.playbook))))
-
-
-def _zone(facts: Facts) -> tzinfo:
-    fact = facts.get(ZONE)
-    name = fact.value if fact is not None else None
-    return ZoneInfo(name) if isinstance(name, str) and is_zone(name) else UTC

@@ -4,7 +4,7 @@ It never finds out by itself that there is a reason to start: whoever does hands
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from playbook_runner.clients.scoring import ScoringClient
 from playbook_runner.documents.keeping import Kept
 from playbook_runner.queries import ledger
 from playbook_runner.queries import starting as queries
+from playbook_runner.queries.merging import living
 
 log = structlog.get_logger()
 NEXT_LANE = "playbooks.advance"
@@ -65,12 +66,12 @@ class Opening:
     async def learn(self, reasons: Sequence[Reason]) -> dict[UUID, Facts]:
         """Return the facts that admitting depends on, of the accounts whose playbooks depend on any.
 
-        Asked outside of every transaction. Raises HealthAway.
+        Nobody is asked for what is paused or declined. Asked outside of every transaction. Raises HealthAway.
         """
         wanted: dict[UUID, dict[str, None]] = {}
         for reason in reasons:
             subjects = subjects_to_admit(reason.kept.playbook)
-            if subjects and reason.declined is None:
+            if subjects and reason.declined is None and reason.kept.state != "paused":
                 wanted.setdefault(reason.account_id, {}).update(dict.fromkeys(subjects))
         subjects = tuple(dict.fromkeys(subject for some in wanted.values() for subject in some))
         return await self.scoring.facts(list(wanted), subjects) if wanted else {}
@@ -83,6 +84,9 @@ class Opening:
         if not reasons:
             return Opened((), ())
         await queries.lock_starts(connection)
+        led = await living(connection, {one.account_id for one in reasons})
+        reasons = [replace(one, account_id=led.get(one.account_id, one.account_id)) for one in reasons]
+        facts = {led.get(account, account): some for account, some in facts.items()}
         known = await queries.answered(connection, [(one.account_id, one.key) for one in reasons])
         fresh = [one for one in reasons if (one.account_id, one.key) not in known]
         now, pursuits = await _pursuits(connection, fresh)

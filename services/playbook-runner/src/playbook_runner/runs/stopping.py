@@ -9,6 +9,7 @@ from uuid import UUID
 
 from milepost_core.cadence import Leave
 from milepost_runtime.database import Connection
+from playbook_runner.people.ending import tell_closed
 from playbook_runner.queries import advancing as runs
 from playbook_runner.queries import ledger, stopping
 
@@ -32,7 +33,7 @@ async def stop(connection: Connection, leaving: Sequence[Leaving]) -> set[UUID]:
     kept = [one.run_id for one in by_run.values() if not one.leave.close_tasks]
     for sentence in sorted({one.leave.sentence for one in by_run.values()}):
         same = [one.run_id for one in by_run.values() if one.leave.sentence == sentence]
-        await stopping.stop_waiting(connection, same, sentence, kept)
+        await tell_closed(connection, await stopping.stop_waiting(connection, same, sentence, kept))
     rows = {row["id"]: row for row in await runs.lock_runs(connection, list(by_run))}
     ends = [
         runs.RunEnd(one.run_id, one.leave.code, one.leave.sentence, "cancelled" if one.cancelled else "done")

@@ -13,6 +13,7 @@ import asyncpg
 import structlog
 
 from milepost_contracts.changes import FEED as CHANGES
+from milepost_contracts.events import ACCOUNT_MERGED, BOOK_KEEPING
 from milepost_contracts.events import FEED as EVENTS
 from milepost_core.cadence import (
     CHANGE,
@@ -33,16 +34,22 @@ from milepost_runtime.queue import Hints
 from playbook_runner.clients.scoring import HealthAway
 from playbook_runner.documents.keeping import Keeping
 from playbook_runner.measures import STEPS
-from playbook_runner.queries import stopping, waking
+from playbook_runner.people.awaiting import answered
+from playbook_runner.queries import matters, stopping, waking
+from playbook_runner.queries.merging import living
 from playbook_runner.queries.waking import Happening
-from playbook_runner.runs.asking import UNKNOWN, Asking
+from playbook_runner.runs.asking import Asking
 from playbook_runner.runs.heeding import HEEDED, heed
+from playbook_runner.runs.merging import follow
+from playbook_runner.runs.returning import KINDS, Returning
 from playbook_runner.runs.stopping import Leaving, stop
 
 log = structlog.get_logger()
 LANE = "playbooks.wake"
 ROWS_AT_ONCE = 1000
 AWAY_S = 5.0
+# Events of which more is read than that they happened.
+_READ = HEEDED | frozenset(KINDS) | {ACCOUNT_MERGED}
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,7 @@ class Waking:
     pool: Pool = field(repr=False)
     keeping: Keeping
     asking: Asking
+    returning: Returning
     hints: Hints = field(repr=False)
     lease_s: float = 15.0
 
@@ -82,6 +90,8 @@ class Waking:
                 return 0
             woken = await self._wake(connection, claim.key, found) if found else 0
             ended = await stop(connection, leaving)
+            await self._heed(connection, claim.key, found)
+            await answered(connection, [(one.account_id, one.type, one.at) for one in found])
             await release(connection, self.lane, [claim])
             await afp("playbooks.wake.read")
         for one in leaving:
@@ -93,10 +103,17 @@ class Waking:
         return len(found)
 
     async def _wake(self, connection: Connection, feed: str, found: Sequence[Happening]) -> int:
-        if feed == EVENTS:
-            await heed(connection, [one.id for one in found if one.type in HEEDED])
-        words = [CHANGE if feed == CHANGES else event_word(one.type) for one in found]
-        return await stopping.wake(connection, [one.account_id for one in found], words, [one.at for one in found])
+        told = [one for one in found if one.type not in BOOK_KEEPING]
+        words = [CHANGE if feed == CHANGES else event_word(one.type) for one in told]
+        return await stopping.wake(connection, [one.account_id for one in told], words, [one.at for one in told])
+
+    async def _heed(self, connection: Connection, feed: str, found: Sequence[Happening]) -> None:
+        """Keep what outlasts the moment: matters, mailboxes, accounts that live on in others."""
+        ids = [one.id for one in found if one.type in _READ] if feed == EVENTS else []
+        rows = await matters.events(connection, ids) if ids else []
+        await heed(connection, [row for row in rows if row["type"] in HEEDED])
+        await follow(connection, rows)
+        await self.returning.heed(connection, rows)
 
     async def _leaving(self, feed: str, found: Sequence[Happening]) -> list[Leaving]:
         """Return the runs that end by what happened."""
@@ -126,7 +143,7 @@ class Waking:
             raise TryLater(str(error), AWAY_S) from None
         leaving: list[Leaving] = []
         for run_id, (row, playbook) in asked.items():
-            facts = known.get(row["account_id"], UNKNOWN).facts
+            facts = known[row["account_id"]].facts
             at = Situation("", row["started_at"], facts, trigger_kind=row["trigger_kind"], band=row["band"])
             leave: Leave | None = exit_by_facts(playbook, at)
             if leave is not None:
@@ -139,7 +156,9 @@ class Waking:
         Inside the caller's transaction: for what happened here and comes in no feed.
         """
         now = await waking.clock(connection)
-        rows = await stopping.open_runs_of(connection, account_ids, [now] * len(account_ids))
+        led = await living(connection, account_ids)
+        living_ids = [led.get(one, one) for one in account_ids]
+        rows = await stopping.open_runs_of(connection, living_ids, [now] * len(living_ids))
         leaving = []
         for row in rows:
             playbook = await self.keeping.version(connection, row["playbook_id"], row["version"])

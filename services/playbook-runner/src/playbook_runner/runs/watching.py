@@ -10,6 +10,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
+import structlog
 
 from milepost_core.cadence.dating import about_due
 from milepost_core.playbooks.conditions import Condition, Facts
@@ -17,19 +18,23 @@ from milepost_core.playbooks.document import BandTrigger, DateTrigger, Trigger, 
 from milepost_core.playbooks.starting import STARTING_CAUSES, digest
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.lanes import Claim, Lane, TryLater, finish, hold, postpone, release
-from playbook_runner.clients.scoring import HealthAway
+from playbook_runner.clients.scoring import HealthAway, QuestionRefused
 from playbook_runner.documents.keeping import Keeping, Kept
-from playbook_runner.queries import starting
+from playbook_runner.measures import QUESTIONS_REFUSED
+from playbook_runner.people.places import Places, read_places
+from playbook_runner.queries import arbiter, starting
 from playbook_runner.queries import watching as queries
 from playbook_runner.queries.watching import KEEPER, Progress
 from playbook_runner.runs.looking import Lookout, at_first, is_watched, subjects_to_see
 from playbook_runner.runs.opening import Opening, Reason
 
+log = structlog.get_logger()
 LANE = "playbooks.watch"
 AT_ONCE = 1_000
 KEEPER_EVERY_S = 5.0
 LOOK_EVERY_S = 2.0
 ASK_AGAIN_S = 5.0
+REFUSED_LOOK_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,11 @@ class Watching:
 
     async def _turn(self, claim: Claim, one: Kept) -> int:
         row = await queries.watch(self.pool, claim.key)
-        glance = None if row is None else await self._next(one, row)
+        try:
+            glance = None if row is None else await self._next(one, row)
+        except QuestionRefused as error:
+            await self._refused(claim, str(error))
+            return 0
         if row is None or glance is None:
             async with self.pool.acquire() as connection:
                 await postpone(connection, self.lane, [claim], LOOK_EVERY_S)
@@ -101,6 +110,14 @@ class Watching:
             await release(connection, self.lane, [claim])
         self.opening.tell(opened)
         return max(1, len(glance.facts))
+
+    async def _refused(self, claim: Claim, why: str) -> None:
+        """What this one asks cannot be asked: it looks again after a while, and the others go on."""
+        log.error("watch_refused", playbook_id=claim.key, reason=why)
+        QUESTIONS_REFUSED.inc()
+        async with self.pool.acquire() as connection, connection.transaction():
+            if await postpone(connection, self.lane, [claim], REFUSED_LOOK_S):
+                await queries.keep_fault(connection, claim.key, why)
 
     async def _next(self, one: Kept, row: asyncpg.Record) -> Glance | None:
         """Choose what to look at: what moved, else what has lasted for long enough, else the next part of a sweep."""
@@ -158,7 +175,9 @@ async def _seen(connection: Connection, one: Kept, glance: Glance, row: asyncpg.
     accounts = sorted({*glance.facts, *glance.lasted})
     first = at_first(one.playbook.trigger)
     known = await queries.stands(connection, one.playbook.id, accounts)
-    lookout = Lookout(one, row["begun_at"], row["now"])
+    dated = isinstance(one.playbook.trigger, DateTrigger)
+    places = read_places(await arbiter.frame(connection, row["now"])) if dated else Places()
+    lookout = Lookout(one, row["begun_at"], row["now"], places)
     seen = {
         account: lookout.see(
             account, glance.facts.get(account, {}), known.get(account, first), news=account not in glance.old

@@ -4,10 +4,20 @@ Every unique key of a table that speaks of an account contains `account_id`: it 
 are looked up by their own id, the id comes first in that key.
 """
 
-from playbook_runner.tables.control import ApiKey, Control, Cursor, Idempotency, WakeCursor
+from playbook_runner.tables.control import ApiKey, Chore, Control, Cursor, Idempotency, WakeCursor
 from playbook_runner.tables.documents import Armed, Assignment, Holiday, Playbook, Policy, Watch
 from playbook_runner.tables.outlets import Destination, Outlet, Writeback
-from playbook_runner.tables.people import Absence, Approval, InAppMessage, Matter, Person, Suppression, Task, TaskWord
+from playbook_runner.tables.people import (
+    Absence,
+    Approval,
+    InAppMessage,
+    Matter,
+    MergedAccount,
+    Person,
+    Suppression,
+    Task,
+    TaskWord,
+)
 from playbook_runner.tables.runs import Attempt, Effect, Ledger, Run, Step, Touch
 from playbook_runner.tables.telling import Told
 from playbook_runner.tables.vocabulary import METADATA
@@ -20,6 +30,7 @@ __all__ = [
     "Armed",
     "Assignment",
     "Attempt",
+    "Chore",
     "Control",
     "Cursor",
     "Destination",
@@ -29,6 +40,7 @@ __all__ = [
     "InAppMessage",
     "Ledger",
     "Matter",
+    "MergedAccount",
     "Outlet",
     "Person",
     "Playbook",

@@ -1,4 +1,4 @@
-"""Tables of the one switch, the cursors in feeds and the keys; no row is read or written here."""
+"""Tables of the one switch, the cursors in feeds, chores and keys; no row is read or written here."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -6,7 +6,16 @@ from typing import ClassVar
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from milepost_runtime.columns import NOW, STAMP, ApiKeyColumns, CursorColumns, IdempotencyColumns, must, primary
+from milepost_runtime.columns import (
+    NOW,
+    STAMP,
+    ApiKeyColumns,
+    CursorColumns,
+    IdempotencyColumns,
+    LaneColumns,
+    must,
+    primary,
+)
 from playbook_runner.tables.vocabulary import METADATA
 
 
@@ -32,6 +41,13 @@ class WakeCursor(CursorColumns, table=True):
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __tablename__ = "wake_cursor"
+
+
+class Chore(LaneColumns, table=True):
+    """Something that is done again and again."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    name: str = primary(sa.Text)
 
 
 class ApiKey(ApiKeyColumns, table=True):

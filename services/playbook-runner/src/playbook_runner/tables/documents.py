@@ -50,6 +50,7 @@ class Watch(LaneColumns, table=True):
     """How far a playbook that waits for something to hold has looked: in the feed of changes, and over the book.
 
     `trigger_digest` is of what it waits for, `begun_at` since when; one row with an empty id keeps the others in step.
+    `fault` is why it cannot look, empty while it can.
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
@@ -62,6 +63,7 @@ class Watch(LaneColumns, table=True):
     settled: bool = must(sa.Boolean, "false")
     swept_at: datetime | None = may(STAMP)
     begun_at: datetime = must(STAMP, NOW)
+    fault: str = must(sa.Text, "''")
 
 
 class Assignment(SQLModel, table=True):

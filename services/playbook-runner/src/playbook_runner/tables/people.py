@@ -1,6 +1,6 @@
 """Tables of people: who works, who is away, who is left alone, their tasks and approvals; no row is read here."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from playbook_runner.tables.vocabulary import (
 
 
 class Person(SQLModel, table=True):
-    """Somebody who works on accounts: where they live in time, what they can carry, who stands in for them."""
+    """Somebody who works on accounts: where in time, at which hours (null: the policy's), what they can carry."""
 
     metadata: ClassVar[sa.MetaData] = METADATA
     id: str = primary(sa.Text)
@@ -30,6 +30,8 @@ class Person(SQLModel, table=True):
     zone: str = must(sa.Text, "'UTC'")
     region: str = must(sa.Text, "''")
     roles: list[str] = must(ARRAY(sa.Text), "'{}'")
+    opens: time | None = may(sa.Time)
+    closes: time | None = may(sa.Time)
     minutes_a_day: int = must(sa.Integer, "240")
     active: bool = must(sa.Boolean, "true")
 
@@ -47,7 +49,10 @@ class Absence(SQLModel, table=True):
 
 
 class Suppression(SQLModel, table=True):
-    """A reason to leave somebody alone: a person (digest of the normalised address), an account, or both."""
+    """A reason to leave somebody alone: a person (digest of the normalised address), an account, or both.
+
+    `evidence` names what no person said but a mail server or a provider: `effect:<key>` or `event:<id>`.
+    """
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __table_args__ = (
@@ -55,6 +60,13 @@ class Suppression(SQLModel, table=True):
         sa.CheckConstraint("person IS NOT NULL OR account_id IS NOT NULL", name="of_somebody"),
         sa.Index(None, "person", postgresql_where=sa.text("person IS NOT NULL")),
         sa.Index(None, "account_id", postgresql_where=sa.text("account_id IS NOT NULL")),
+        sa.Index(
+            "uq_suppression_returned",
+            "person",
+            "kind",
+            unique=True,
+            postgresql_where=sa.text("evidence <> '' AND ended_at IS NULL"),
+        ),
     )
     id: UUID = primary(sa.Uuid)
     account_id: UUID | None = may(sa.Uuid)
@@ -65,6 +77,18 @@ class Suppression(SQLModel, table=True):
     since: datetime = must(STAMP, NOW)
     until: datetime | None = may(STAMP)
     ended_at: datetime | None = may(STAMP)
+    evidence: str = must(sa.Text, "''")
+
+
+class MergedAccount(SQLModel, table=True):
+    """An account that is gone, and the one that lives on for it; a survivor is never itself one that is gone."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+    __tablename__ = "merged_account"
+    __table_args__ = (sa.Index(None, "survivor_id"),)
+    account_id: UUID = primary(sa.Uuid)
+    survivor_id: UUID = must(sa.Uuid)
+    merged_at: datetime = must(STAMP, NOW)
 
 
 class Matter(SQLModel, table=True):
@@ -85,7 +109,10 @@ class Matter(SQLModel, table=True):
 
 class Task(LaneColumns, table=True):
     """Work for a person; at most one open of an account and reason. `next_at` is the next moment at which its clocks
-    (acceptance, finish, snooze) have something to say."""
+    (acceptance, finish, their warnings, snooze) have something to say; while the customer is awaited they say nothing.
+
+    `our_hours` and `their_hours` are the working hours that each side had it, counted until `charged_until`.
+    """
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __table_args__ = (
@@ -98,6 +125,7 @@ class Task(LaneColumns, table=True):
             postgresql_where=sa.text("state IN ('open', 'claimed', 'snoozed')"),
         ),
         sa.Index(None, "owner", "state"),
+        sa.Index("ix_task_awaiting", "account_id", postgresql_where=sa.text("awaiting_since IS NOT NULL")),
         sa.Index("ix_task_outcome", "playbook_id", "outcome", postgresql_where=sa.text("outcome IS NOT NULL")),
         waiting("task"),
     )
@@ -117,9 +145,17 @@ class Task(LaneColumns, table=True):
     effort_minutes: float = must(sa.Double, "30")
     accept_by: datetime | None = may(STAMP)
     due_at: datetime | None = may(STAMP)
+    accept_warn_at: datetime | None = may(STAMP)
+    finish_warn_at: datetime | None = may(STAMP)
+    warned_at: datetime | None = may(STAMP)
     breached_at: datetime | None = may(STAMP)
     escalate_to: str | None = may(sa.Text)
     snoozed_until: datetime | None = may(STAMP)
+    awaiting_since: datetime | None = may(STAMP)
+    awaiting: str = must(sa.Text, "''")
+    our_hours: float = must(sa.Double, "0")
+    their_hours: float = must(sa.Double, "0")
+    charged_until: datetime = must(STAMP, NOW)
     outcome: str | None = may(sa.Text)
     outcome_note: str = must(sa.Text, "''")
     minutes_spent: float | None = may(sa.Double)

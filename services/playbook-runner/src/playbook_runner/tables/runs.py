@@ -34,7 +34,7 @@ class Run(SQLModel, table=True):
             "account_id",
             "playbook_id",
             unique=True,
-            postgresql_where=sa.text("state IN ('holding', 'running')"),
+            postgresql_where=sa.text("state = 'running'"),
         ),
         sa.Index(None, "account_id", "playbook_id", "started_at"),
     )
@@ -53,7 +53,6 @@ class Run(SQLModel, table=True):
     value_class: str | None = may(sa.Text)
     stage: str | None = may(sa.Text)
     band: str | None = may(sa.Text)
-    owner: str | None = may(sa.Text)
     started_by: str = must(sa.Text, "''")
     started_at: datetime = must(STAMP, NOW)
     ended_at: datetime | None = may(STAMP)
@@ -92,7 +91,8 @@ class Step(LaneColumns, table=True):
 class Effect(LaneColumns, table=True):
     """One intended change outside; `payload` is null until a try starts, and kept once it may have arrived.
 
-    What may have arrived is repeated byte for byte, or not at all; what surely has not is rendered anew.
+    What may have arrived is repeated byte for byte, or not at all; what surely has not is rendered anew. `asked_at` is
+    since when it waits, with the time left out in which a pause held it.
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
@@ -122,6 +122,7 @@ class Effect(LaneColumns, table=True):
     remote_id: str | None = may(sa.Text)
     correlation_id: str = must(sa.Text, "''")
     created_at: datetime = must(STAMP, NOW)
+    asked_at: datetime = must(STAMP, NOW)
     done_at: datetime | None = may(STAMP)
 
 

@@ -8,7 +8,7 @@ from playbook_runner.settings import SCHEMA
 METADATA = metadata(SCHEMA)
 
 PLAYBOOK_STATES = ("draft", "active", "paused", "retired")
-RUN_STATES = ("holding", "running", "done", "cancelled")
+RUN_STATES = ("running", "done", "cancelled")
 STEP_STATES = ("due", "waiting", "performing", "done", "skipped", "failed", "cancelled")
 TRIGGER_KINDS = ("band_changed", "watch", "milestone", "event", "date", "by_hand")
 TASK_STATES = ("open", "claimed", "snoozed", "done", "skipped", "closed")

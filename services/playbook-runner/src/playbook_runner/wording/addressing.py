@@ -6,7 +6,7 @@ Colleagues are found as owners of work are; a customer's people are known by att
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from milepost_core.owning import ROLE, Colleague, find_owner
+from milepost_core.owning import ROLE, Colleague, find_owner, named
 from milepost_core.playbooks.document import EmailStep, InAppStep, Step
 from playbook_runner.actions.addresses import check_address, is_address
 
@@ -28,7 +28,9 @@ class Addressee:
 
 @dataclass(frozen=True)
 class Directory:
-    """Who works here today; `fallback` gets what is meant for an account's owner whom nobody knows."""
+    """Who works here today, who is away, and who has left; `fallback` gets what is meant for an account's owner whom
+    nobody knows, who has left, or who is away without a stand-in.
+    """
 
     fallback: str
     colleagues: Mapping[str, Colleague] = field(default_factory=dict)
@@ -36,29 +38,42 @@ class Directory:
     def find(self, word: str, owner: str, attributes: Mapping[str, str]) -> Addressee:
         """Return whom a step's `to` means: `owner`, `role:<role>`, `attribute:<name>`, or an address as it is.
 
-        `owner` is what the account says of its owner: a person's id, an address, or nothing that we know.
+        `owner` is what the account says of its owner: a person's id, an address, or nothing that we know. Who is away
+        is stood in for; who is away without a stand-in, and is meant by a role or by their address, is meant still.
         Raises NobodyToWriteTo and BadAddress.
         """
         if word == OWNER:
             found = find_owner([OWNER], owner, self.colleagues, self.fallback)
             return Addressee(self._mailbox(found.id) or self.fallback, colleague=True)
         if word.startswith(ROLE):
-            found = find_owner([word], owner, self.colleagues, "")
-            mailbox = self._mailbox(found.id)
-            if mailbox is None:
-                raise NobodyToWriteTo(f"nobody with the role {word.removeprefix(ROLE)} is here and has an address")
-            return Addressee(mailbox, colleague=True)
+            return self._of_role(word)
         if word.startswith(ATTRIBUTE):
             name = word.removeprefix(ATTRIBUTE)
             if not attributes.get(name):
                 raise NobodyToWriteTo(f"the account has no attribute {name}")
-            return self._outside(attributes[name])
-        return self._outside(word)
+            return self._at(attributes[name])
+        return self._at(word)
 
-    def _outside(self, text: str) -> Addressee:
+    def _of_role(self, word: str) -> Addressee:
+        role = word.removeprefix(ROLE)
+        found = find_owner([word], None, self.colleagues, "").id
+        away = sorted(one.id for one in self.colleagues.values() if one.active and role in one.roles)
+        mailbox = next((one for name in (found, *away) if (one := self._mailbox(name)) is not None), None)
+        if mailbox is None:
+            raise NobodyToWriteTo(f"nobody with the role {role} is here and has an address")
+        return Addressee(mailbox, colleague=True)
+
+    def _at(self, text: str) -> Addressee:
+        """Return whose mailbox an address is: of whoever stands in for a colleague, else of somebody outside."""
         address = check_address(text)
-        ours = (one.email.casefold() for one in self.colleagues.values())
-        return Addressee(address, colleague=address.casefold() in ours)
+        one = named(address, self.colleagues)
+        if one is None:
+            return Addressee(address, colleague=False)
+        found = find_owner([one.id], None, self.colleagues, "").id
+        if not found and not one.active:
+            raise NobodyToWriteTo(f"{one.id}, whose address that is, does not work here any more")
+        mailbox = self._mailbox(found) if found != one.id else None
+        return Addressee(mailbox or address, colleague=True)
 
     def _mailbox(self, name: str) -> str | None:
         one = self.colleagues.get(name)

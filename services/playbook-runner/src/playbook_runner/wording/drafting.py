@@ -26,6 +26,8 @@ from playbook_runner.wording.ways_out import WaysOut
 Outward: TypeAlias = EmailStep | SlackStep | WebhookStep | CrmStep | InAppStep
 View: TypeAlias = Mapping[str, Any]
 MOST_SUBJECT = 180
+MOST_TITLE = 200
+MOST_LINK = 500
 
 
 class NoReasons(Exception):
@@ -145,10 +147,11 @@ def _words(step: Outward | TaskStep, view: View) -> dict[str, str]:
         case WebhookStep() | CrmStep():
             return {name: render(source, view, html=False) for name, source in step.fields}
         case InAppStep():
+            link = one_line(render(step.link, view, html=False), MOST_LINK)
             return {
-                "title": one_line(render(step.title, view, html=False)),
+                "title": one_line(render(step.title, view, html=False), MOST_TITLE),
                 "text": render(step.text, view, html=False).strip(),
-                "link": _page(one_line(render(step.link, view, html=False), 500)),
+                "link": link if leads_to_a_page(link) else "",
             }
         case TaskStep():
             return {
@@ -157,10 +160,10 @@ def _words(step: Outward | TaskStep, view: View) -> dict[str, str]:
             }
 
 
-def _page(link: str) -> str:
-    """Return a link that leads to a page, of the product or of the web; anything else becomes no link."""
+def leads_to_a_page(link: str) -> bool:
+    """Tell whether a link leads to a page, of the product or of the web; anything else becomes no link."""
     own = link.startswith("/") and not link.startswith(("//", "/\\"))
-    return link if own or link.lower().startswith(("https://", "http://")) else ""
+    return own or link.lower().startswith(("https://", "http://"))
 
 
 def _for_slack(text: str) -> str:

@@ -2,16 +2,19 @@
 
 What an author may write: names and their attributes, a fixed list of filters, `if`, comparisons, and one level of
 `for` over a list that we hand in. Everything else is refused when the playbook is saved, by its syntax tree, and the
-sandbox refuses again when the mail is rendered. No piece can grow by more than a constant: a sandbox is no limit of
+sandbox refuses again when the mail is rendered. A name after a dot is a key of what we hand in and never an attribute of an
+object, and only words, numbers and truths are written out. No piece can grow by more than a constant: a sandbox is no limit of
 memory, so a filter that multiplies (`join` by a value, `round` to a millionth place) is not in the language.
 """
 
 import functools
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateRuntimeError, Undefined, nodes
+from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from milepost_core.playbooks.parsing import Problem
@@ -22,6 +25,9 @@ MOST_SOURCE = 64 * 1024
 MOST_DEPTH = 40
 MOST_DECIMALS = 6
 MOST_SEPARATOR = 20
+# What the language of templates itself puts beside our names.
+_ITS_OWN = ("self", "super", "caller", "varargs", "kwargs")
+_OF_LOOPS = ("first", "index", "last", "length")
 FILTERS = frozenset(
     {"capitalize", "default", "e", "escape", "first", "join", "length", "lower", "round", "title", "upper"}
 )
@@ -36,10 +42,31 @@ class TemplateFailed(Exception):
     """The template could not be rendered with what is known of the account; nothing of it may be sent."""
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Knows keys of mappings by name and where a loop is, and nothing else of any object, such as its methods."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Undefined):
+            return obj  # so that what fails says which name is not there
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        if isinstance(obj, LoopContext) and attribute in _OF_LOOPS:
+            return getattr(obj, attribute)
+        return self.undefined(obj=obj, name=attribute)
+
+
+def _written(value: Any) -> Any:
+    """Return a value that may be written out; a list or a mapping is no text."""
+    if value is None or isinstance(value, str | int | float | Undefined):
+        return value
+    raise TemplateRuntimeError(f"a {type(value).__name__} is no text")
+
+
 def _environment(*, escape: bool) -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, autoescape=escape, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
+    environment = _Sandbox(
+        undefined=StrictUndefined, autoescape=escape, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+        finalize=_written,
+    )  # fmt: skip
     environment.globals.clear()
     for name in [name for name in environment.filters if name not in FILTERS]:
         del environment.filters[name]
@@ -77,7 +104,9 @@ def _compiled(source: str, html: bool) -> Template:
     return _for(html).from_string(source)
 
 
-def check(source: str, pointer: str, specimens: Sequence[Mapping[str, Any]], *, html: bool) -> Iterator[Problem]:
+def check(
+    source: str, pointer: str, specimens: Sequence[Mapping[str, Any]], *, html: bool, one_line: bool = False
+) -> Iterator[Problem]:
     """Yield what is wrong with a template; a trial with each specimen finds names that accounts lack."""
     if len(source) > MOST_SOURCE:
         yield Problem(pointer, "template_too_large", f"a template has at most {MOST_SOURCE} characters")
@@ -90,7 +119,10 @@ def check(source: str, pointer: str, specimens: Sequence[Mapping[str, Any]], *, 
     except RecursionError:
         yield Problem(pointer, "template_syntax", f"parts stand more than {MOST_DEPTH} deep in each other")
         return
-    refused = list(_refused(tree, pointer))
+    except (ValueError, OverflowError):
+        yield Problem(pointer, "template_syntax", "a number in it is too long to be one")
+        return
+    refused = list(_refused(tree, pointer, one_line=one_line))
     if html and _LINK.search(source):
         refused.append(Problem(pointer, "template_link", "links begin with https:, http: or mailto:"))
     if refused:
@@ -111,7 +143,7 @@ def _for(html: bool) -> ImmutableSandboxedEnvironment:
     return _HTML if html else _TEXT
 
 
-def _refused(tree: nodes.Template, pointer: str) -> Iterator[Problem]:
+def _refused(tree: nodes.Template, pointer: str, *, one_line: bool) -> Iterator[Problem]:
     for node in _walk(tree, 0, pointer):
         if isinstance(node, Problem):
             yield node
@@ -122,10 +154,24 @@ def _refused(tree: nodes.Template, pointer: str) -> Iterator[Problem]:
             yield Problem(pointer, "template_syntax", f"{node.attr} cannot be read (line {node.lineno})")
         elif isinstance(node, nodes.Getitem) and not _numbered(node):
             yield Problem(pointer, "template_syntax", f"only list positions go into brackets (line {node.lineno})")
+        elif isinstance(node, nodes.Name) and node.name in _ITS_OWN:
+            yield Problem(pointer, "template_syntax", f"{node.name} cannot be read (line {node.lineno})")
+        elif isinstance(node, nodes.Const) and (code := _invisible(node.value, one_line)):
+            words = f"a text in it holds {code}, which is not for writing (line {node.lineno})"
+            yield Problem(pointer, "template_syntax", words)
         elif isinstance(node, nodes.Filter):
             sentence = _filter_refused(node)
             if sentence is not None:
                 yield Problem(pointer, "template_syntax", f"{sentence} (line {node.lineno})")
+
+
+def _invisible(value: object, one_line: bool) -> str:
+    """Return the first character of a text that ends a line or steers a reader, by its number; empty: there is none."""
+    allowed = "" if one_line else "\n\t"
+    for one in value if isinstance(value, str) else "":
+        if one not in allowed and unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp"):
+            return f"U+{ord(one):04X}"
+    return ""
 
 
 def _filter_refused(node: nodes.Filter) -> str | None:

@@ -14,9 +14,10 @@ from milepost_contracts.health import ModelRef
 from milepost_core.model import ScoreModel
 from milepost_core.model.comparison import compare_documents
 from milepost_runtime.database import Pool
+from milepost_runtime.placed_documents import Mistake
 from milepost_runtime.secrets import SealBroken, Vault
 from scoring_api.answers.listing import CursorBroken
-from scoring_api.documents.checking import Mistake, ModelDocumentInvalid, ReadModel, read_bytes, read_model
+from scoring_api.documents.checking import ModelDocumentInvalid, ReadModel, read_bytes, read_model
 from scoring_api.documents.founding import digest, keep
 from scoring_api.documents.model_views import (
     ActivationPage,

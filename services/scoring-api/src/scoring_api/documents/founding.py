@@ -18,8 +18,9 @@ import structlog
 
 from milepost_core.model import parse_model
 from milepost_runtime.database import Connection
+from milepost_runtime.lawful_documents import LARGEST_DOCUMENT
 from milepost_runtime.settings import PREFIX
-from scoring_api.documents.checking import LARGEST_DOCUMENT, ReadModel, read_bytes
+from scoring_api.documents.checking import ReadModel, read_bytes
 from scoring_api.queries import catalogue, lineups
 from scoring_api.scores.gathering import make_due
 from scoring_api.scores.lineup import can_meet

@@ -12,11 +12,11 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from milepost_core.events import ATTRIBUTE_TYPES
 from scoring_api.evaluating.describing import FILE, ByCohort, ByDate, ByDay, ByTime, Description, understood
 from scoring_api.evaluating.sheets import DataUnreadable, find, moment_of, parsed, placed_rows, split_anew
 from scoring_api.evaluating.sides import sides
 from scoring_api.evaluating.studies import Event, Finding, Look, Study, Subject, Told, folded
-from scoring_api.queries.records import ATTRIBUTE_TYPES
 
 _COLUMNS = ("id", "type", "account", "occurred_at", "recorded_at", "actor", "role", "item", "value")
 _YEARS = range(1900, 2201)

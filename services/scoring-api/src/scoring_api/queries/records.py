@@ -15,13 +15,12 @@ from milepost_contracts.events import (
     NAME_LENGTH,
     OWN_SOURCE,
 )
+from milepost_core.events import ATTRIBUTE_TYPES
 from milepost_runtime.database import Connection
 from milepost_runtime.ids import new_id
 from scoring_api.queries.corrections import superseded
 from scoring_api.queries.ordering import newest_first
 
-# Types whose properties are attributes of the account.
-ATTRIBUTE_TYPES = ("account.updated", "account.started", "subscription.changed")
 # Beyond this a number is a mistake, and sums of such could overflow and hold up an account for ever.
 LARGEST = 1e15
 

@@ -11,10 +11,10 @@ from milepost_core.model.schema import document_schema
 from milepost_runtime.hot import read_body
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import Principal, require_scope
+from milepost_runtime.lawful_documents import LARGEST_DOCUMENT
 from milepost_runtime.media import check_media
 from scoring_api.dependencies import Use, strict_query
 from scoring_api.documents.cataloguing import checked
-from scoring_api.documents.checking import LARGEST_DOCUMENT
 from scoring_api.documents.model_views import (
     ActivateRequest,
     ActivationPage,

@@ -13,6 +13,7 @@ import asyncpg
 import structlog
 
 from milepost_contracts.events import ACCOUNT_LINKED, ACCOUNT_MERGED, ACCOUNT_UNLINKED, FEED, PERSON_ERASED
+from milepost_core.events import ATTRIBUTE_TYPES
 from milepost_runtime.database import Connection, Pool, is_store_trouble
 from milepost_runtime.failpoints import afp
 from milepost_runtime.feeds import advance_cursor
@@ -139,7 +140,7 @@ class Recording:
         if holds.own:
             await starts.note_names(connection, *span)
         await records.insert_records(connection, span)
-        if not holds.told.isdisjoint(records.ATTRIBUTE_TYPES):
+        if not holds.told.isdisjoint(ATTRIBUTE_TYPES):
             described += await records.insert_attributes(connection, span)
         if holds.corrections:
             described += await corrections.supersede(connection, *span)

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import numpy as np
 
 from milepost_core.model import Band, ScoreModel
 from milepost_core.overrides import Override
@@ -26,9 +27,9 @@ from scoring_api.scores.addressing import page_prefix
 from scoring_api.scores.crossing import is_arriving
 from scoring_api.scores.dating import Dating, Look
 from scoring_api.scores.documenting import Subject
-from scoring_api.scores.judging import Before, Reference, Verdict, find_paths, judge_batch, verdict
+from scoring_api.scores.judging import Before, Floats, Reference, Verdict, find_paths, judge_batch, verdict
 from scoring_api.scores.lineup import LineUp, LineUps
-from scoring_api.scores.peering import KeptPeers, among_later, group_keys
+from scoring_api.scores.peering import DAY_S, KeptPeers, among_later, group_keys
 from scoring_api.scores.publishing import Frame, rows_of
 from scoring_api.scores.turning import turns_of
 
@@ -161,6 +162,7 @@ class Rescoring:
         batch = Batch(group, [as_of] * len(group))
         readings, ages = await measure(connection, self.compiler.of(model), batch)
         own = [facts[one] for one in group]
+        ages = _begun(ages, as_of, own)
         keys = group_keys(model, [one["attributes"] for one in own], [one["start_at"] for one in own])
         among = among_later(kept, keys, model, (readings, ages), as_of)
         judged = judge_batch(model, readings, ages, among, segment)
@@ -221,6 +223,15 @@ def before_of(fact: Mapping[str, Any], as_of: datetime, model: ScoreModel) -> Be
         state = BandState(Band(fact["band"]), fact["pending_direction"], fact["pending_since"])
     effective = None if fact["effective_band"] is None else Band(fact["effective_band"])
     return Before(state, effective, fact["published_score"], _override(fact))
+
+
+def _begun(ages: Floats, as_of: datetime, facts: Sequence[Mapping[str, Any]]) -> Floats:
+    """Return ages, of accounts all of whose records are dated ahead of the clock the (negative) one from their start.
+
+    They are known by now, so they have a document, and the day on which they begin is when they are looked at again.
+    """
+    ahead = [(as_of - one["start_at"]).total_seconds() / DAY_S for one in facts]
+    return np.where(np.isnan(ages), np.minimum(ahead, 0.0), ages)
 
 
 def _override(fact: Mapping[str, Any]) -> Override | None:

@@ -16,11 +16,18 @@ from milepost_core.arbiter.asking import (
     Verdict,
 )
 from milepost_core.arbiter.hours import Hours, Window
-from milepost_core.arbiter.law import arbitrate, arbitrate_all, objections_now
+from milepost_core.arbiter.law import (
+    OF_HOURS,
+    OF_POLICY,
+    OF_TROUBLE,
+    arbitrate,
+    arbitrate_all,
+    objections_now,
+)
 from milepost_core.arbiter.policy import Cap, Fault, Policy, PolicyInvalid, document_of, is_region, parse_policy
 
 __all__ = [
-    "Allow", "Cap", "Defer", "Fault", "Hours", "Objection", "Policy", "PolicyInvalid", "Refuse",
-    "Request", "Rival", "Standing", "Touched", "Verdict", "Window", "arbitrate", "arbitrate_all", "document_of",
-    "is_region", "objections_now", "parse_policy",
+    "OF_HOURS", "OF_POLICY", "OF_TROUBLE", "Allow", "Cap", "Defer", "Fault", "Hours", "Objection", "Policy",
+    "PolicyInvalid", "Refuse", "Request", "Rival", "Standing", "Touched", "Verdict", "Window", "arbitrate",
+    "arbitrate_all", "document_of", "is_region", "objections_now", "parse_policy",
 ]  # fmt: skip

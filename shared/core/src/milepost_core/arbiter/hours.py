@@ -38,6 +38,22 @@ class Hours:
         """
         return next((one for one in self._windows(moment) if one.ends > moment), None)
 
+    def after(self, moment: datetime, share: float, of: timedelta) -> datetime | None:
+        """Return when a share (0..1) of a span has passed since a moment, counting open hours only; None as above.
+
+        The span is at most as long as the next window as a whole: what opens for an hour a day is not spread over days.
+        """
+        left: timedelta | None = None
+        for window in self._windows(moment):
+            if window.ends <= moment:
+                continue
+            left = share * min(of, window.ends - window.begins) if left is None else left
+            begins = max(window.begins, moment)
+            if left < window.ends - begins:
+                return begins + left
+            left -= window.ends - begins
+        return None
+
     def _windows(self, moment: datetime) -> Iterator[Window]:
         # The day before counts as well: after a change of clocks its end may still lie ahead.
         zone = self.calendar.zone

@@ -25,6 +25,16 @@ from milepost_core.arbiter.hours import place_of
 from milepost_core.arbiter.policy import Cap, Policy
 from milepost_core.playbooks.document import TO_PERSONS
 
+OF_HOURS: Final = frozenset({"quiet_hours", "holiday", "day_off"})
+"""The words by which messages wait for somebody's hours."""
+OF_TROUBLE: Final = frozenset({"escalated", "call_booked"})
+"""The words by which messages wait for what is the matter at an account."""
+OF_POLICY: Final = (
+    OF_HOURS
+    | OF_TROUBLE
+    | {f"{word}_{of}" for word in ("cap", "after_others") for of in ("person", "account", "colleague")}
+)
+"""The words by which messages wait for what the policy says."""
 # Objections that even an owed message respects, and how each is said.
 _BINDING: Final = frozenset({"legal_hold", "bounced"})
 _WORDS: Final = {
@@ -80,8 +90,11 @@ def arbitrate(request: Request, standing: Standing, policy: Policy, now: datetim
     )
     if obstacle is None:
         return Allow()
-    until = _dealt_out(request, standing, policy, max(obstacle.until, now))
-    if until is None or until > request.asked_at + timedelta(days=policy.wait_days):
+    latest = request.asked_at + timedelta(days=policy.wait_days)
+    # Looked at first: of a moment beyond all calendars nobody can say when the next window opens.
+    in_time = obstacle.until <= latest
+    until = _dealt_out(request, standing, policy, max(obstacle.until, now)) if in_time else None
+    if until is None or until > latest:
         waited = f"{obstacle.sentence}; that lasts beyond the {policy.wait_days:g} days that a message may wait"
         return Refuse(obstacle.given_up, obstacle.code, waited)
     return Defer(until, obstacle.code, obstacle.sentence)
@@ -216,10 +229,4 @@ def _dealt_out(request: Request, standing: Standing, policy: Policy, moment: dat
     """Return a moment of the request's own, within the spread, not before `moment`, and inside the open hours."""
     spread = timedelta(minutes=policy.spread_minutes)
     share = int.from_bytes(request.key[:8]) / 2**64
-    if standing.hours is None:
-        return moment + spread * share
-    window = standing.hours.window(moment)
-    if window is None:
-        return None
-    begins = max(window.begins, moment)
-    return begins + min(spread, window.ends - begins) * share
+    return moment + spread * share if standing.hours is None else standing.hours.after(moment, share, spread)

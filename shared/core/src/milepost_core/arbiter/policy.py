@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from milepost_core.model.zones import is_zone
 from milepost_core.playbooks.document import TO_PERSONS
+from milepost_core.playbooks.parsing_words import FIELD_FORM
 
 Counted: TypeAlias = Literal["person", "account", "colleague"]
 WORKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -18,6 +19,7 @@ FORMAT: Final = "policy/1"
 MOST_CAPS: Final = 20
 LONGEST_DAYS: Final = 366.0
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
+_NAME = re.compile(FIELD_FORM)
 _REGION = re.compile(r"([A-Z]{2}(-[A-Z0-9]{1,3})?)?")
 
 
@@ -43,7 +45,11 @@ class Policy:
     `closes` (both midnight: around the clock) on `workdays` (Monday is 0) that are no holidays; `spread_minutes` is
     the time over which what was put off is dealt out. What waited `wait_days` is given up. A booked call of the next
     `call_days` is waited for, and `after_call_hours` beyond it; `look_again_hours` is the pause where nothing says
-    when an obstacle goes.
+    when an obstacle goes. An escalation that nobody has closed stands for `escalation_days` since it was last opened;
+    0: until it is closed.
+
+    Colleagues who have no hours of their own work in these as well. `value_of` is the attribute that says what a
+    customer is worth; a playbook's own goes before it.
     """
 
     zone: str = "UTC"
@@ -56,10 +62,12 @@ class Policy:
     spread_minutes: float = 120.0
     wait_days: float = 7.0
     stop_on_escalation: bool = True
+    escalation_days: float = 60.0
     stop_on_call: bool = True
     call_days: float = 2.0
     after_call_hours: float = 4.0
     look_again_hours: float = 4.0
+    value_of: str = "arr"
 
 
 @dataclass(frozen=True)
@@ -139,10 +147,12 @@ def parse_policy(document: Mapping[str, Any]) -> Policy:
         spread_minutes=reader.number("spread_minutes", plain.spread_minutes, 1, 1_440),
         wait_days=reader.number("wait_days", plain.wait_days, 0.5, 90),
         stop_on_escalation=reader.switch("stop_on_escalation", otherwise=plain.stop_on_escalation),
+        escalation_days=reader.number("escalation_days", plain.escalation_days, 0, 3_650),
         stop_on_call=reader.switch("stop_on_call", otherwise=plain.stop_on_call),
         call_days=reader.number("call_days", plain.call_days, 0, 30),
         after_call_hours=reader.number("after_call_hours", plain.after_call_hours, 0, 72),
         look_again_hours=reader.number("look_again_hours", plain.look_again_hours, 0.25, 72),
+        value_of=reader.value("value_of", plain.value_of, _is_name, "the name of an attribute: arr"),
     )
     reader.done()
     if faults:
@@ -168,16 +178,22 @@ def document_of(policy: Policy) -> dict[str, Any]:
         "spread_minutes": policy.spread_minutes,
         "wait_days": policy.wait_days,
         "stop_on_escalation": policy.stop_on_escalation,
+        "escalation_days": policy.escalation_days,
         "stop_on_call": policy.stop_on_call,
         "call_days": policy.call_days,
         "after_call_hours": policy.after_call_hours,
         "look_again_hours": policy.look_again_hours,
+        "value_of": policy.value_of,
     }
 
 
 def is_region(text: Any) -> bool:
     """Tell whether a text is written as a region: a country's two letters and perhaps a part of it, or nothing."""
     return isinstance(text, str) and _REGION.fullmatch(text) is not None
+
+
+def _is_name(given: Any) -> bool:
+    return isinstance(given, str) and _NAME.fullmatch(given) is not None
 
 
 def _workdays(reader: _Reader, otherwise: frozenset[int]) -> frozenset[int]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from milepost_core.cadence.exits import exit_by_facts, looks_at_facts, looks_beyond_health, stands
 from milepost_core.cadence.situation import CHANGE, Ask, Go, Leave, Move, Perform, Situation, Wait, event_word
+from milepost_core.events import ATTRIBUTE_TYPES
 from milepost_core.playbooks.conditions import answer, sentence
 from milepost_core.playbooks.document import (
     END,
@@ -25,11 +26,15 @@ from milepost_core.playbooks.document import (
     WaitStep,
     WebhookStep,
 )
-from milepost_core.schedules import due_of
+from milepost_core.schedules import DATE_FORM, LATEST, due_of, read_date
 
 Outward = EmailStep | SlackStep | WebhookStep | CrmStep | InAppStep
 LOOK_AGAIN: Final = timedelta(hours=6)
 """How long something may come true without anybody being told of it."""
+LOOK_AT_DATES: Final = timedelta(days=1)
+"""How long a date of an account may have become another one without anybody being told of it."""
+LOOK_SOON: Final = timedelta(minutes=5)
+"""By then what was told of an account is known wherever it is asked for."""
 REJECTED: Final = ("rejected", "expired_rejected")
 TIMED_OUT: Final = "timed_out"
 
@@ -122,7 +127,10 @@ def walk(playbook: Playbook, at: Situation, now: datetime) -> Walk:
 
 
 def _lacks_facts(playbook: Playbook, at: Situation) -> bool:
-    return at.facts is None and at.outcome is None and needs_facts(playbook, at.path)
+    step = playbook.step(at.path)
+    # That something was told of an account says nothing of its date.
+    told = at.outcome is not None and not (isinstance(step, WaitStep) and step.attribute is not None)
+    return at.facts is None and not told and needs_facts(playbook, at.path)
 
 
 def wakes_of(step: Step) -> tuple[str, ...]:
@@ -132,6 +140,8 @@ def wakes_of(step: Step) -> tuple[str, ...]:
             return tuple(event_word(kind) for kind in step.event_types)
         case WaitStep() if step.condition is not None:
             return (CHANGE,)
+        case WaitStep() if step.attribute is not None:
+            return tuple(event_word(kind) for kind in ATTRIBUTE_TYPES)
         case BranchStep():
             return (CHANGE,)
         case _:
@@ -159,14 +169,40 @@ def _waiting(playbook: Playbook, step: WaitStep, at: Situation, now: datetime) -
     came = _came(step, at)
     if came is not None:
         return Go(_after(playbook, step), came)
-    undated = step.attribute is not None and step.attribute not in at.attributes
-    if undated and due is None:
-        return Go(_timed_out(playbook, step), f"the account has no date {step.attribute}", carried=False)
-    if undated or step.event_types or step.condition is not None:
+    if step.event_types or step.condition is not None:
         return _until(playbook, step, due, now)
-    if due is None or due <= now:
+    if due is None:
+        return _undated(playbook, step, at, now)
+    if due <= now:
         return Go(_after(playbook, step), "its time came")
+    if step.attribute is not None:
+        return _looking(step, at, due, now, f"{_sentence(step)}, {due:%Y-%m-%d %H:%M} UTC")
     return Wait(due, (), _sentence(step))
+
+
+def _looking(step: WaitStep, at: Situation, until: datetime, now: datetime, because: str) -> Wait:
+    """Wait until a moment that hangs on a date, looking whether the date has become another one meanwhile."""
+    look = LOOK_AT_DATES if at.outcome is None else LOOK_SOON
+    return Wait(min(until, now + look), wakes_of(step), because)
+
+
+def _undated(playbook: Playbook, step: WaitStep, at: Situation, now: datetime) -> Move:
+    """Never go on as if a date had come that nobody can tell: wait for it, go the other way, or end the run."""
+    assert step.attribute is not None, "only dates may be unknown"
+    leave = _no_date(step.attribute, at)
+    deadline = at.since + timedelta(days=step.timeout_days or 0)
+    if now < deadline:
+        return _looking(step, at, deadline, now, leave.sentence)
+    return leave if step.on_timeout is None else Go(_to(step.on_timeout), leave.sentence, carried=False)
+
+
+def _no_date(name: str, at: Situation) -> Leave:
+    if name not in at.attributes:
+        return Leave("date_missing", f"the account has no date {name}")
+    told = str(at.attributes[name])[:40]
+    if read_date(at.attributes[name]) is None:
+        return Leave("date_unreadable", f"the account's {name}, {told!r}, is no date: write {DATE_FORM}")
+    return Leave("date_too_far", f"the account's {name}, {told!r}, is more than {LATEST.days} days away")
 
 
 def _came(step: WaitStep, at: Situation) -> str | None:

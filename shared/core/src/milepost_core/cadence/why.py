@@ -41,9 +41,11 @@ def why_not(standing: Standing) -> Verdict:
     """Name the first thing that stands between a playbook and an account, nearest to the sending first."""
     if standing.effect_state is not None and standing.effect_state in _FOR_A_PERSON:
         return Verdict(standing.effect_state, _FOR_A_PERSON[standing.effect_state].format(key=standing.effect_key))
+    if standing.playbook_state in _NOT_IN_FORCE and standing.run_state != "running":
+        return Verdict(f"playbook_{standing.playbook_state}", _NOT_IN_FORCE[standing.playbook_state])
     if standing.all_paused:
         return Verdict("all_paused", "all outreach is paused")
-    if standing.playbook_state != "active":
+    if standing.playbook_state == "paused":
         return Verdict("playbook_paused", "this playbook is paused")
     return _of_open_run(standing) if standing.run_state == "running" else _of_last_line(standing)
 
@@ -65,6 +67,10 @@ def _of_last_line(standing: Standing) -> Verdict:
             return Verdict(standing.last_code or outcome, standing.last_reason or standing.run_reason or outcome)
 
 
+_NOT_IN_FORCE: Final[Mapping[str, str]] = {
+    "draft": "this playbook is a draft: no version of it is in force, and nothing starts it until one is activated",
+    "retired": "this playbook is retired: no version of it is in force any more",
+}
 # Resuming or waiting helps against neither, so these come before every pause.
 _FOR_A_PERSON: Final[Mapping[str, str]] = {
     "parked": (

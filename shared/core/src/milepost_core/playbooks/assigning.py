@@ -57,6 +57,10 @@ def stratum_of(value_class: str | None, stage: str | None) -> str:
 def assign(playbook: Playbook, account: str, stratum: str, facts: Facts, kept: Assignment | None = None) -> Assignment:
     """Return where an account stands; what was kept stays, whatever has become of its stratum or of the shares.
 
+    An arm stays as long as the playbook has it. Where a version has not, because arms were added, renamed or taken
+    away, the account draws again among those that there are, by the hash of that version and not of the one before, so
+    that no new arm inherits an old one; the assignment names the version. Nobody who got help is held out by that.
+
     An account of which `never` holds, or may hold, is excluded: nobody who may need help most is left without it for
     the sake of a figure. One that was held out and comes under `never` later is helped from then on, and its arm stays
     on the record, so that whoever counts can count it where it was.
@@ -64,7 +68,8 @@ def assign(playbook: Playbook, account: str, stratum: str, facts: Facts, kept: A
     never = playbook.holdout.never if playbook.holdout is not None else None
     spared = never is not None and answer(never, facts).holds is not False
     if kept is not None:
-        return replace(kept, excluded=True) if spared and kept.arm == HOLDOUT else kept
+        kept = replace(kept, excluded=True) if spared and kept.arm == HOLDOUT else kept
+        return kept if kept.arm in (HOLDOUT, EXCLUDED) or _has(playbook, kept.arm) else _anew(playbook, account, kept)
     bucket = bucket_of("holdout", playbook.id, stratum, account)
     if spared:
         return Assignment(EXCLUDED, bucket, stratum, playbook.version, excluded=True)
@@ -86,6 +91,16 @@ def bucket_of(draw: str, playbook_id: str, stratum: str, account: str) -> float:
     SHA-256 over the parts; its first 53 bits, as many as a float carries in full.
     """
     return (int.from_bytes(digest("as1", draw, playbook_id, stratum, account)[:8], "big") >> 11) / 2**53
+
+
+def _has(playbook: Playbook, arm: str) -> bool:
+    return arm in [one.id for one in playbook.arms] if playbook.arms else arm == TREATED
+
+
+def _anew(playbook: Playbook, account: str, kept: Assignment) -> Assignment:
+    """Draw an arm of this version for an account whose arm it has not."""
+    bucket = bucket_of(f"arm of {playbook.version}", playbook.id, kept.stratum, account)
+    return replace(kept, arm=_arm(playbook.arms, bucket), bucket=bucket, version=playbook.version)
 
 
 def _is_held_out(holdout: Holdout | None, bucket: float) -> bool:

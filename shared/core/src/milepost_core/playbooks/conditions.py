@@ -24,7 +24,12 @@ ORDERING: Final = ("lt", "lte", "gt", "gte")
 LISTING: Final = ("in", "not_in")
 ASKING: Final = ("known", "unknown")
 MOST_PARTS: Final = 200
+"""Tests in one tree."""
 MOST_DEPTH: Final = 20
+MOST_VALUES: Final = 100
+MOST_WORD: Final = 500
+MOST_NUMBER: Final = 1e300
+"""A number compared with lies closer to 0 than this."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from milepost_core.model.problems import nearest_word
 from milepost_core.playbooks.conditions import sentence, tests_of
 from milepost_core.playbooks.document import (
     TO_PERSONS,
+    ApprovalStep,
     BandTrigger,
     BranchStep,
     EmailStep,
@@ -42,6 +43,7 @@ def _findings(playbook: Playbook) -> Iterator[Problem]:
     yield from _flapping(playbook)
     yield from _endings(playbook)
     yield from _crowded(playbook)
+    yield from _moot_gates(playbook)
     if playbook.tiers is not None:
         yield from _tiers(playbook.tiers)
     if not playbook.measures:
@@ -110,6 +112,15 @@ def _crowded(playbook: Playbook) -> Iterator[Problem]:
             if following.kind == step.kind and step.only_if is None and following.only_if is None:
                 words = f"{step.id!r} and {following.id!r} reach people one directly after the other"
                 yield Problem(pointer, "crowded", words)
+
+
+def _moot_gates(playbook: Playbook) -> Iterator[Problem]:
+    """Gates that ask a person about something that may be passed over right afterwards."""
+    for index, step in enumerate(playbook.steps):
+        about = playbook.step(step.about) if isinstance(step, ApprovalStep) else None
+        if about is not None and about.only_if is not None and step.only_if != about.only_if:
+            words = f"asks about {about.id!r}, which its only_if may pass over: give the gate the same only_if"
+            yield Problem(f"/steps/{index}", "gate_moot", words)
 
 
 def _tiers(tiers: Tiers) -> Iterator[Problem]:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from milepost_core.model.problems import MOST_TOLD, ModelProblem
+from milepost_core.model.problems import MOST_TOLD, ModelProblem, nearest_word
 from milepost_core.model.section import Section
 from milepost_core.playbooks.conditions import Condition
-from milepost_core.playbooks.document import BranchStep, Playbook, WaitStep, WatchTrigger
+from milepost_core.playbooks.document import BranchStep, MilestoneTrigger, Playbook, WaitStep, WatchTrigger
 from milepost_core.playbooks.parsing_conditions import (
     Vocabulary,
     parse_condition,
@@ -135,6 +135,13 @@ def unknown_facts(playbook: Playbook, known: Vocabulary) -> tuple[Problem, ...]:
     """Return each name that the score models in charge do not have: signals, dimensions, milestones, gates, stages."""
     places = [one for pointer, tree in conditions_of(playbook) for one in tests_in(tree, pointer)]
     found = list(refuse_unknown_facts(places, known))
+    trigger = playbook.trigger
+    for index, milestone in enumerate(trigger.milestones if isinstance(trigger, MilestoneTrigger) else ()):
+        if known.milestone is not None and milestone not in known.milestone:
+            message = f"no score model in charge has a milestone {milestone!r}"
+            near = nearest_word(milestone, known.milestone)
+            place, expected = f"/trigger/milestones/{index}", "a name that one of them has"
+            found.append(ModelProblem(place, message, expected, near, "milestone_unknown"))
     rows = playbook.tiers.rows if playbook.tiers else ()
     for index, row in enumerate(rows):
         for stage in row.stages:

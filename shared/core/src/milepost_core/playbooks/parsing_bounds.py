@@ -4,22 +4,27 @@ It never looks at an account. It is careful in one direction: what it calls boun
 what it calls unbounded is bounded by nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
+from milepost_core.milestones import JourneyState
 from milepost_core.model.section import is_number
-from milepost_core.playbooks.conditions import AllOf, AnyOf, Compare, Condition, Not
+from milepost_core.playbooks.conditions import AllOf, AnyOf, Compare, Condition, Fact, Not, Scalar, answer
 from milepost_core.playbooks.document import BAND_RANK
 
 __all__ = ["RANGES", "bounded", "within"]
 
 RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "score": (0.0, 100.0), "age_days": (0.0, 36_500.0), "change_7d": (-100.0, 100.0),
-    "change_28d": (-100.0, 100.0), "dimension": (0.0, 100.0), "days_since": (0.0, 36_500.0),
+    "change_28d": (-100.0, 100.0), "confidence": (0.0, 1.0), "dimension": (0.0, 100.0), "days_since": (0.0, 36_500.0),
 }  # fmt: skip
 """What these facts can be; a test that holds for all of it says nothing."""
 # Everybody has these: that they are known bounds nobody.
-_EVERYBODYS: Final = frozenset({"band", "age_days", "score", "confidence", "stage"})
+_EVERYBODYS: Final = frozenset({"band", "age_days", "score", "confidence", "stage", "owner", "segment", "journey"})
+_WORDS: Final[Mapping[str, tuple[Scalar, ...]]] = {
+    "band": tuple(BAND_RANK), "journey": tuple(str(state) for state in JourneyState), "gate": (True, False),
+}  # fmt: skip
 _OPPOSITE: Final = {
     "eq": "ne", "ne": "eq", "in": "not_in", "not_in": "in", "lt": "gte", "gte": "lt", "gt": "lte", "lte": "gt",
     "known": "unknown", "unknown": "known",
@@ -39,13 +44,54 @@ def _bounded(condition: Condition, straight: bool) -> bool:
     match condition:
         case Not(part):
             return _bounded(part, not straight)
-        case AllOf(parts):
-            return (any if straight else all)(_bounded(part, straight) for part in parts) and bool(parts)
-        case AnyOf(parts):
-            return (all if straight else any)(_bounded(part, straight) for part in parts) and bool(parts)
+        case AllOf(parts) | AnyOf(parts):
+            if not parts:
+                return False
+            if isinstance(condition, AllOf) is straight:
+                return any(_bounded(part, straight) for part in parts)
+            ways = list(_ways(condition, straight))
+            return all(_bounded(way, True) for way in ways) and not _leave_nobody_out(ways)
         case Compare():
             return _says_who(condition, condition.operator if straight else _OPPOSITE[condition.operator])
     return False
+
+
+def _ways(condition: Condition, straight: bool) -> Iterator[Condition]:
+    """Yield the ways in which a condition can hold (not straight: not hold), none of which is one of several again."""
+    match condition:
+        case Not(part):
+            yield from _ways(part, not straight)
+        case AllOf(parts) | AnyOf(parts) if isinstance(condition, AnyOf) is straight:
+            for part in parts:
+                yield from _ways(part, straight)
+        case _:
+            yield condition if straight else Not(condition)
+
+
+def _leave_nobody_out(ways: Sequence[Condition]) -> bool:
+    """Say whether the tests of some one subject among these hold, one or another of them, whatever its value is."""
+    by_subject: dict[str, list[Condition]] = {}
+    for way in ways:
+        test = way.part if isinstance(way, Not) else way
+        if isinstance(test, Compare):
+            by_subject.setdefault(test.subject, []).append(way)
+    return any(
+        bool(values := _values_of(subject, tests))
+        and all(answer(AnyOf(tuple(tests)), {subject: Fact(value)}).holds for value in values)
+        for subject, tests in by_subject.items()
+        if len(tests) > 1
+    )
+
+
+def _values_of(subject: str, tests: Sequence[Condition]) -> list[Scalar]:
+    """Return values of a subject that stand for all that it can have: words, or edges and what lies between them."""
+    family = subject.partition(".")[0]
+    ends = RANGES.get(family)
+    if ends is None:
+        return list(_WORDS.get(family, ()))
+    said = [one for test in tests for one in (test.part if isinstance(test, Not) else test).values]  # type: ignore[union-attr] # tests only
+    edges = sorted({*ends, *(float(one) for one in said if is_number(one) and ends[0] <= one <= ends[1])})
+    return [*edges, *((low + high) / 2 for low, high in pairwise(edges))]
 
 
 def _says_who(test: Compare, operator: str) -> bool:

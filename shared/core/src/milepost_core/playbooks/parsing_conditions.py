@@ -15,7 +15,10 @@ from milepost_core.playbooks.conditions import (
     ASKING,
     LISTING,
     MOST_DEPTH,
+    MOST_NUMBER,
     MOST_PARTS,
+    MOST_VALUES,
+    MOST_WORD,
     NAMED,
     ORDERING,
     PLAIN,
@@ -27,13 +30,14 @@ from milepost_core.playbooks.conditions import (
     Not,
     Operator,
     Scalar,
+    tests_of,
 )
 from milepost_core.playbooks.parsing_words import BANDS, problem
 
 __all__ = ["OPERATORS", "Placed", "Vocabulary", "parse_condition", "refuse_unknown_facts", "tests_in"]
 
 OPERATORS: Final = get_args(Operator)
-_NUMBERS: Final = frozenset({"score", "change_7d", "change_28d", "age_days"})
+_NUMBERS: Final = frozenset({"score", "change_7d", "change_28d", "age_days", "confidence"})
 _NUMBER_FAMILIES: Final = frozenset({"points", "dimension", "days_since"})
 _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "band": BANDS,
@@ -83,6 +87,8 @@ def parse_condition(raw: object, pointer: str, problems: list[ModelProblem], dep
         return AllOf(())
     found = _form(section, forms[0], depth)
     section.finish()
+    if depth == 0 and (many := len(tests_of(found))) > MOST_PARTS:
+        section.note("", f"has {many} tests", f"at most {MOST_PARTS} of them in one condition")
     return found
 
 
@@ -119,7 +125,9 @@ def _values(section: Section, operator: str) -> tuple[Scalar, ...]:
     if not found:
         expected = "a list of values" if listed else "one text, number, true or false"
         section.note("value" if value is not None else "", f"{operator} needs something to compare with", expected)
-    return found[:MOST_PARTS]
+    if len(found) > MOST_VALUES:
+        section.note("value", f"lists {len(found)} values", f"at most {MOST_VALUES}")
+    return found[:MOST_VALUES]
 
 
 def _check_subject(section: Section, subject: str) -> None:
@@ -137,7 +145,9 @@ def _check_values(section: Section, subject: str, operator: str, values: tuple[o
     family = subject.partition(".")[0]
     numeric = subject in _NUMBERS or family in _NUMBER_FAMILIES
     for value in values:
-        if numeric and not is_number(value):
+        if too_much := _too_much(value):
+            section.note("value", *too_much)
+        elif numeric and not is_number(value):
             section.note("value", f"{value!r:.60} is not a number", f"a number, as {subject} is one")
         elif family in _WORDS and value not in _WORDS[family]:
             words = _WORDS[family]
@@ -147,6 +157,15 @@ def _check_values(section: Section, subject: str, operator: str, values: tuple[o
             section.note("value", "true and false have no order", "a number or a text")
         elif family == "gate" and not isinstance(value, bool):
             section.note("value", f"{value!r:.60} is neither true nor false", "true (it fired) or false")
+
+
+def _too_much(value: object) -> tuple[str, str] | None:
+    """Return why a value cannot be asked about, and what can."""
+    if isinstance(value, str) and len(value) > MOST_WORD:
+        return f"is a text of {len(value)} characters", f"at most {MOST_WORD} of them"
+    if is_number(value) and abs(value) >= MOST_NUMBER:
+        return "is further from 0 than numbers can be that are compared", f"a number below {MOST_NUMBER:g}"
+    return None
 
 
 def tests_in(condition: Condition, pointer: str) -> Iterator[Placed]:

@@ -157,3 +157,7 @@ def _gates(playbook: Playbook) -> Iterator[ModelProblem]:
             yield problem(pointer, "approval_about", f"{step.about!r} sends nothing", "a step that sends something")
         elif about.id not in _reached(playbook, [target for _, target in ways_out(playbook, index)]):
             yield problem(pointer, "approval_about", f"{step.about!r} does not come after this gate", "a later step")
+        elif step.rejected != END and about.id in _reached(playbook, [step.rejected]):
+            message = f"who says no is led to {step.about!r} all the same"
+            expected = "end, or a step from which no way leads to what was rejected"
+            yield problem(f"/steps/{index}/rejected", "approval_about", message, expected)

@@ -3,6 +3,7 @@
 It never renders a template: texts are carried as they are written.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from milepost_core.playbooks.document import (
 from milepost_core.playbooks.parsing_conditions import parse_condition
 from milepost_core.playbooks.parsing_triggers import MOST_OFFSET, attribute
 from milepost_core.playbooks.parsing_words import (
+    CHANNEL_FORM,
     chain,
     event_types,
     fields,
@@ -116,9 +118,18 @@ def _slack(section: Section, node: dict[str, Any]) -> Step:
     return SlackStep(
         **node,
         connection=name(section, "connection"),
-        channel=_line(section, "channel", MOST_LINE),
+        channel=_channel(section),
         text=long_text(section, "text", 12_000),
     )
+
+
+def _channel(section: Section) -> str:
+    """Return a Slack channel by its id."""
+    found = section.text("channel")
+    if found and not re.fullmatch(CHANNEL_FORM, found):
+        expected = "the channel's id as Slack shows it under the channel's details, such as C0123456789"
+        section.note("channel", f"{found[:60]!r} is no id of a Slack channel", expected)
+    return found
 
 
 def _webhook(section: Section, node: dict[str, Any]) -> Step:
@@ -155,7 +166,7 @@ def _task(section: Section, node: dict[str, Any]) -> Step:
     section.take("accept_hours")
     return TaskStep(
         **node,
-        owner=chain(section, "owner", ("owner",)),
+        owner=chain(section, "owner", ()),
         title=_line(section, "title", MOST_LINE),
         script=long_text(section, "script"),
         finish_hours=_hours(section, "finish_hours", 40.0),
@@ -178,7 +189,7 @@ def _approval(section: Section, node: dict[str, Any]) -> Step:
     otherwise: Any = section.choice("otherwise", ("approve", "reject"), "reject") or "reject"
     return ApprovalStep(
         **node,
-        by=chain(section, "by", ("owner",)),
+        by=chain(section, "by", ()),
         about=name(section, "about"),
         expires_hours=_hours(section, "expires_hours", 48.0),
         otherwise=otherwise,
@@ -212,8 +223,9 @@ def _wait(section: Section, node: dict[str, Any]) -> Step:
 def _check_wait(section: Section, wait: WaitStep, open_ended: bool) -> None:
     if open_ended and wait.timeout_days is None:
         section.note("", "'timeout_days' is missing: it could wait for ever", "timeout_days: a number of days")
-    if not open_ended and (wait.timeout_days is not None or wait.on_timeout is not None):
-        section.note("", "only a wait for events or a condition times out", "no timeout_days and no on_timeout")
+    timed = open_ended or wait.attribute is not None
+    if not timed and (wait.timeout_days is not None or wait.on_timeout is not None):
+        section.note("", "only a wait for events, a condition or a date times out", "no timeout_days and no on_timeout")
     if wait.offset_days and wait.attribute is None:
         section.note("offset_days", "there is no date to count from", "attribute: the date")
 

@@ -24,7 +24,7 @@ from milepost_core.playbooks.parsing_bounds import bounded
 from milepost_core.playbooks.parsing_conditions import parse_condition
 from milepost_core.playbooks.parsing_words import BANDS, FIELD_FORM, bands, chosen, event_types, names, problem, time_of
 
-__all__ = ["MILESTONE_STATES", "MOST_OFFSET", "TRIGGERS", "attribute", "parse_trigger", "refuse_unbounded"]
+__all__ = ["EVERY_DAY", "MILESTONE_STATES", "MOST_OFFSET", "TRIGGERS", "attribute", "parse_trigger", "refuse_unbounded"]
 
 MOST_OFFSET: Final = 730
 """A date trigger or wait lies at most so many days before or behind its date."""
@@ -34,6 +34,9 @@ MILESTONE_STATES: Final = tuple(
 
 
 _ANY_CHANGE: Final = ("any", set(BANDS))
+_ANY_MOVE: Final = {str(one) for one in MilestoneState}
+EVERY_DAY: Final = frozenset({"account.updated", "feature.used", "message.sent", "session.started"})
+"""Events that any account has at any time; all other types are news about one."""
 
 
 def parse_trigger(section: Section) -> Trigger:
@@ -125,13 +128,20 @@ def refuse_unbounded(trigger: Trigger, audience: Condition | None, section: Sect
     """Refuse a playbook that could start for every account there is at once.
 
     A watch is bounded by its condition or by the audience, in that one of their tests says who is meant and not only
-    who is not; a band change by its bands, its direction or the audience.
+    who is not; a band change by its bands, its direction or the audience, a milestone's by its states, its names or the
+    audience. Events bound by being rare; of what happens to everybody every day the audience has to say for whom.
     """
     meant = audience is not None and bounded(audience)
     if isinstance(trigger, WatchTrigger) and not meant and not bounded(trigger.enter, leaving=trigger.leaving):
         _refuse(section, "the condition says only who is not meant, so it could hold for every account")
-    elif isinstance(trigger, BandTrigger) and audience is None and (trigger.direction, set(trigger.to)) == _ANY_CHANGE:
+    elif meant:
+        return
+    elif isinstance(trigger, BandTrigger) and (trigger.direction, set(trigger.to)) == _ANY_CHANGE:
         _refuse(section, "every change of every account would start it")
+    elif isinstance(trigger, MilestoneTrigger) and not trigger.milestones and set(trigger.states) >= _ANY_MOVE:
+        _refuse(section, "every move of every milestone would start it")
+    elif isinstance(trigger, EventTrigger) and (busy := [one for one in trigger.types if one in EVERY_DAY]):
+        _refuse(section, f"{busy[0]} happens to every account every day")
 
 
 def _refuse(section: Section, message: str) -> None:

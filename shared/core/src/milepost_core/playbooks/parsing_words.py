@@ -13,9 +13,9 @@ from milepost_core.model.section import Section
 from milepost_core.playbooks.document import Band
 
 __all__ = [
-    "ADDRESS_FORM", "BANDS", "FIELD_FORM", "MOST_FIELDS", "MOST_NAME", "MOST_TEXT", "NAME_FORM", "READER_FORM",
-    "TIME_FORM", "WHO_FORM", "WORD_FORM", "bands", "chain", "chosen", "event_types", "fields", "long_text", "name",
-    "names", "problem", "reader", "time_of", "who",
+    "ADDRESS_FORM", "BANDS", "CHANNEL_FORM", "FIELD_FORM", "MOST_FIELDS", "MOST_NAME", "MOST_TEXT", "NAME_FORM",
+    "READER_FORM", "TIME_FORM", "WHO_FORM", "WORD_FORM", "bands", "chain", "chosen", "event_types", "fields", "long_text",
+    "name", "names", "problem", "reader", "time_of", "who",
 ]  # fmt: skip
 
 MOST_TEXT: Final = 64 * 1024
@@ -26,6 +26,8 @@ _MOST_CHAIN: Final = 5
 NAME_FORM: Final = "[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?"
 WORD_FORM: Final = "[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
 FIELD_FORM: Final = "[A-Za-z][A-Za-z0-9_]{0,99}"
+CHANNEL_FORM: Final = "[CDG][A-Z0-9]{8,20}"
+"""Slack's id of a channel, group or talk: names change, and Slack answers no question about a channel by its name."""
 TIME_FORM: Final = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 ADDRESS_FORM: Final = "[^@\\s]{1,64}@[^@\\s]{1,255}"
 """What tells an address from a role; whether mail can go there is for the runner to say."""

@@ -24,7 +24,7 @@ from milepost_core.model.schema_forms import (
     refer,
     whole,
 )
-from milepost_core.playbooks.conditions import ASKING, LISTING, MOST_PARTS, SUBJECT
+from milepost_core.playbooks.conditions import ASKING, LISTING, MOST_PARTS, MOST_VALUES, SUBJECT
 from milepost_core.playbooks.document import END
 from milepost_core.playbooks.parsing import FORMAT, MOST_PURPOSE, MOST_STEPS, MOST_TEXT, MOST_TITLE
 from milepost_core.playbooks.parsing_conditions import OPERATORS
@@ -40,6 +40,7 @@ from milepost_core.playbooks.parsing_steps import (
 from milepost_core.playbooks.parsing_triggers import MILESTONE_STATES, MOST_OFFSET
 from milepost_core.playbooks.parsing_words import (
     BANDS,
+    CHANNEL_FORM,
     FIELD_FORM,
     NAME_FORM,
     READER_FORM,
@@ -59,6 +60,7 @@ _TEMPLATE: Final = {"type": "string", "minLength": 1, "maxLength": MOST_TEXT}
 _TIME: Final = described("A local time, HH:MM, in quotes", matching(TIME_FORM))
 _WHO: Final = described("owner, role:<word> or an address", matching(WHO_FORM))
 _READER: Final = described("owner, role:<word>, attribute:<name> or an address", matching(READER_FORM))
+_CHANNEL: Final = described("The id of a Slack channel, as its details show it", matching(CHANNEL_FORM))
 _EVENTS: Final[Schema] = {
     "anyOf": [
         matching(WORD_FORM) | {"examples": sorted(EVENT_TYPES)},
@@ -105,7 +107,7 @@ def _document() -> Schema:
 
 
 def _condition() -> Schema:
-    listed = {"type": "array", "items": SCALAR, "minItems": 1}
+    listed = {"type": "array", "items": SCALAR, "minItems": 1, "maxItems": MOST_VALUES}
     parts = {"type": "array", "items": refer("condition"), "minItems": 1, "maxItems": MOST_PARTS}
     subject = described("What is asked about: score, band, signal.<id>, attribute.<name>, …", matching(SUBJECT.pattern))
     plain = [one for one in OPERATORS if one not in (*LISTING, *ASKING)]
@@ -171,7 +173,7 @@ def _telling() -> _Forms:
              "html": _TEMPLATE | {"minLength": 0}, "transactional": FLAG},
             ("subject", "text"),
         ),
-        "slack": ({"connection": _NAME, "channel": line, "text": _TEMPLATE}, ("connection", "channel", "text")),
+        "slack": ({"connection": _NAME, "channel": _CHANNEL, "text": _TEMPLATE}, ("connection", "channel", "text")),
         "webhook": ({"connection": _NAME, "fields": fields}, ("connection", "fields")),
         "crm": (
             {"connection": _NAME, "writes": one_of(("task", "note", "properties")), "fields": fields},

@@ -42,7 +42,7 @@ class EmailStep(Node):
 
 @dataclass(frozen=True)
 class SlackStep(Node):
-    """One message to a channel of a Slack connection; `text` is a template."""
+    """One message to a channel of a Slack connection, by its id; `text` is a template."""
 
     connection: str = ""
     channel: str = ""
@@ -94,13 +94,13 @@ class InAppStep(Node):
 
 @dataclass(frozen=True)
 class TaskStep(Node):
-    """Work for a person: who (an owner chain, first found), by when, with which script.
+    """Work for a person: who (an owner chain, first found; none: the tier's or the playbook's), by when, which script.
 
     `accept_hours` and `finish_hours` are business hours; on a breach it goes to `escalate_to`. `reason` is what the
     work is about: an account has one open task of a reason (empty: this step of this playbook), whoever asks for it.
     """
 
-    owner: tuple[str, ...] = ("owner",)
+    owner: tuple[str, ...] = ()
     title: str = ""
     script: str = ""
     finish_hours: float = 40.0
@@ -115,12 +115,14 @@ class TaskStep(Node):
 
 @dataclass(frozen=True)
 class ApprovalStep(Node):
-    """A gate: `by` a role; nobody says anything for `expires_hours`: `otherwise`. Rejected: the run goes to `rejected`.
+    """A gate: `by` whom (none: the tier's, or playbook's, owner); nobody's word for `expires_hours` means `otherwise`.
+
+    Rejected: the run goes to `rejected`.
 
     What is approved is the step named by `about`, drafted when the gate is reached; it may be edited there.
     """
 
-    by: tuple[str, ...] = ("owner",)
+    by: tuple[str, ...] = ()
     about: str = ""
     expires_hours: float = 48.0
     otherwise: Literal["approve", "reject"] = "reject"
@@ -135,7 +137,8 @@ class WaitStep(Node):
     Args:
         days: so many days of 24 hours; business_days: so many working days of the account's region.
         until: the next time that clocks in the account's zone show this; attribute: a date of the account, plus
-        `offset_days`; event_types or condition: until it happens, at most `timeout_days`, then `on_timeout`.
+        `offset_days`; while nobody can tell it, `timeout_days` are waited, then comes `on_timeout`, else the run ends.
+        event_types or condition: until it happens, at most `timeout_days`, then `on_timeout`.
     """
 
     days: float | None = None

@@ -12,11 +12,10 @@ from milepost_core.playbooks.document import Playbook, TierRow, ValueClass
 
 @dataclass(frozen=True)
 class Tier:
-    """Where a run begins and for whom: `tier` None: the playbook has no tiers, or the account fell to `otherwise`."""
+    """Where a run begins: `tier` None: the playbook has no tiers, or the account fell to `otherwise`."""
 
     tier: str | None
     start: str
-    owner: tuple[str, ...]
     value_class: str | None = None
 
 
@@ -44,17 +43,23 @@ def tier_of(playbook: Playbook, facts: Facts, band: str | None = None) -> Tier |
     first = playbook.steps[0].id
     tiers = playbook.tiers
     if tiers is None:
-        return Tier(None, first, playbook.owner)
+        return Tier(None, first)
     worth = value_class(tiers.classes, facts.get(f"attribute.{tiers.value_of}"))
     stands = band or _word(facts, "band") or "unknown"
     stage = _word(facts, "stage")
     for row in tiers.rows:
         if _fits(row, stands, worth, stage):
-            return Tier(row.id, row.start, row.owner or playbook.owner, worth)
+            return Tier(row.id, row.start, worth)
     if tiers.otherwise is not None:
-        return Tier(None, tiers.otherwise, playbook.owner, worth)
+        return Tier(None, tiers.otherwise, worth)
     known = f"band {stands}, value {worth or 'not known'}, stage {stage or 'not known'}"
     return NoTier(f"no tier is meant for this account ({known})")
+
+
+def owners(playbook: Playbook, tier: str | None, named: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return whose work a step of a run is, as a chain: whom it names, else the tier's owner, else the playbook's."""
+    rows = playbook.tiers.rows if playbook.tiers is not None else ()
+    return tuple(named) or next((row.owner for row in rows if row.id == tier and row.owner), playbook.owner)
 
 
 def value_class(classes: Sequence[ValueClass], worth: Fact | None) -> str | None:

@@ -67,6 +67,11 @@ class _Run:
         self.lines.append(Line(self.at, code, sentence, path, kind, minutes))
 
     @property
+    def worktime(self) -> Worktime:
+        """The hours in which people work on it: those of the policy, where the account lives."""
+        return Worktime(self.scene.calendar, self.policy.opens, self.policy.closes)
+
+    @property
     def situation(self) -> Situation:
         return Situation(
             path=self.path,
@@ -211,7 +216,7 @@ def _perform(run: _Run, step: Step) -> bool:
 def _task(run: _Run, step: TaskStep) -> bool:
     run.say("task", f"somebody is asked: {step.title}", step, step.effort_minutes)
     if step.waits:
-        due = hours_after(run.at, step.finish_hours, Worktime(run.scene.calendar))
+        due = hours_after(run.at, step.finish_hours, run.worktime)
         if not _pass_until(run, due if run.assumed.people == "act" else None):
             return False
     run.outcome = DONE
@@ -221,7 +226,7 @@ def _task(run: _Run, step: TaskStep) -> bool:
 def _approval(run: _Run, step: ApprovalStep) -> bool:
     run.say("approval", f"somebody is asked whether {step.about} may go out", step)
     if run.assumed.people == "act":
-        outcome, target = "approved", hours_after(run.at, APPROVED_AFTER_HOURS, Worktime(run.scene.calendar))
+        outcome, target = "approved", hours_after(run.at, APPROVED_AFTER_HOURS, run.worktime)
     else:
         outcome = "expired_approved" if step.otherwise == "approve" else "expired_rejected"
         target = run.at + timedelta(hours=step.expires_hours)

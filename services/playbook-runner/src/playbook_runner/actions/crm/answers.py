@@ -19,11 +19,14 @@ class Busy(Exception):
 
 
 class Refused(Exception):
-    """The CRM did nothing, and would do nothing another time either: what was asked is wrong. `code` is the CRM's."""
+    """The CRM did nothing, and would do nothing another time either: what was asked is wrong.
 
-    def __init__(self, sentence: str, code: str = "refused") -> None:
+    `key_taken`: or an earlier call with the same key was carried out after all, which it can be asked.
+    """
+
+    def __init__(self, sentence: str, key_taken: bool = False) -> None:
         super().__init__(sentence)
-        self.code = code
+        self.key_taken = key_taken
 
 
 class Unfit(Exception):
@@ -39,6 +42,34 @@ class MissingProperty(Unfit):
 
 class Unclear(Exception):
     """Nobody knows whether the CRM did it: the answer was lost, or was none."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """An answer that is no success: `told` says it for people, the rest what it means, as far as the CRM said it.
+
+    `wait_s`: it wants to be left alone for so many seconds; `missing`: what it does not have; `unfit`: the connection
+    has to be mended; `key_taken` as in Refused.
+    """
+
+    status: int
+    told: str
+    wait_s: float | None = None
+    missing: str = ""
+    unfit: bool = False
+    key_taken: bool = False
+
+    def judged(self) -> Exception:
+        """Return what the answer means, to be raised."""
+        if self.wait_s is not None:
+            return Busy(self.told, self.wait_s)
+        if self.status >= 500:
+            return Unclear(self.told)
+        if self.missing:
+            return MissingProperty(self.missing)
+        if self.unfit or self.status in (401, 403):
+            return Unfit(self.told)
+        return Refused(self.told, self.key_taken)
 
 
 @dataclass(frozen=True)
@@ -115,12 +146,16 @@ class Crm(Protocol):
         """Have at hand what lets us in, before it matters."""
         ...
 
-    async def carry_out(self, order: Order, may_write: Callable[[], bool]) -> str:
-        """Make what is ordered, once, and return the id that it has there; `may_write` as in `actions.channel`."""
+    async def set_fields(self, order: Order, may_write: Callable[[], bool]) -> None:
+        """Set the properties of the record that is ordered; `may_write` as in `actions.channel`."""
+        ...
+
+    async def make(self, order: Order, may_write: Callable[[], bool]) -> str:
+        """Make the task or note that is ordered, and return the id that it has there."""
         ...
 
     async def made(self, order: Order) -> str | None:
-        """Return the id of what an earlier call with this key made, None when it surely made nothing."""
+        """Return the id of the task or note that an earlier call with this key made, None when it surely made none."""
         ...
 
     async def set_up(self) -> dict[str, str]:

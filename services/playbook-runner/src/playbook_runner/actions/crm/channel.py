@@ -49,7 +49,7 @@ class CrmCall:
     async def perform(self, may_write: Callable[[], bool]) -> Outcome:
         """Place the order; an answer that was lost leaves doubt."""
         try:
-            found = await self.crm.carry_out(self.order, may_write)
+            found = await self._placed(may_write)
         except Busy as error:
             return TryLater(str(error), error.after_s)
         except MissingProperty as error:
@@ -63,6 +63,18 @@ class CrmCall:
             return Unknown(str(error))
         await afp("playbooks.perform.written")
         return Performed(found)
+
+    async def _placed(self, may_write: Callable[[], bool]) -> str:
+        if self.order.writes == "properties":
+            await self.crm.set_fields(self.order, may_write)
+            return self.order.record_id
+        try:
+            return await self.crm.make(self.order, may_write)
+        except Refused as error:
+            known = await self.crm.made(self.order) if error.key_taken else None
+            if known is None:
+                raise
+            return known
 
 
 @dataclass(frozen=True)
@@ -100,7 +112,8 @@ class CrmChannel:
         """Ask for what an earlier call made. Raises NotReached while the CRM does not say."""
         try:
             call = await self._ordered(effect)
-            return await call.crm.made(call.order) is not None
+            # Setting properties again changes nothing, so of those nothing is ever known.
+            return call.order.writes != "properties" and await call.crm.made(call.order) is not None
         except (Busy, Unclear) as error:
             raise NotReached(str(error)) from None
         except (Unreachable, Refused, Unfit):

@@ -12,20 +12,18 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from playbook_runner.actions.crm.answers import (
-    Busy,
     Declined,
     Entry,
     Figures,
     Later,
-    MissingProperty,
     Order,
     Refused,
-    Unclear,
+    Trouble,
     Unfit,
     Verdict,
     Written,
 )
-from playbook_runner.actions.crm.calling import UNAUTHORISED, Answer, CrmLine, MayWrite, Question, always
+from playbook_runner.actions.crm.calling import Answer, CrmLine, MayWrite, Question, always
 
 KEY: Final = "milepost_key"
 COMPANY_TYPES: Final = {"task": 192, "note": 190}
@@ -75,32 +73,21 @@ class Hubspot:
         """Have a pass at hand."""
         await self.line.ready()
 
-    async def carry_out(self, order: Order, may_write: MayWrite) -> str:
-        """Make a task or a note on a company, or set properties of it."""
-        if order.writes == "properties":
-            place = f"{self.objects('companies')}/{order.record_id}"
-            await self._asked(Question("PATCH", place, {"properties": dict(order.fields)}), may_write)
-            return order.record_id
-        try:
-            question = Question("POST", self.objects(PLURAL[order.writes]), _document(order))
-            made = await self._asked(question, may_write)
-        except Refused:
-            # The unique key is taken when an earlier call was carried out after all.
-            known = await self.made(order)
-            if known is None:
-                raise
-            return known
+    async def set_fields(self, order: Order, may_write: MayWrite) -> None:
+        """Set properties of a company."""
+        place = f"{self.objects('companies')}/{order.record_id}"
+        await self._asked(Question("PATCH", place, {"properties": dict(order.fields)}), may_write)
+
+    async def make(self, order: Order, may_write: MayWrite) -> str:
+        """Make a task or a note on a company."""
+        made = await self._asked(Question("POST", self.objects(PLURAL[order.writes]), _document(order)), may_write)
         return str(made.get("id", ""))
 
     async def made(self, order: Order) -> str | None:
-        """Look for the key. Setting properties again changes nothing, so of those nothing is ever known."""
-        if order.writes == "properties":
-            return None
+        """Look for the key."""
         place = f"{self.objects(PLURAL[order.writes])}/{order.key}"
         answer = await self.line.call(Question("GET", place, params={"idProperty": KEY}))
-        if answer.status == 404:
-            return None
-        return str(_body(answer).get("id", ""))
+        return None if answer.status == 404 else str(_body(answer).get("id", ""))
 
     async def _asked(self, question: Question, may_write: MayWrite = always) -> Mapping[str, Any]:
         return _body(await self.line.call(question, may_write))
@@ -196,18 +183,21 @@ def _body(answer: Answer) -> Mapping[str, Any]:
         return body
     message = str(body.get("message") or "no word of why")[:300]
     told = f"HubSpot answered {answer.status}: {message} (correlation {body.get('correlationId') or 'unknown'})"
-    if answer.status in (LIMITED, LOCKED, MIGRATING):
-        raise Busy(told, _asked_wait(answer, body))
-    if answer.status >= 500:
-        raise Unclear(told)
+    scopes = (body.get("context") or {}).get("requiredGranularScopes") or ()
+    raise Trouble(
+        answer.status,
+        f"{told}; scopes that are missing: {', '.join(map(str, scopes))}" if scopes else told,
+        wait_s=_asked_wait(answer, body) if answer.status in (LIMITED, LOCKED, MIGRATING) else None,
+        missing=_missing(body),
+        # It has no word for a key that is taken.
+        key_taken=True,
+    ).judged()
+
+
+def _missing(body: Mapping[str, Any]) -> str:
     errors = [error for error in body.get("errors") or () if isinstance(error, dict)]
     missing = {str(error.get("message")) for error in errors if error.get("code") == "PROPERTY_DOESNT_EXIST"}
-    if missing:
-        raise MissingProperty(f"{'; '.join(sorted(missing))[:300]} (HubSpot; `milepost crm setup` makes ours)")
-    if answer.status in (UNAUTHORISED, 403):
-        scopes = (body.get("context") or {}).get("requiredGranularScopes") or ()
-        raise Unfit(f"{told}; scopes that are missing: {', '.join(map(str, scopes))}" if scopes else told)
-    raise Refused(told, str(body.get("category") or answer.status))
+    return f"{'; '.join(sorted(missing))[:300]} (HubSpot; `milepost crm setup` makes ours)" if missing else ""
 
 
 def _asked_wait(answer: Answer, body: Mapping[str, Any]) -> float:

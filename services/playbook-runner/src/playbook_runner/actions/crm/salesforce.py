@@ -11,20 +11,18 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from playbook_runner.actions.crm.answers import (
-    Busy,
     Declined,
     Entry,
     Figures,
     Later,
     MissingProperty,
     Order,
-    Refused,
+    Trouble,
     Unclear,
-    Unfit,
     Verdict,
     Written,
 )
-from playbook_runner.actions.crm.calling import UNAUTHORISED, Answer, CrmLine, MayWrite, Question
+from playbook_runner.actions.crm.calling import Answer, CrmLine, MayWrite, Question
 
 KEY: Final = "Milepost_Key__c"
 PRIORITIES: Final = {"high": "High", "normal": "Normal", "low": "Low"}
@@ -39,7 +37,8 @@ WAITS: Final = {
 }
 NO_FIELD: Final = frozenset({"INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE"})
 UNFIT: Final = frozenset({"INVALID_SESSION_ID", "INSUFFICIENT_ACCESS", "API_DISABLED_FOR_ORG", "INVALID_LOGIN"})
-THERE: Final = frozenset({"DUPLICATE_DEVELOPER_NAME", "DUPLICATE_VALUE"})
+TAKEN: Final = "DUPLICATE_VALUE"
+THERE: Final = frozenset({"DUPLICATE_DEVELOPER_NAME", TAKEN})
 
 
 @dataclass(frozen=True)
@@ -76,25 +75,20 @@ class Salesforce:
         """Have a pass at hand."""
         await self.line.ready()
 
-    async def carry_out(self, order: Order, may_write: MayWrite) -> str:
-        """Make a task on an account, open or completed, or set fields of it."""
-        if order.writes == "properties":
-            place = f"{self.data}/sobjects/Account/{order.record_id}"
-            fields = {name: value or None for name, value in order.fields.items()}
-            _taken(await self.line.call(Question("PATCH", place, fields), may_write))
-            return order.record_id
+    async def set_fields(self, order: Order, may_write: MayWrite) -> None:
+        """Set fields of an account; null clears."""
+        place = f"{self.data}/sobjects/Account/{order.record_id}"
+        fields = {name: value or None for name, value in order.fields.items()}
+        _taken(await self.line.call(Question("PATCH", place, fields), may_write))
+
+    async def make(self, order: Order, may_write: MayWrite) -> str:
+        """Make a task on an account, open or completed."""
         answer = await self.line.call(Question("POST", f"{self.data}/sobjects/Task", _task(order)), may_write)
-        if not answer.fine and any(code == "DUPLICATE_VALUE" for code, _ in _errors(answer)):
-            known = await self.made(order)
-            if known is not None:
-                return known
         _taken(answer)
         return str(answer.body.get("id", "")) if isinstance(answer.body, dict) else ""
 
     async def made(self, order: Order) -> str | None:
-        """Look for the key. Setting fields again changes nothing, so of those nothing is ever known."""
-        if order.writes == "properties":
-            return None
+        """Look for the key."""
         place = f"{self.data}/sobjects/Task/{KEY}/{order.key}"
         answer = await self.line.call(Question("GET", place, params={"fields": "Id"}))
         if answer.status == 404 and any(code == "NOT_FOUND" for code, _ in _errors(answer)):
@@ -211,15 +205,14 @@ def _taken(answer: Answer) -> None:
     errors = _errors(answer)
     told = f"Salesforce answered {answer.status} " + "; ".join(f"{code}: {text}" for code, text in errors)[:300]
     codes = {code for code, _ in errors}
-    for code in codes & WAITS.keys():
-        raise Busy(told, WAITS[code])
-    if answer.status >= 500:
-        raise Unclear(told)
-    if codes & NO_FIELD:
-        raise MissingProperty(f"{told}; `milepost crm setup` makes our fields")
-    if answer.status in (UNAUTHORISED, 403) or codes & UNFIT:
-        raise Unfit(told)
-    raise Refused(told, next(iter(sorted(codes)), str(answer.status)))
+    raise Trouble(
+        answer.status,
+        told,
+        wait_s=max((WAITS[code] for code in codes & WAITS.keys()), default=None),
+        missing=f"{told}; `milepost crm setup` makes our fields" if codes & NO_FIELD else "",
+        unfit=bool(codes & UNFIT),
+        key_taken=TAKEN in codes,
+    ).judged()
 
 
 def _text(label: str, length: int) -> dict[str, Any]:

@@ -53,6 +53,7 @@ TABLES = (
         settled BOOLEAN DEFAULT false NOT NULL,
         swept_at timestamptz,
         begun_at timestamptz DEFAULT clock_timestamp() NOT NULL,
+        fault TEXT DEFAULT '' NOT NULL,
         CONSTRAINT pk_watch PRIMARY KEY (playbook_id)
     )
     """,
@@ -104,21 +105,20 @@ TABLES = (
         value_class TEXT,
         stage TEXT,
         band TEXT,
-        owner TEXT,
         started_by TEXT DEFAULT '' NOT NULL,
         started_at timestamptz DEFAULT clock_timestamp() NOT NULL,
         ended_at timestamptz,
         end_code TEXT,
         end_reason TEXT DEFAULT '' NOT NULL,
         CONSTRAINT pk_run PRIMARY KEY (id, account_id),
-        CONSTRAINT ck_run_state CHECK (state IN ('holding', 'running', 'done', 'cancelled')),
+        CONSTRAINT ck_run_state CHECK (state IN ('running', 'done', 'cancelled')),
         CONSTRAINT ck_run_trigger_kind
             CHECK (trigger_kind IN ('band_changed', 'watch', 'milestone', 'event', 'date', 'by_hand')),
         CONSTRAINT uq_run_account_id_trigger_key UNIQUE (account_id, trigger_key)
     )
     """,
     "CREATE INDEX ix_run_account_id_playbook_id_started_at ON playbooks.run (account_id, playbook_id, started_at)",
-    "CREATE UNIQUE INDEX uq_run_open ON playbooks.run (account_id, playbook_id) WHERE state IN ('holding', 'running')",
+    "CREATE UNIQUE INDEX uq_run_open ON playbooks.run (account_id, playbook_id) WHERE state = 'running'",
     """
     CREATE TABLE playbooks.step (
         next_at timestamptz,
@@ -170,6 +170,7 @@ TABLES = (
         remote_id TEXT,
         correlation_id TEXT DEFAULT '' NOT NULL,
         created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
+        asked_at timestamptz DEFAULT clock_timestamp() NOT NULL,
         done_at timestamptz,
         CONSTRAINT pk_effect PRIMARY KEY (key, account_id),
         CONSTRAINT ck_effect_state
@@ -239,6 +240,8 @@ TABLES = (
         zone TEXT DEFAULT 'UTC' NOT NULL,
         region TEXT DEFAULT '' NOT NULL,
         roles TEXT[] DEFAULT '{}' NOT NULL,
+        opens TIME WITHOUT TIME ZONE,
+        closes TIME WITHOUT TIME ZONE,
         minutes_a_day INTEGER DEFAULT 240 NOT NULL,
         active BOOLEAN DEFAULT true NOT NULL,
         CONSTRAINT pk_person PRIMARY KEY (id)
@@ -266,6 +269,7 @@ TABLES = (
         since timestamptz DEFAULT clock_timestamp() NOT NULL,
         until timestamptz,
         ended_at timestamptz,
+        evidence TEXT DEFAULT '' NOT NULL,
         CONSTRAINT pk_suppression PRIMARY KEY (id),
         CONSTRAINT ck_suppression_kind
             CHECK (kind IN ('opt_out', 'legal_hold', 'hands_off', 'bounced', 'complained')),
@@ -274,6 +278,17 @@ TABLES = (
     """,
     "CREATE INDEX ix_suppression_account_id ON playbooks.suppression (account_id) WHERE account_id IS NOT NULL",
     "CREATE INDEX ix_suppression_person ON playbooks.suppression (person) WHERE person IS NOT NULL",
+    "CREATE UNIQUE INDEX uq_suppression_returned ON playbooks.suppression (person, kind)"
+    " WHERE evidence <> '' AND ended_at IS NULL",
+    """
+    CREATE TABLE playbooks.merged_account (
+        account_id UUID NOT NULL,
+        survivor_id UUID NOT NULL,
+        merged_at timestamptz DEFAULT clock_timestamp() NOT NULL,
+        CONSTRAINT pk_merged_account PRIMARY KEY (account_id)
+    )
+    """,
+    "CREATE INDEX ix_merged_account_survivor_id ON playbooks.merged_account (survivor_id)",
     """
     CREATE TABLE playbooks.matter (
         account_id UUID NOT NULL,
@@ -308,9 +323,17 @@ TABLES = (
         effort_minutes DOUBLE PRECISION DEFAULT 30 NOT NULL,
         accept_by timestamptz,
         due_at timestamptz,
+        accept_warn_at timestamptz,
+        finish_warn_at timestamptz,
+        warned_at timestamptz,
         breached_at timestamptz,
         escalate_to TEXT,
         snoozed_until timestamptz,
+        awaiting_since timestamptz,
+        awaiting TEXT DEFAULT '' NOT NULL,
+        our_hours DOUBLE PRECISION DEFAULT 0 NOT NULL,
+        their_hours DOUBLE PRECISION DEFAULT 0 NOT NULL,
+        charged_until timestamptz DEFAULT clock_timestamp() NOT NULL,
         outcome TEXT,
         outcome_note TEXT DEFAULT '' NOT NULL,
         minutes_spent DOUBLE PRECISION,
@@ -322,6 +345,7 @@ TABLES = (
         CONSTRAINT ck_task_state CHECK (state IN ('open', 'claimed', 'snoozed', 'done', 'skipped', 'closed'))
     )
     """,
+    "CREATE INDEX ix_task_awaiting ON playbooks.task (account_id) WHERE awaiting_since IS NOT NULL",
     "CREATE INDEX ix_task_owner_state ON playbooks.task (owner, state)",
     "CREATE INDEX ix_task_outcome ON playbooks.task (playbook_id, outcome) WHERE outcome IS NOT NULL",
     "CREATE INDEX ix_taskwaiting ON playbooks.task (next_at) WHERE next_at IS NOT NULL",
@@ -500,6 +524,16 @@ TABLES = (
     """,
     "CREATE INDEX ix_toldwaiting ON playbooks.told (next_at) WHERE next_at IS NOT NULL",
     """
+    CREATE TABLE playbooks.chore (
+        next_at timestamptz,
+        lease_until timestamptz,
+        fence BIGINT DEFAULT 0 NOT NULL,
+        crashes SMALLINT DEFAULT 0 NOT NULL,
+        name TEXT NOT NULL,
+        CONSTRAINT pk_chore PRIMARY KEY (name)
+    )
+    """,
+    """
     CREATE TABLE playbooks.idempotency (
         key BYTEA NOT NULL,
         content BYTEA NOT NULL,
@@ -528,6 +562,7 @@ NAMES = (
     "absence",
     "suppression",
     "matter",
+    "merged_account",
     "task",
     "task_word",
     "approval",
@@ -540,18 +575,23 @@ NAMES = (
     "wake_cursor",
     "api_key",
     "told",
+    "chore",
     "idempotency",
 )
 
 # The switch is a row from the beginning, so that every transaction can read it.
-FIRST_ROWS = "insert into playbooks.control (id) values (1)"
+FIRST_ROWS = (
+    "insert into playbooks.control (id) values (1)",
+    "insert into playbooks.chore (name, next_at) values ('forget', clock_timestamp())",
+)
 
 
 def upgrade() -> None:
-    """Create every table of the schema and the switch."""
+    """Create every table of the schema, the switch and the chores."""
     for statement in TABLES:
         op.execute(statement)
-    op.execute(FIRST_ROWS)
+    for statement in FIRST_ROWS:
+        op.execute(statement)
 
 
 def downgrade() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from milepost_devstack.house import PYTHON
 from milepost_devstack.refusal import Refusal
 
-MODELS = "scoring_api.linting"
 _PATIENCE_S = 120.0
 
 
@@ -17,7 +16,7 @@ class NotLooked(Refusal):
     """The reader did not answer."""
 
 
-def look(files: Sequence[str], program: str = MODELS) -> list[dict[str, Any]]:
+def look(files: Sequence[str], program: str) -> list[dict[str, Any]]:
     """Return the findings of each file, in their order, by the module of a service. Raises NotLooked."""
     try:
         done = subprocess.run(  # noqa: S603 - a program of ours, and file names as arguments of their own

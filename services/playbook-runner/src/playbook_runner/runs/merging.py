@@ -1,0 +1,46 @@
+"""Merging: what was under way at an account that was merged into another one goes on there; it sends nothing.
+
+The law: everything goes to the survivor, with its history, so that caps and re-entry rules see what was written to
+either. A run ends (`merged`) where the survivor has the same playbook under way, or has answered the same reason. Of
+two open tasks for one reason the survivor's stays and takes the evidence of the other in. Where the survivor has been
+assigned to an arm it stays there. Words to leave an account alone, open escalations and booked calls of either count
+for both. Lines of the ledger stay where they were written.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from milepost_contracts.events import ACCOUNT_MERGED, OWN_SOURCE
+from milepost_core.cadence import Leave
+from milepost_runtime.database import Connection
+from playbook_runner.queries import merging as queries
+from playbook_runner.queries import starting
+from playbook_runner.runs.stopping import Leaving, stop
+
+log = structlog.get_logger()
+
+
+async def follow(connection: Connection, rows: Sequence[asyncpg.Record]) -> None:
+    """Carry out the merges that these rows of the feed of events tell, in their order, in the caller's transaction."""
+    for row in rows:
+        if row["type"] == ACCOUNT_MERGED and row["source"] == OWN_SOURCE:
+            survivor = UUID(row["value_text"])
+            if survivor != row["account_id"]:
+                await merge(connection, row["account_id"], survivor)
+
+
+async def merge(connection: Connection, gone: UUID, survivor: UUID) -> None:
+    """Give what belonged to one account to another; done again, it changes nothing."""
+    # Nobody opens a run for either of them meanwhile.
+    await starting.lock_starts(connection)
+    await queries.lock(connection, gone, survivor)
+    await queries.lead(connection, gone, survivor)
+    rivals = await queries.rival_runs(connection, gone, survivor)
+    sentence = f"the account was merged into {survivor}, where this is under way already"
+    leave = Leave("merged", sentence, close_tasks=False)
+    ended = await stop(connection, [Leaving(row["id"], leave) for row in rivals])
+    await queries.take_over(connection, gone, survivor, sentence)
+    log.info("account_merged", account_id=str(gone), survivor=str(survivor), runs_ended=len(ended))
