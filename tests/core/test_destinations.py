@@ -9,6 +9,7 @@ import pytest
 from milepost_core.destinations import (
     AHEAD_S,
     LEAST_CALLS,
+    LONGEST_REST_S,
     PROBE_EVERY_S,
     ComeBack,
     Destination,
@@ -82,10 +83,16 @@ def test_ten_thousand_due_at_once_keep_to_the_rate_and_waste_none_of_it(rate: fl
 
 def test_a_wish_to_be_left_alone_is_kept_by_everybody() -> None:
     resting = rested(CLOSED, 30.0, NOW)
-    assert admit(resting, [False], NOW + 1)[1] == [ComeBack(29.0, "rate_limit")]
+    assert admit(resting, [False], NOW + 1)[1] == [ComeBack(29.0, "resting")]
+    assert admit(replace(resting, rate_per_s=5.0), [True], NOW + 1)[1] == [ComeBack(29.0, "resting")]
     assert admit(resting, [False], NOW + 30)[1] == [Go(0.0)]
-    assert rested(resting, 1e9, NOW).free_at == NOW + 86_400
     assert rested(resting, 1.0, NOW) == resting
+
+
+def test_a_receiver_that_asks_for_a_day_is_asked_again_after_an_hour() -> None:
+    resting = rested(CLOSED, 86_400.0, NOW)
+    assert admit(resting, [False], NOW + LONGEST_REST_S - 1)[1] == [ComeBack(1.0, "resting")]
+    assert admit(resting, [False], NOW + LONGEST_REST_S)[1] == [Go(0.0)]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from milepost_core.effects import (
     MOVES,
     RESOLUTIONS,
     RETRY_AFTER_S,
-    Doubt,
+    SPREAD,
     EffectState,
     GiveUp,
     IllegalMove,
@@ -23,9 +23,9 @@ from milepost_core.effects import (
     may_begin,
     may_still_write,
     moved,
+    outcome_of,
     quiet_time_s,
     resolutions,
-    resolve_doubt,
     retry_after,
     settle,
 )
@@ -69,22 +69,6 @@ def test_nothing_leaves_an_end_state() -> None:
 def test_every_state_is_reached_and_every_move_has_a_beginning() -> None:
     assert reachable(EffectState.READY, set(Move)) == set(EffectState)
     assert all(MOVES[move].sources for move in Move)
-
-
-@pytest.mark.parametrize(
-    ("doubt", "answer", "expected"),
-    [
-        (Doubt.KEYED, None, Move.RESEND),
-        (Doubt.ASKABLE, True, Move.CONFIRM),
-        (Doubt.ASKABLE, False, Move.RESEND),
-        (Doubt.ASKABLE, None, Move.PARK),
-        (Doubt.BLIND, None, Move.PARK),
-        (Doubt.BLIND, False, Move.PARK),
-    ],
-)
-def test_doubt_is_resolved_by_what_the_channel_offers(doubt: Doubt, answer: bool | None, expected: Move) -> None:
-    assert resolve_doubt(doubt, answer) is expected
-    assert moved(EffectState.IN_DOUBT, expected)
 
 
 def test_a_person_may_decide_about_parked_effects_and_only_about_those_in_doubt() -> None:
@@ -131,9 +115,28 @@ def test_waits_grow(jitter: float) -> None:
 
 
 def test_a_receivers_wish_is_honoured_up_to_a_day_and_never_shortens_our_own_wait() -> None:
-    assert retry_after(1, 0.5, 90) == 90
-    assert retry_after(1, 0.5, 10_000_000) == 86400
+    assert retry_after(1, 0.0, 90) == 90
+    assert retry_after(1, 0.0, 10_000_000) == 86400
     assert retry_after(6, 0.5, 1) == RETRY_AFTER_S[5]
+
+
+@given(st.floats(1, 86400), UNIT, UNIT)
+def test_who_was_asked_to_wait_comes_no_sooner_and_not_with_all_the_others(
+    asked_s: float, one: float, other: float
+) -> None:
+    waits = [retry_after(1, jitter, asked_s) or 0 for jitter in (one, other)]
+
+    assert min(waits) >= asked_s
+    assert max(waits) <= asked_s * (1 + SPREAD) + RETRY_AFTER_S[0]
+    if asked_s > 10 and abs(one - other) > 0.1:
+        assert abs(waits[0] - waits[1]) > asked_s * SPREAD * 0.09
+
+
+@pytest.mark.parametrize(("status", "everyone"), [(429, True), (503, True), (408, False), (500, False)])
+def test_only_an_answer_about_the_receiver_is_meant_for_every_call_there(status: int, everyone: bool) -> None:
+    outcome = outcome_of(status, None, 60.0)
+    assert isinstance(outcome, TryLater)
+    assert outcome.everyone is everyone
 
 
 def test_a_call_is_written_in_the_first_third_of_its_lease_only() -> None:

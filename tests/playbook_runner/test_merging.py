@@ -116,6 +116,8 @@ async def test_of_two_tasks_for_one_reason_the_survivors_stays_and_takes_the_evi
     assert (found[kept["id"]]["state"], found[other["id"]]["state"]) == ("open", "closed")
     assert str(survivor) in found[other["id"]]["outcome_note"]
     assert [row["kind"] for row in said].count("evidence") == 2
+    ends = [row["event"] for row in await of(outreach, "told", survivor) if row["event"]["type"] == "task.completed"]
+    assert [(one["item"], one["properties"]["outcome"]) for one in ends] == [(str(other["id"]), "closed")]
 
 
 async def test_a_task_of_the_account_that_is_gone_stays_open_and_its_end_leads_the_run_on(

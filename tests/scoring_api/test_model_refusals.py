@@ -114,6 +114,7 @@ REFUSALS = [
     ("{kind: ticket}", "{type: ticket.opened}", "type", "an item has no type", "kind"),
     ("yellow: 40", "yellow: 40, margin_up: 99", "margin_up", "nobody reaches green", None),
     ("version: 1", f"version: {'9' * 5000}", "9999", "is a number of 5000 digits", None),
+    ("version: 1", "version: 2020-13-45", "2020-13-45", "is no date of the calendar", None),
     # the plan
     ("after: [kickoff]", "after: [kikoff]", "after", "no milestone 'kikoff'", "kickoff"),
     ("after: [kickoff]", "after: [live]", "after", "goes in a circle: live waits for live", None),

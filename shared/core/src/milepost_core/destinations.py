@@ -15,6 +15,8 @@ SICK_SHARE: Final = 0.5
 PROBE_EVERY_S: Final = 30.0
 # Who gets a turn gets it within so many seconds; who does not comes back when one is likely to be free.
 AHEAD_S: Final = 1.0
+# Who asks to be left alone is asked again after so long at the latest, by one call or another: it may be well by then.
+LONGEST_REST_S: Final = 3600.0
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Destination:
 
     The calls of the last minute are counted in two halves: `good` and `bad` since `since`, `was_good` and `was_bad` in
     the half minute before. `free_at` is the next moment at which a call keeps to `rate_per_s`; up to `booked_to` turns
-    have been promised to those who were sent away.
+    have been promised to those who were sent away. Until `resting_until` it wants no calls: its own word.
     """
 
     rate_per_s: float | None = None
@@ -36,6 +38,7 @@ class Destination:
     was_bad: int = 0
     free_at: float = 0.0
     booked_to: float = 0.0
+    resting_until: float | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class ComeBack:
     """No call now; ask again in so many seconds."""
 
     after_s: float
-    code: Literal["circuit_open", "rate_limit"]
+    code: Literal["circuit_open", "resting", "rate_limit"]
 
 
 Turn: TypeAlias = Go | ComeBack
@@ -63,10 +66,10 @@ def admit(destination: Destination, returning: Sequence[bool], now: float) -> tu
     """
     if destination.probe_at is not None:
         return _probe(destination, len(returning), now)
+    if destination.resting_until is not None and destination.resting_until > now:
+        return destination, [ComeBack(destination.resting_until - now, "resting")] * len(returning)
     if destination.rate_per_s is None:
-        # Without a rate only a receiver's own wish to be left alone for a while stands in the way.
-        rest = destination.free_at - now
-        return destination, [Go(0.0) if rest <= 0 else ComeBack(rest, "rate_limit") for _ in returning]
+        return destination, [Go(0.0)] * len(returning)
     gap = 1.0 / destination.rate_per_s
     free, booked = max(destination.free_at, now), destination.booked_to
     turns: list[Turn] = []
@@ -120,5 +123,6 @@ def _rolled(destination: Destination, now: float) -> Destination:
 
 
 def rested(destination: Destination, wish_s: float, now: float) -> Destination:
-    """Return what is known after a receiver asked to be left alone for so many seconds (at most a day)."""
-    return replace(destination, free_at=max(destination.free_at, now + min(wish_s, 86400.0)))
+    """Return what is known after a receiver asked to be left alone for so many seconds (at most LONGEST_REST_S)."""
+    until = now + min(wish_s, LONGEST_REST_S)
+    return replace(destination, resting_until=max(destination.resting_until or 0.0, until))

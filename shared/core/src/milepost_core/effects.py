@@ -14,6 +14,8 @@ from milepost_core.playbooks import digest
 RETRY_AFTER_S: Final = (1, 5, 30, 120, 600, 1800, 3600, 10800, 21600, 43200)
 LONGEST_ASKED_WAIT_S: Final = 86400.0
 JITTER: Final = 0.2
+# Who was asked to wait comes back this much later at most, so that not all who were asked come at once.
+SPREAD: Final = 0.5
 
 
 class EffectState(StrEnum):
@@ -127,21 +129,6 @@ class Doubt(StrEnum):
     BLIND = "blind"
 
 
-def resolve_doubt(doubt: Doubt, answer: bool | None = None) -> Move:
-    """Decide about an effect in doubt after its quiet time.
-
-    `answer` is what an askable receiver said: done (True), not done (False), cannot say (None).
-    Blind channels are never repeated by a machine: a person decides.
-    """
-    match doubt:
-        case Doubt.KEYED:
-            return Move.RESEND
-        case Doubt.ASKABLE if answer is not None:
-            return Move.CONFIRM if answer else Move.RESEND
-        case _:
-            return Move.PARK
-
-
 Resolution: TypeAlias = Literal["sent", "resend", "drop"]
 RESOLUTIONS: Final[Mapping[Resolution, Move]] = {
     "sent": Move.CONFIRM,
@@ -177,10 +164,14 @@ class Performed:
 
 @dataclass(frozen=True)
 class TryLater:
-    """Certainly not done, worth another try; `after_s` is the receiver's own wish, in seconds."""
+    """Certainly not done, worth another try; `after_s` is the receiver's own wish, in seconds.
+
+    `everyone`: the wish is meant for every call to this receiver, not for what this one was about.
+    """
 
     reason: str
     after_s: float | None = None
+    everyone: bool = False
 
 
 @dataclass(frozen=True)
@@ -206,6 +197,8 @@ Outcome: TypeAlias = Performed | TryLater | GiveUp | Unknown
 
 # Answers of HTTP receivers that say "not now"; everything from 500 on says so too.
 NOT_NOW: Final = frozenset({408, 425, 429})
+# A wish to wait that comes with one of these speaks of the receiver, not of the call.
+FOR_EVERYONE: Final = frozenset({429, 503})
 GONE: Final = 410
 
 
@@ -219,7 +212,7 @@ def outcome_of(status: int, remote_id: str | None = None, wish_s: float | None =
     if 300 <= status < 400:
         return GiveUp(f"the receiver answered {status}: redirects are not followed")
     if status in NOT_NOW or status >= 500:
-        return TryLater(f"the receiver answered {status}", wish_s)
+        return TryLater(f"the receiver answered {status}", wish_s, everyone=status in FOR_EVERYONE)
     return GiveUp(f"the receiver answered {status}", gone=status == GONE)
 
 
@@ -245,7 +238,7 @@ def settle(outcome: Outcome, attempts: int, jitter: float, quiet_s: float) -> Se
             return Settlement(Move.GIVE_UP, None, reason)
         case Unknown(reason):
             return Settlement(Move.LOSE, quiet_s, reason)
-        case TryLater(reason, after_s):
+        case TryLater(reason, after_s, _):
             wait = retry_after(attempts, jitter, after_s)
             if wait is None:
                 return Settlement(Move.GIVE_UP, None, f"gave up after {attempts} tries: {reason}")
@@ -255,12 +248,17 @@ def settle(outcome: Outcome, attempts: int, jitter: float, quiet_s: float) -> Se
 def retry_after(attempts: int, jitter: float, asked_s: float | None = None) -> float | None:
     """Return the seconds to wait after the `attempts`-th failure, or None when there is no further try.
 
-    Spread over ± 20 % by `jitter` in [0, 1); a receiver's own wish is honoured up to a day.
+    Spread over ± 20 % by `jitter` in [0, 1); a receiver's own wish is honoured up to a day, and spread upwards.
     """
     if attempts > len(RETRY_AFTER_S):
         return None
     wait = RETRY_AFTER_S[attempts - 1] * (1 - JITTER + 2 * JITTER * jitter)
-    return wait if asked_s is None else max(wait, min(asked_s, LONGEST_ASKED_WAIT_S))
+    return wait if asked_s is None else max(wait, spread(min(asked_s, LONGEST_ASKED_WAIT_S), jitter))
+
+
+def spread(wait_s: float, jitter: float) -> float:
+    """Return a wait that is at least as long as the one that was asked for; `jitter` is uniform in [0, 1)."""
+    return wait_s * (1 + SPREAD * jitter)
 
 
 def quiet_time_s(longest_call_s: float, margin_s: float = 5.0) -> float:

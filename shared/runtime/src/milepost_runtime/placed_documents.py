@@ -7,7 +7,7 @@ told by whoever parses it, as `ModelProblem`s, which `Placed.mistakes` puts in t
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
@@ -28,6 +28,8 @@ from milepost_core.model.problems import MOST_TOLD, ModelProblem, step_into
 
 DEEPEST = 30
 MOST_DIGITS = 1000
+MOST_NODES = 20_000
+_DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:(?:[Tt]|[ \t]+)([0-9]{1,2}):([0-9]{2}):([0-9]{2})|$)")
 
 
 @dataclass(frozen=True)
@@ -140,23 +142,48 @@ def _refused(events: Iterator[Event]) -> Iterator[Mistake]:
 
     What stands once and is read in many places cannot be pointed at; and a few lines of it can unfold to gigabytes.
     """
-    depth = 0
+    depth = nodes = 0
     for event in events:
         here = (event.start_mark.line + 1, event.start_mark.column + 1, "")
         if isinstance(event, AliasEvent):
             yield Mistake(*here, f"refers to an anchor (*{event.anchor})", "everything written where it counts")
         elif isinstance(event, NodeEvent) and event.anchor:
             yield Mistake(*here, f"sets an anchor (&{event.anchor})", "everything written where it counts")
-        elif isinstance(event, ScalarEvent) and event.value == "<<" and event.style is None:
-            yield Mistake(*here, "merges one mapping into another (<<)", "everything written where it counts")
-        elif isinstance(event, ScalarEvent) and event.style is None and _is_endless(event.value):
-            yield Mistake(*here, f"is a number of {len(event.value)} digits", f"a number of at most {MOST_DIGITS}")
+        elif isinstance(event, ScalarEvent) and event.style is None and (wrong := _wrong_scalar(event.value)):
+            yield Mistake(*here, *wrong)
         elif isinstance(event, ScalarEvent | CollectionStartEvent) and _is_tagged(event):
             yield Mistake(*here, "carries a YAML tag", "plain texts, numbers, true, false, lists and mappings")
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
         if depth > DEEPEST:
             yield Mistake(*here, f"is nested deeper than {DEEPEST}", "a flatter document")
             return
+        nodes += isinstance(event, NodeEvent)
+        if nodes > MOST_NODES:
+            yield Mistake(*here, f"has more than {MOST_NODES} keys and values", "a shorter document")
+            return
+
+
+def _wrong_scalar(text: str) -> tuple[str, str] | None:
+    """Return why nothing can be made of what stands without quotes, and what can."""
+    if text == "<<":
+        return "merges one mapping into another (<<)", "everything written where it counts"
+    if _is_endless(text):
+        return f"is a number of {len(text)} digits", f"a number of at most {MOST_DIGITS}"
+    if _is_no_day(text):
+        return f"{text} is no date of the calendar", "a date that there is, or a text in quotes"
+    return None
+
+
+def _is_no_day(text: str) -> bool:
+    """Say whether YAML takes a word for a date, with or without a time, that the calendar does not have."""
+    found = _DATE.match(text)
+    if found is None:
+        return False
+    try:
+        datetime(*(int(part) for part in found.groups(default="0")))  # type: ignore[arg-type] # noqa: DTZ001 - no moment
+    except ValueError:
+        return True
+    return False
 
 
 def _is_endless(text: str) -> bool:

@@ -83,7 +83,11 @@ def _outcome(answer: Answer) -> Outcome:
     error = str(said.get("error", ""))[:100]
     if error in BROKEN:
         return Unknown(f"Slack answered {error}: the message may have been posted before that")
-    return TryLater(f"Slack answered {error}", wish_s) if error in LIMITED else GiveUp(f"Slack answered {error}")
+    return (
+        TryLater(f"Slack answered {error}", wish_s, everyone=True)
+        if error in LIMITED
+        else GiveUp(f"Slack answered {error}")
+    )
 
 
 def _read(answer: Answer) -> Mapping[str, Any] | None:

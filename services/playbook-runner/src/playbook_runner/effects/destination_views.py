@@ -15,13 +15,15 @@ class _Frozen(BaseModel):
 class DestinationView(_Frozen):
     """One receiver: a connection by name, or a channel that needs none.
 
-    `good` and `bad` are the calls of the last minute. `probe_at` is when an open circuit lets one call through.
+    `good` and `bad` are the calls of the last minute. `probe_at` is when an open circuit lets one call through, until
+    `resting_until` it has asked to be left alone.
     `waiting` are the effects that are still to be performed there.
     """
 
     name: str
     circuit: Literal["closed", "open"]
     probe_at: datetime | None
+    resting_until: datetime | None
     active: bool
     rate_per_s: float | None
     good: int

@@ -3,18 +3,19 @@
 T4 finds that a worker is gone, T5 comes after the quiet time: ask the receiver, repeat under the key it knows, or park.
 """
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from milepost_core.effects import Doubt, Move, quiet_time_s, resolve_doubt
+from milepost_core.doubts import ask_again_after, settle_doubt
+from milepost_core.effects import Doubt, Move, quiet_time_s
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import Claim, Lane, postpone
 from playbook_runner.actions.channel import Channel, NotReached, Sendable
 from playbook_runner.effects.committing import Committing, Ending
+from playbook_runner.queries import doubts as queries
 from playbook_runner.queries.performing import Moving
 
-# A receiver that cannot be asked now is asked again after so long; meanwhile a person may decide.
-ASK_AGAIN_S = 30.0
 LOST = "the worker was lost after the start, so the message may or may not have been sent"
 BURIED: Mapping[str, Move] = {"ready": Move.GIVE_UP, "started": Move.LOSE, "in_doubt": Move.PARK}
 
@@ -32,17 +33,27 @@ class Doubting:
         await self._move(claim, Move.LOSE, LOST, self.quiet_s(channel))
 
     async def resolve(self, claim: Claim, channel: Channel, lane: Lane) -> None:
-        """T5: the quiet time is over; ask, repeat under the same key, or park for a person."""
+        """T5: the quiet time is over; ask, repeat under the same key a while later, or park for a person."""
         answer = None
         if channel.doubt is Doubt.ASKABLE:
             try:
                 answer = await channel.ask(kept(claim))
-            except NotReached:
-                async with self.pool.acquire() as connection:
-                    await postpone(connection, lane, [claim], ASK_AGAIN_S)
+            except NotReached as error:
+                await self._ask_again(claim, lane, str(error))
                 return
-        move = resolve_doubt(channel.doubt, answer)
-        await self._move(claim, move, claim.row["reason"], 0.0 if move is Move.RESEND else None)
+        row = claim.row
+        found = settle_doubt(channel.doubt, answer, row["attempts"], random.random(), row["reason"])
+        await self._move(claim, found.move, found.reason, found.wait_s)
+
+    async def _ask_again(self, claim: Claim, lane: Lane, why: str) -> None:
+        """Put the question off: ever longer, and in the end to a person, who may decide meanwhile as well."""
+        async with self.pool.acquire() as connection:
+            doubted_s = await queries.doubted_s(connection, claim.key, claim.row["account_id"])
+            wait_s = ask_again_after(doubted_s, random.random())
+            if wait_s is not None:
+                await postpone(connection, lane, [claim], wait_s)
+                return
+        await self._move(claim, Move.PARK, f"{claim.row['reason']}; for a day it could not be asked: {why}", None)
 
     async def bury(self, claim: Claim, reason: str) -> None:
         """Put an effect out of the way that keeps bringing workers down: what may have been sent is parked."""

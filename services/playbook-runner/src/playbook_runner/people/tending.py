@@ -169,7 +169,8 @@ class Tending:
         async with self.pool.acquire() as connection, connection.transaction():
             task = await _open(connection, task_id)
             await self._charged(connection, task)
-            await _move(connection, task, dict(ending) | {"ended_at": task["now"], "ended_by": who})
+            over = {"ended_at": task["now"], "ended_by": who, "awaiting_since": None, "awaiting": ""}
+            await _move(connection, task, dict(ending) | over)
             word = str(ending.get("outcome") or SKIPPED)
             detail = {"outcome": word, "minutes": ending.get("minutes_spent")}
             say = Word(task["account_id"], task_id, str(ending["state"]), who, str(ending["outcome_note"]), detail)

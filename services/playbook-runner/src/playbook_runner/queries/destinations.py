@@ -7,6 +7,10 @@ import asyncpg
 from milepost_core.destinations import Destination
 from milepost_runtime.database import Connection, Pool
 
+_KNOWN = (
+    "rate_per_s", "probe_at", "since", "good", "bad", "was_good", "was_bad", "free_at", "booked_to", "resting_until",
+)  # fmt: skip
+
 
 async def locked(connection: Connection, names: Sequence[str]) -> tuple[float, dict[str, Destination]]:
     """Return the server's clock (Unix time) and what is known about receivers, theirs until the transaction ends."""
@@ -18,7 +22,8 @@ async def locked(connection: Connection, names: Sequence[str]) -> tuple[float, d
     rows = await connection.fetch(
         "select d.name, o.rate_per_s, d.good, d.bad, d.was_good, d.was_bad,"
         " extract(epoch from d.probe_at)::float8 as probe_at, extract(epoch from d.since)::float8 as since,"
-        " extract(epoch from d.free_at)::float8 as free_at, extract(epoch from d.booked_to)::float8 as booked_to"
+        " extract(epoch from d.free_at)::float8 as free_at, extract(epoch from d.booked_to)::float8 as booked_to,"
+        " extract(epoch from d.resting_until)::float8 as resting_until"
         " from destination d left join outlet o on o.name = d.name where d.name = any($1::text[])"
         " order by d.name for update of d",
         names,
@@ -29,8 +34,7 @@ async def locked(connection: Connection, names: Sequence[str]) -> tuple[float, d
 
 
 def _destination(row: asyncpg.Record) -> Destination:
-    names = ("rate_per_s", "probe_at", "since", "good", "bad", "was_good", "was_bad", "free_at", "booked_to")
-    return Destination(**{name: row[name] for name in names})
+    return Destination(**{name: row[name] for name in _KNOWN})
 
 
 async def keep(connection: Connection, known: Mapping[str, Destination]) -> None:
@@ -39,9 +43,11 @@ async def keep(connection: Connection, known: Mapping[str, Destination]) -> None
     await connection.execute(
         "update destination d set probe_at = to_timestamp(k.probe_at), since = to_timestamp(k.since), good = k.good,"
         " bad = k.bad, was_good = k.was_good, was_bad = k.was_bad, free_at = to_timestamp(k.free_at),"
-        " booked_to = to_timestamp(k.booked_to) from unnest($1::text[], $2::float8[], $3::float8[], $4::int[],"
-        " $5::int[], $6::int[], $7::int[], $8::float8[], $9::float8[])"
-        " as k(name, probe_at, since, good, bad, was_good, was_bad, free_at, booked_to) where d.name = k.name",
+        " booked_to = to_timestamp(k.booked_to), resting_until = to_timestamp(k.resting_until)"
+        " from unnest($1::text[], $2::float8[], $3::float8[], $4::int[],"
+        " $5::int[], $6::int[], $7::int[], $8::float8[], $9::float8[], $10::float8[])"
+        " as k(name, probe_at, since, good, bad, was_good, was_bad, free_at, booked_to, resting_until)"
+        " where d.name = k.name",
         list(known),
         [one.probe_at for one in all_],
         [one.since for one in all_],
@@ -51,6 +57,7 @@ async def keep(connection: Connection, known: Mapping[str, Destination]) -> None
         [one.was_bad for one in all_],
         [one.free_at for one in all_],
         [one.booked_to for one in all_],
+        [one.resting_until for one in all_],
     )
 
 
@@ -63,10 +70,34 @@ async def shut(connection: Connection, name: str, because: str) -> None:
     )
 
 
+async def lift(connection: Connection, name: str, codes: Sequence[str], turns: str) -> int:
+    """Forget what keeps calls from a receiver, and let what waits for it ask again at once; return how many.
+
+    Waiting for it are those whose runs were last told one of these codes, and whose reasons begin with `turns`.
+    """
+    await connection.execute(
+        "update destination set probe_at = null, resting_until = null, good = 0, bad = 0, was_good = 0, was_bad = 0"
+        " where name = $1",
+        name,
+    )
+    rows = await connection.fetch(
+        "with mine as (select e.key from effect e where e.state = 'ready' and e.lease_until is null"
+        " and coalesce(nullif(e.destination, ''), e.channel) = $1 and e.next_at > clock_timestamp()"
+        " and (starts_with(e.reason, $3) or (select l.code from ledger l where l.account_id = e.account_id"
+        " and l.run_id = e.run_id order by l.id desc limit 1) = any($2::text[])) order by e.key for update skip locked)"
+        " update effect e set next_at = clock_timestamp() from mine where e.key = mine.key returning e.key",
+        name,
+        codes,
+        turns,
+    )
+    return len(rows)
+
+
 async def every(pool: Pool) -> list[asyncpg.Record]:
     """Return what is known about every receiver, by name, with how many effects are due or wait for it."""
     rows: list[asyncpg.Record] = await pool.fetch(
-        "select d.name, d.probe_at, o.rate_per_s, coalesce(o.active, true) as active, d.good + d.was_good as good,"
+        "select d.name, d.probe_at, case when d.resting_until > clock_timestamp() then d.resting_until end"
+        " as resting_until, o.rate_per_s, coalesce(o.active, true) as active, d.good + d.was_good as good,"
         " d.bad + d.was_bad as bad, (select count(*) from effect e where e.state = 'ready' and"
         " coalesce(nullif(e.destination, ''), e.channel) = d.name) as waiting"
         " from destination d left join outlet o on o.name = d.name order by d.name"

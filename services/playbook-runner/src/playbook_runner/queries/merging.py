@@ -58,12 +58,13 @@ _JOINED = (
     "   on s.account_id = $2 and s.reason = g.reason and s.state in ('open', 'claimed', 'snoozed')"
     "   where g.account_id = $1 and g.state in ('open', 'claimed', 'snoozed')),"
     " closed as (update task set state = 'closed', next_at = null, lease_until = null, ended_by = 'milepost',"
-    "   ended_at = clock_timestamp(), outcome_note = $3 from pair where task.id = pair.gone_id),"
+    "   ended_at = clock_timestamp(), outcome_note = $3 from pair where task.id = pair.gone_id returning task.*),"
     " said as (insert into task_word (account_id, task_id, kind, author, text) select $1, gone_id, 'closed',"
-    "   'milepost', $3 from pair)"
-    " insert into task_word (account_id, task_id, kind, author, text, detail)"
-    " select $2, pair.kept_id, w.kind, w.author, w.text, w.detail from pair"
-    " join task_word w on w.task_id = pair.gone_id and w.kind = 'evidence' order by w.id"
+    "   'milepost', $3 from pair),"
+    " kept as (insert into task_word (account_id, task_id, kind, author, text, detail)"
+    "   select $2, pair.kept_id, w.kind, w.author, w.text, w.detail from pair"
+    "   join task_word w on w.task_id = pair.gone_id and w.kind = 'evidence' order by w.id)"
+    " select *, ended_at as now from closed order by id"
 )
 
 
@@ -110,9 +111,12 @@ async def rival_runs(connection: Connection, gone: UUID, survivor: UUID) -> list
     return rows
 
 
-async def take_over(connection: Connection, gone: UUID, survivor: UUID, sentence: str) -> None:
-    """Give everything of one account to another; of two open tasks for one reason one is closed with this sentence."""
-    await connection.execute(_JOINED, gone, survivor, sentence)
+async def take_over(connection: Connection, gone: UUID, survivor: UUID, sentence: str) -> list[asyncpg.Record]:
+    """Give everything of one account to another; of two open tasks for one reason one is closed with this sentence.
+
+    Returns the tasks that were closed.
+    """
+    closed: list[asyncpg.Record] = await connection.fetch(_JOINED, gone, survivor, sentence)
     # A reason counts once for an account, whoever of the two had it.
     await connection.execute(
         "update run g set trigger_key = sha256(g.trigger_key || uuid_send(g.id)) where g.account_id = $1"
@@ -125,3 +129,4 @@ async def take_over(connection: Connection, gone: UUID, survivor: UUID, sentence
         await connection.execute(statement, gone, survivor)
     for statement in _LEFT:
         await connection.execute(statement, gone)
+    return closed

@@ -190,17 +190,24 @@ class Deciding:
         node = playbook.step(step["path"])
         assert isinstance(node, Outward), "only steps that say something become effects"
         words = {name: value for name, value in attributes.items() if isinstance(value, str)}
-        try:
-            drafted = draft(
-                node, playbook, health, Around(told.directory, words), self.desk, _occasion(step, told, key)
-            )
-            return replace(drafted, zone=words.get("timezone", ""), region=words.get("region", ""))
-        except NoReasons as error:
-            return Leave("no_reasons", str(error))
-        except NobodyToWriteTo as error:
-            return Leave("nobody_to_write_to", str(error))
-        except _NOT_SENDABLE as error:
-            return Leave("not_sendable", f"{type(error).__name__}: {error}")
+        found = drafted(node, playbook, health, Around(told.directory, words), self.desk, _occasion(step, told, key))
+        if isinstance(found, Leave):
+            return found
+        return replace(found, zone=words.get("timezone", ""), region=words.get("region", ""))
+
+
+def drafted(
+    step: Outward, playbook: Playbook, health: HealthDocument, around: Around, desk: Desk, occasion: Occasion
+) -> Draft | Leave:
+    """Return what a step sends today, or why its run ends there; a rehearsal goes by the same."""
+    try:
+        return draft(step, playbook, health, around, desk, occasion)
+    except NoReasons as error:
+        return Leave("no_reasons", str(error))
+    except NobodyToWriteTo as error:
+        return Leave("nobody_to_write_to", str(error))
+    except _NOT_SENDABLE as error:
+        return Leave("not_sendable", f"{type(error).__name__}: {error}")
 
 
 def _occasion(step: asyncpg.Record, told: Told, key: bytes | None) -> Occasion:

@@ -16,6 +16,7 @@ import structlog
 from milepost_contracts.events import ACCOUNT_MERGED, OWN_SOURCE
 from milepost_core.cadence import Leave
 from milepost_runtime.database import Connection
+from playbook_runner.people.ending import tell_closed
 from playbook_runner.queries import merging as queries
 from playbook_runner.queries import starting
 from playbook_runner.runs.stopping import Leaving, stop
@@ -42,5 +43,5 @@ async def merge(connection: Connection, gone: UUID, survivor: UUID) -> None:
     sentence = f"the account was merged into {survivor}, where this is under way already"
     leave = Leave("merged", sentence, close_tasks=False)
     ended = await stop(connection, [Leaving(row["id"], leave) for row in rivals])
-    await queries.take_over(connection, gone, survivor, sentence)
+    await tell_closed(connection, await queries.take_over(connection, gone, survivor, sentence))
     log.info("account_merged", account_id=str(gone), survivor=str(survivor), runs_ended=len(ended))

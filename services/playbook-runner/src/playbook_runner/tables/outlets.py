@@ -39,6 +39,7 @@ class Destination(SQLModel, table=True):
 
     Its calls of the last minute in two halves (`since` the newer one's beginning); `probe_at`: its circuit is open, and
     one call may be tried then; `free_at`: the next call that keeps to its rate; `booked_to`: turns promised so far.
+    Until `resting_until` it has asked to be left alone.
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
@@ -52,6 +53,7 @@ class Destination(SQLModel, table=True):
     was_bad: int = must(sa.Integer, "0")
     free_at: datetime = must(STAMP, NOW)
     booked_to: datetime = must(STAMP, NOW)
+    resting_until: datetime | None = may(STAMP)
 
 
 class Writeback(LaneColumns, table=True):

@@ -2,9 +2,10 @@
 
 What an author may write: names and their attributes, a fixed list of filters, `if`, comparisons, and one level of
 `for` over a list that we hand in. Everything else is refused when the playbook is saved, by its syntax tree, and the
-sandbox refuses again when the mail is rendered. A name after a dot is a key of what we hand in and never an attribute of an
-object, and only words, numbers and truths are written out. No piece can grow by more than a constant: a sandbox is no limit of
-memory, so a filter that multiplies (`join` by a value, `round` to a millionth place) is not in the language.
+sandbox refuses again when the mail is rendered. A name after a dot is a key of what we hand in and never an attribute
+of an object, and only words, numbers and truths are written out. No piece can grow by more than a constant: a sandbox
+is no limit of memory, so a filter that multiplies (`join` by a value, `round` to a millionth place) is not in the
+language.
 """
 
 import functools

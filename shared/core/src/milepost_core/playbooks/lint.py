@@ -10,6 +10,7 @@ from milepost_core.events import EVENT_TYPES
 from milepost_core.model.problems import nearest_word
 from milepost_core.playbooks.conditions import sentence, tests_of
 from milepost_core.playbooks.document import (
+    BAND_RANK,
     TO_PERSONS,
     ApprovalStep,
     BandTrigger,
@@ -95,8 +96,19 @@ def _endings(playbook: Playbook) -> Iterator[Problem]:
     down = isinstance(playbook.trigger, BandTrigger) and playbook.trigger.direction == "down"
     if down and lasts and "recovered" not in kinds:
         yield Problem("", "no_exit", "waits, and has no exit for an account that has recovered meanwhile")
+    yield from _empty_recoveries(playbook)
     if lasts and not kinds & {"churned"}:
         yield Problem("", "no_exit", "waits, and has no exit for a customer who has left meanwhile")
+
+
+def _empty_recoveries(playbook: Playbook) -> Iterator[Problem]:
+    """Recoveries to where a run begins, or to wherever it is: it would end as soon as it began."""
+    begun = set(playbook.trigger.to) if isinstance(playbook.trigger, BandTrigger) else set()
+    for index, one in enumerate(playbook.exits):
+        shared = sorted(begun & set(one.bands)) or sorted(one.bands if set(BAND_RANK) <= set(one.bands) else ())
+        if one.kind == "recovered" and shared:
+            words = f"a run that begins in {', '.join(shared)} has recovered at once, and does nothing"
+            yield Problem(f"/exits/{index}/bands", "recovered_at_once", words)
 
 
 def _crowded(playbook: Playbook) -> Iterator[Problem]:

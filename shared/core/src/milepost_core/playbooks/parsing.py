@@ -28,7 +28,7 @@ from milepost_core.playbooks.parsing_rules import (
 )
 from milepost_core.playbooks.parsing_steps import MOST_STEPS, parse_steps
 from milepost_core.playbooks.parsing_triggers import parse_trigger, refuse_unbounded
-from milepost_core.playbooks.parsing_words import MOST_TEXT, chain, long_text, name, problem
+from milepost_core.playbooks.parsing_words import MOST_TEXT, chain, long_text, name, one_line, problem
 
 __all__ = [
     "FORMAT", "MOST_PURPOSE", "MOST_STEPS", "MOST_TEXT", "MOST_TITLE", "PlaybookInvalid", "Problem", "conditions_of",
@@ -80,7 +80,7 @@ def _playbook(root: Section) -> Playbook:
     return Playbook(
         id=name(root, "id"),
         version=root.whole("version", 1, least=1),
-        name=_one_line(root),
+        name=one_line(root, "name", MOST_TITLE).strip(),
         purpose=long_text(root, "purpose", MOST_PURPOSE, required=False),
         trigger=parse_trigger(root.section("trigger")),
         audience=None if audience is None else parse_condition(audience, "/audience", root.problems),
@@ -94,13 +94,6 @@ def _playbook(root: Section) -> Playbook:
         holdout=parse_holdout(root),
         arms=parse_arms(root),
     )
-
-
-def _one_line(root: Section) -> str:
-    found = long_text(root, "name", MOST_TITLE)
-    if "\n" in found or "\r" in found:
-        root.problems.append(problem("/name", "header_injection", "is more than one line", "one line"))
-    return found
 
 
 def told(problems: Iterable[ModelProblem]) -> tuple[Problem, ...]:

@@ -86,6 +86,7 @@ def _twice(playbook: Playbook) -> Iterator[ModelProblem]:
 def _leads_nowhere(playbook: Playbook) -> Iterator[ModelProblem]:
     ids = [step.id for step in playbook.steps]
     said = list(starts_of(playbook)) if playbook.steps else []
+    begins = {pointer for pointer, _ in said}
     for index, step in enumerate(playbook.steps):
         said += ways_out(playbook, index)
         if isinstance(step, ApprovalStep):
@@ -93,7 +94,8 @@ def _leads_nowhere(playbook: Playbook) -> Iterator[ModelProblem]:
     for pointer, target in said:
         if target and target not in ids:
             message, near = f"there is no step {target!r}", nearest_word(target, ids)
-            yield ModelProblem(pointer, message, "the id of a step, or end", near, "step_unknown")
+            expected = "the id of a step" if pointer in begins else "the id of a step, or end"
+            yield ModelProblem(pointer, message, expected, near, "step_unknown")
     measures = [one.id for one in playbook.measures]
     for index, row in enumerate(playbook.tiers.rows if playbook.tiers else ()):
         if row.success and row.success not in measures:

@@ -33,6 +33,7 @@ from milepost_core.playbooks.parsing_words import (
     fields,
     long_text,
     name,
+    one_line,
     problem,
     reader,
     time_of,
@@ -99,19 +100,11 @@ def _email(section: Section, node: dict[str, Any]) -> Step:
     return EmailStep(
         **node,
         to=reader(section, "to", "owner"),
-        subject=_line(section, "subject", MOST_SUBJECT),
+        subject=one_line(section, "subject", MOST_SUBJECT),
         text=long_text(section, "text"),
         html=long_text(section, "html", required=False),
         transactional=section.flag("transactional"),
     )
-
-
-def _line(section: Section, key: str, most: int, *, required: bool = True) -> str:
-    """Return a text of one line: what goes into a header or a heading."""
-    found = long_text(section, key, most, required=required)
-    if any(sign in found.strip("\n") for sign in "\r\n\v\f\x00\x85\u2028\u2029"):
-        section.problems.append(problem(section.at(key), "header_injection", "is more than one line", "one line"))
-    return found
 
 
 def _slack(section: Section, node: dict[str, Any]) -> Step:
@@ -153,9 +146,9 @@ def _crm(section: Section, node: dict[str, Any]) -> Step:
 def _in_app(section: Section, node: dict[str, Any]) -> Step:
     return InAppStep(
         **node,
-        title=_line(section, "title", MOST_LINE),
+        title=one_line(section, "title", MOST_LINE),
         text=long_text(section, "text", 4_000),
-        link=_line(section, "link", 2_000, required=False),
+        link=one_line(section, "link", 2_000, required=False),
         role=name(section, "role", ""),
         days=section.number("days", 14.0, SPAN),
     )
@@ -167,14 +160,14 @@ def _task(section: Section, node: dict[str, Any]) -> Step:
     return TaskStep(
         **node,
         owner=chain(section, "owner", ()),
-        title=_line(section, "title", MOST_LINE),
+        title=one_line(section, "title", MOST_LINE),
         script=long_text(section, "script"),
         finish_hours=_hours(section, "finish_hours", 40.0),
         accept_hours=accept,
         escalate_to=who(section, "escalate_to", "") or None,
         effort_minutes=section.number("effort_minutes", 30.0, SPAN),
         waits=section.flag("waits", True),
-        reason=_line(section, "reason", MOST_LINE, required=False),
+        reason=one_line(section, "reason", MOST_LINE, required=False),
     )
 
 

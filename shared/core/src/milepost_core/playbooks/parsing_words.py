@@ -14,8 +14,8 @@ from milepost_core.playbooks.document import Band
 
 __all__ = [
     "ADDRESS_FORM", "BANDS", "CHANNEL_FORM", "FIELD_FORM", "MOST_FIELDS", "MOST_NAME", "MOST_TEXT", "NAME_FORM",
-    "READER_FORM", "TIME_FORM", "WHO_FORM", "WORD_FORM", "bands", "chain", "chosen", "event_types", "fields", "long_text",
-    "name", "names", "problem", "reader", "time_of", "who",
+    "READER_FORM", "TIME_FORM", "WHO_FORM", "WORD_FORM", "bands", "chain", "chosen", "event_types", "fields",
+    "long_text", "name", "names", "one_line", "problem", "reader", "time_of", "who",
 ]  # fmt: skip
 
 MOST_TEXT: Final = 64 * 1024
@@ -23,6 +23,7 @@ MOST_NAME: Final = 64
 MOST_FIELDS: Final = 50
 _MOST_WORDS: Final = 100
 _MOST_CHAIN: Final = 5
+_LINE_ENDS: Final = "\r\n\v\f\x00\x85\u2028\u2029"
 NAME_FORM: Final = "[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?"
 WORD_FORM: Final = "[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
 FIELD_FORM: Final = "[A-Za-z][A-Za-z0-9_]{0,99}"
@@ -73,6 +74,14 @@ def long_text(section: Section, key: str, most: int = MOST_TEXT, *, required: bo
             problem(section.at(key), "too_long", f"has {len(found)} characters", f"at most {most} of them")
         )
     return found[:most]
+
+
+def one_line(section: Section, key: str, most: int, *, required: bool = True) -> str:
+    """Return a text of one line: what goes into a header or a heading."""
+    found = long_text(section, key, most, required=required)
+    if any(sign in found.strip("\n") for sign in _LINE_ENDS):
+        section.problems.append(problem(section.at(key), "header_injection", "is more than one line", "one line"))
+    return found
 
 
 def chosen(section: Section, key: str, words: Iterable[str], *, required: bool = True) -> tuple[str, ...]:

@@ -1,9 +1,23 @@
 """Rehearsal: what a playbook would do, played on a clock of its own; nothing comes of it.
 
-It never looks at a clock or asks anybody. `scene` what is given and told · `playing` the play.
+It never looks at a clock or asks anybody. `scene` what is given and told · `course` a run and its time · `carrying` what
+comes of steps · `playing` the play.
 """
 
 from milepost_core.rehearsal.playing import rehearse
-from milepost_core.rehearsal.scene import Assumed, Line, Scene
+from milepost_core.rehearsal.scene import (
+    Assumed,
+    Before,
+    Line,
+    Matter,
+    Office,
+    Piece,
+    Reader,
+    Scene,
+    Underway,
+    Word,
+)
 
-__all__ = ["Assumed", "Line", "Scene", "rehearse"]
+__all__ = [
+    "Assumed", "Before", "Line", "Matter", "Office", "Piece", "Reader", "Scene", "Underway", "Word", "rehearse",
+]  # fmt: skip

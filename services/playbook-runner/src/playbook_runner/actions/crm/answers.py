@@ -11,11 +11,14 @@ MOST_REASON = 255
 
 
 class Busy(Exception):
-    """The CRM certainly did nothing and wants to be asked later: unreachable, limited, locked."""
+    """The CRM certainly did nothing and wants to be asked later: unreachable, limited, locked.
 
-    def __init__(self, reason: str, after_s: float | None = None) -> None:
+    `everyone`: it wants no call at all until then; otherwise it speaks of one record.
+    """
+
+    def __init__(self, reason: str, after_s: float | None = None, everyone: bool = False) -> None:
         super().__init__(reason)
-        self.after_s = after_s
+        self.after_s, self.everyone = after_s, everyone
 
 
 class Refused(Exception):
@@ -32,8 +35,13 @@ class Refused(Exception):
 class Unfit(Exception):
     """The CRM did nothing because the connection is not fit: no property, no permission, no valid secret.
 
-    Nobody's record is at fault: once a person has mended the connection, everything may be tried again.
+    Once a person has mended the connection, everything may be tried again. `everyone`: no call at all is let in;
+    otherwise something is closed to us that other calls may not need.
     """
+
+    def __init__(self, sentence: str, everyone: bool = False) -> None:
+        super().__init__(sentence)
+        self.everyone = everyone
 
 
 class MissingProperty(Unfit):
@@ -49,7 +57,7 @@ class Trouble:
     """An answer that is no success: `told` says it for people, the rest what it means, as far as the CRM said it.
 
     `wait_s`: it wants to be left alone for so many seconds; `missing`: what it does not have; `unfit`: the connection
-    has to be mended; `key_taken` as in Refused.
+    has to be mended; `everyone`: that holds for every call, not for this one's record; `key_taken` as in Refused.
     """
 
     status: int
@@ -57,18 +65,19 @@ class Trouble:
     wait_s: float | None = None
     missing: str = ""
     unfit: bool = False
+    everyone: bool = False
     key_taken: bool = False
 
     def judged(self) -> Exception:
         """Return what the answer means, to be raised."""
         if self.wait_s is not None:
-            return Busy(self.told, self.wait_s)
+            return Busy(self.told, self.wait_s, self.everyone)
         if self.status >= 500:
             return Unclear(self.told)
         if self.missing:
             return MissingProperty(self.missing)
         if self.unfit or self.status in (401, 403):
-            return Unfit(self.told)
+            return Unfit(self.told, self.everyone or self.status == 401)
         return Refused(self.told, self.key_taken)
 
 

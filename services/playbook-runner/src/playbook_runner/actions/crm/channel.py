@@ -51,12 +51,12 @@ class CrmCall:
         try:
             found = await self._placed(may_write)
         except Busy as error:
-            return TryLater(str(error), error.after_s)
+            return TryLater(str(error), error.after_s, error.everyone)
         except MissingProperty as error:
             # Of ours a set-up makes the missing one; a playbook's own word stays wrong.
             return GiveUp(str(error)) if self.order.writes == "properties" else TryLater(str(error), UNFIT_S)
         except Unfit as error:
-            return TryLater(str(error), UNFIT_S)
+            return TryLater(str(error), UNFIT_S, error.everyone)
         except Refused as error:
             return GiveUp(str(error))
         except Unclear as error:

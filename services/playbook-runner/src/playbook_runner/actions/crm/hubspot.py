@@ -189,6 +189,7 @@ def _body(answer: Answer) -> Mapping[str, Any]:
         f"{told}; scopes that are missing: {', '.join(map(str, scopes))}" if scopes else told,
         wait_s=_asked_wait(answer, body) if answer.status in (LIMITED, LOCKED, MIGRATING) else None,
         missing=_missing(body),
+        everyone=answer.status in (LIMITED, MIGRATING),
         # It has no word for a key that is taken.
         key_taken=True,
     ).judged()

@@ -37,6 +37,17 @@ WAITS: Final = {
 }
 NO_FIELD: Final = frozenset({"INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE"})
 UNFIT: Final = frozenset({"INVALID_SESSION_ID", "INSUFFICIENT_ACCESS", "API_DISABLED_FOR_ORG", "INVALID_LOGIN"})
+# What is said of the whole organisation, or of who we are; the rest is about the record of one call.
+OF_EVERYTHING: Final = frozenset(
+    {
+        "REQUEST_LIMIT_EXCEEDED",
+        "SERVER_UNAVAILABLE",
+        "STORAGE_LIMIT_EXCEEDED",
+        "INVALID_SESSION_ID",
+        "API_DISABLED_FOR_ORG",
+        "INVALID_LOGIN",
+    }
+)
 TAKEN: Final = "DUPLICATE_VALUE"
 THERE: Final = frozenset({"DUPLICATE_DEVELOPER_NAME", TAKEN})
 
@@ -211,6 +222,7 @@ def _taken(answer: Answer) -> None:
         wait_s=max((WAITS[code] for code in codes & WAITS.keys()), default=None),
         missing=f"{told}; `milepost crm setup` makes our fields" if codes & NO_FIELD else "",
         unfit=bool(codes & UNFIT),
+        everyone=bool(codes & OF_EVERYTHING),
         key_taken=TAKEN in codes,
     ).judged()
 

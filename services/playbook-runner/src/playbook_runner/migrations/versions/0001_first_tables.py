@@ -438,6 +438,7 @@ TABLES = (
         was_bad INTEGER DEFAULT 0 NOT NULL,
         free_at timestamptz DEFAULT clock_timestamp() NOT NULL,
         booked_to timestamptz DEFAULT clock_timestamp() NOT NULL,
+        resting_until timestamptz,
         CONSTRAINT pk_destination PRIMARY KEY (name)
     ) WITH (fillfactor = 50)
     """,
