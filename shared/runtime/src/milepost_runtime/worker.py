@@ -167,7 +167,7 @@ async def _measure(pool: Pool, lanes: Sequence[Lane]) -> None:
             for lane in lanes:
                 row = await pool.fetchrow(
                     "select count(*) as due, coalesce(extract(epoch from clock_timestamp() - min(next_at)), 0)::float8"  # noqa: S608
-                    f" as oldest from {lane.table} where next_at <= clock_timestamp() and next_at > '-infinity'"
+                    f" as oldest from {lane.table} where next_at <= statement_timestamp() and next_at > '-infinity'"
                 )
                 assert row is not None
                 LANE_DUE.labels(lane.name).set(row["due"])
