@@ -7,8 +7,8 @@ date that has passed), and runs of wait, branch, wait, branch, task, where every
 own and the task is opened for a person; facts and health are asked over HTTP of a small server that answers from
 memory. The rival: workflows of five steps that return at once, 32
 at a time, on the same server and in its own process, with the interpreter that `--rival` names (it has `dbos`).
-With `--waiting` it then measures what claiming the next due 500 costs among ten thousand runs that wait and among that
-many. Prints rates and ratios. Loopback only; ends by itself.
+With `--waiting` it then measures what claiming the next due 500 costs among ten thousand steps that wait and among
+that many (`due_claims`). Prints rates and ratios. Loopback only; ends by itself.
 """
 
 import argparse
@@ -16,27 +16,24 @@ import asyncio
 import contextlib
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.due_claims import NEW_ID, claiming, now
 from benchmarks.house import stores
 from support.health_documents import document
 from support.health_server import _QuietServer, uvicorn
 
 from milepost_runtime.database import Pool, open_pool
 from milepost_runtime.entry import settle_in
-from milepost_runtime.lanes import claim, drain
+from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
 from milepost_runtime.settings import load
 from playbook_runner.service import Runner, build_runner, scoring_http
@@ -74,23 +71,13 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
     ],
     "waiting": [_wait("a"), _branch("b", "c"), _wait("c"), _branch("d", "e"), TASK],
 }
-# Runs and steps have ids that begin with their time, as ours do; accounts come in any order. A step that waits comes
-# due at any moment of the span, wherever in the table it lies.
-_OPEN = """
-    with fresh as (select {id} as id, gen_random_uuid() as account, {id} as step from generate_series(1, $1)),
+_OPEN = f"""
+    with fresh as (select {NEW_ID} as id, gen_random_uuid() as account, {NEW_ID} as step from generate_series(1, $1)),
     begun as (insert into run (id, account_id, playbook_id, version, trigger_kind, trigger_key, state, because)
-              select id, account, $5, 1, 'by_hand', sha256(id::text::bytea), 'running', 'bench' from fresh)
+              select id, account, $3, 1, 'by_hand', sha256(id::text::bytea), 'running', 'bench' from fresh)
     insert into step (id, account_id, run_id, path, kind, state, next_at)
-    select step, account, id, 'a', 'wait', $2, $3::timestamptz + (random() * $4::float8) * interval '1 second'
-    from fresh
-""".replace(
-    "{id}",
-    "(lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0')"
-    " || substr(replace(gen_random_uuid()::text, '-', ''), 13))::uuid",
-)
-_ENDED = "update step set state = 'done', next_at = null, lease_until = null where id = any($1::uuid[])"
-# So many come due between two claims: a few more than are claimed.
-_DUE, _EVERY_S, _CLAIMS = 600, 0.2, 15
+    select step, account, id, 'a', 'wait', 'due', $2 from fresh
+"""
 
 
 class Answers:
@@ -158,7 +145,7 @@ async def ours(arguments: argparse.Namespace, database_url: str, redis_url: str,
     """Return internal steps a second over `--workers` processes."""
     async with worker(database_url, redis_url, arguments.port) as (runner, pool):
         await runner.keeping.stock([HEAD | {"id": shape, "steps": SHAPES[shape]}])
-        await pool.execute(_OPEN, arguments.runs, "due", await _now(pool), 0.0, shape)
+        await pool.execute(_OPEN, arguments.runs, await now(pool), shape)
         await pool.execute("analyze")
         command = [sys.executable, __file__, "--work", database_url, redis_url, "--port", str(arguments.port)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -189,36 +176,6 @@ def _tell(child: "subprocess.Popen[str]") -> None:
     assert child.stdin is not None
     child.stdin.write("begin\n")
     child.stdin.close()
-
-
-async def _now(pool: Pool) -> Any:
-    return await pool.fetchval("select clock_timestamp()")
-
-
-async def claiming(url: str, pool: Pool, runner: Runner, waiting: int) -> float:
-    """Return what claiming the next due 500 costs, in milliseconds, among so many runs that wait.
-
-    Steps come due as time passes, one here and one there; what was claimed ends, and its run comes to its next wait.
-    """
-    filling = await asyncpg.connect(url, server_settings={"search_path": SCHEMA.name, "statement_timeout": "0"})
-    await filling.execute("truncate run, step")
-    begins = await filling.fetchval("select clock_timestamp() + make_interval(secs => $1)", 5.0 + waiting / 20_000)
-    await filling.execute(_OPEN, waiting, "waiting", begins, waiting / _DUE * _EVERY_S, "waiting")
-    await filling.execute("vacuum analyze step, run")
-    await asyncio.sleep((begins - await filling.fetchval("select clock_timestamp()")).total_seconds())
-    costs = []
-    async with pool.acquire() as connection:
-        for _ in range(_CLAIMS):
-            await asyncio.sleep(_EVERY_S)
-            began = time.perf_counter()
-            claims = await claim(connection, runner.advancing.lane, 500)
-            costs.append((time.perf_counter() - began) * 1000)
-            await filling.execute(_ENDED, [one.key for one in claims])
-            later = begins + timedelta(days=1)
-            await filling.execute(_OPEN, len(claims), "waiting", later, 86_400.0, "waiting")
-            assert len(claims) == 500
-    await filling.close()
-    return statistics.median(costs)
 
 
 RIVAL = """
@@ -275,7 +232,9 @@ async def measure(arguments: argparse.Namespace) -> None:
                 if arguments.waiting:
                     async with worker(found.database_url, found.redis_url, arguments.port) as (runner, pool):
                         counts = (10_000, arguments.waiting)
-                        few, many = [await claiming(found.database_url, pool, runner, count) for count in counts]
+                        few, many = [
+                            await claiming(found.database_url, pool, runner.advancing.lane, count) for count in counts
+                        ]
                     print(
                         f"claiming 500: {few:.1f} ms of 10000, {many:.1f} ms of {arguments.waiting}: {many / few:.2f} x"
                     )
