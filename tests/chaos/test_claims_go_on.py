@@ -15,8 +15,8 @@ import pytest
 from support.house import until
 
 from milepost_runtime.database import Pool
-from playbook_runner.advancing import STEPS_AT_ONCE
-from playbook_runner.keeping import Keeping
+from playbook_runner.documents.keeping import Keeping
+from playbook_runner.runs.advancing import STEPS_AT_ONCE
 
 pytestmark = pytest.mark.chaos
 RESUMED_WITHIN_S = 17.0

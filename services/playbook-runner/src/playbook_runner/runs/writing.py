@@ -18,6 +18,7 @@ from milepost_runtime.ids import new_id
 from playbook_runner.runs.asking import Known
 from playbook_runner.queries import advancing as queries
 from playbook_runner.queries.advancing import NewStep, RunEnd, StepEnd, StepWait
+from playbook_runner.runs.asking import UNKNOWN, Known
 from playbook_runner.runs.stopping import FAILED, Leaving, stop
 
 COMPLETED = ("completed", "every step is done")
