@@ -7,7 +7,7 @@ fact, and what it is asked about is a plain mapping.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
 Scalar: TypeAlias = str | float | bool
@@ -48,8 +48,18 @@ Facts: TypeAlias = Mapping[str, Fact]
 A subject that is not there is not known, but for gates: those that are not there did not fire."""
 
 
+class _Told:
+    """What can be said as a sentence; that is made once, as a playbook's conditions are said again and again."""
+
+    @cached_property
+    def in_words(self) -> str:
+        """See `sentence`."""
+        assert isinstance(self, AllOf | AnyOf | Not | Compare), "nothing else is a condition"
+        return _in_words(self)
+
+
 @dataclass(frozen=True)
-class Compare:
+class Compare(_Told):
     """One subject compared; `values` has one value, for `in` and `not_in` several, for `known` and `unknown` none."""
 
     subject: str
@@ -58,21 +68,21 @@ class Compare:
 
 
 @dataclass(frozen=True)
-class AllOf:
+class AllOf(_Told):
     """Every part holds."""
 
     parts: tuple["Condition", ...]
 
 
 @dataclass(frozen=True)
-class AnyOf:
+class AnyOf(_Told):
     """Some part holds."""
 
     parts: tuple["Condition", ...]
 
 
 @dataclass(frozen=True)
-class Not:
+class Not(_Told):
     """The part does not hold."""
 
     part: "Condition"
@@ -156,9 +166,12 @@ def depth_of(condition: Condition) -> int:
             return 1 + max((depth_of(part) for part in parts), default=0)
 
 
-@lru_cache(maxsize=4_096)
 def sentence(condition: Condition) -> str:
     """Return a tree as one English sentence without a full stop, with parentheses where they are needed."""
+    return condition.in_words
+
+
+def _in_words(condition: Condition) -> str:
     match condition:
         case Compare():
             return f"{words_of(condition.subject)} {_verb(condition, negated=False)}"
