@@ -19,7 +19,6 @@ from milepost_core.cadence import TIMED_OUT, Ask, Leave, Perform, Walk
 from milepost_core.effects import retry_after
 from milepost_core.playbooks import Playbook
 from milepost_core.playbooks.document import ApprovalStep, TaskStep, WaitStep
-from milepost_core.schedules import Calendar
 from milepost_runtime.database import Pool
 from milepost_runtime.failpoints import afp
 from milepost_runtime.lanes import Claim, Lane, hold, postpone

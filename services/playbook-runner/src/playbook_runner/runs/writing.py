@@ -15,10 +15,9 @@ from milepost_core.playbooks.document import Step
 from milepost_core.schedules import Calendar
 from milepost_runtime.database import Connection
 from milepost_runtime.ids import new_id
-from playbook_runner.runs.asking import Known
 from playbook_runner.queries import advancing as queries
 from playbook_runner.queries.advancing import NewStep, RunEnd, StepEnd, StepWait
-from playbook_runner.runs.asking import UNKNOWN, Known
+from playbook_runner.runs.asking import Known
 from playbook_runner.runs.stopping import FAILED, Leaving, stop
 
 COMPLETED = ("completed", "every step is done")
