@@ -16,6 +16,7 @@ from milepost_runtime.lanes import Lane, drain
 from milepost_runtime.metrics import LANE_DUE, LANE_OLDEST, LOOP_LAG
 from milepost_runtime.queue import Hints, listen
 from milepost_runtime.settings import RuntimeSettings
+from milepost_runtime.settling import settle_in
 
 log = structlog.get_logger()
 # From a delivery to a mail there are three hops; with every hint lost they still fit into two seconds.
@@ -99,6 +100,7 @@ async def run_worker(
         for runner in runners:
             hints.adopt(runner.lane.name, runner.wake)
         await hints.start()
+        settle_in()
         readiness = Readiness(pool, hints, schema, settings.run_id)
         await _work(runners, readiness, settings, health_port)
     finally:
