@@ -4,8 +4,10 @@ T2 starts effects: with everything locked it reads again what may forbid them, a
 to be written. T3, T4 and T5 write down how a try ended, with all that follows.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import asyncpg
 import structlog
@@ -15,6 +17,7 @@ from milepost_core.effects import Move, may_begin
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.grouping import Group
 from milepost_runtime.lanes import Claim
+from milepost_runtime.logging import info_each
 from milepost_runtime.queue import Hints
 from playbook_runner.absorbing import Absorbing, Happened
 from playbook_runner.actions.channel import Sendable
@@ -127,8 +130,13 @@ class Committing:
         return Written(moved, further=further)
 
     def _tell(self, endings: Sequence[Ending], written: "Written") -> None:
+        moved = [ending for ending in endings if ending.claim.key in written.moved]
+        info_each("effect_moved", (_line(ending, written.moved[ending.claim.key]) for ending in moved))
+        for (channel, move), count in Counter((one.claim.row["channel"], one.moving.move) for one in moved).items():
+            EFFECTS.labels(channel, move.value).inc(count)
         for ending in endings:
-            _log(ending, written.moved.get(ending.claim.key))
+            if ending.claim.key not in written.moved:
+                _warn(ending)
         if written.further:
             self.hints.nudge("playbooks.advance")
 
@@ -207,11 +215,20 @@ def _old_news(ending: Ending) -> bool:
     return ending.moving.move is Move.HOLD and bool(ending.claim.row["reason"] == ending.moving.reason)
 
 
-def _log(ending: Ending, effect: asyncpg.Record | None) -> None:
-    moving, row = ending.moving, ending.claim.row
-    told = {"effect": ending.claim.key.hex(), "run_id": str(row["run_id"]), "correlation_id": row["correlation_id"]}
-    if effect is None:
-        log.warning("effect_not_ours", move=moving.move.value, fence=ending.claim.fence, **told)
-        return
-    EFFECTS.labels(row["channel"], moving.move.value).inc()
-    log.info("effect_moved", move=moving.move.value, reason=moving.reason, attempts=effect["attempts"], **told)
+def _line(ending: Ending, effect: asyncpg.Record) -> dict[str, Any]:
+    moving = ending.moving
+    told = {"move": moving.move.value, "reason": moving.reason, "attempts": effect["attempts"]}
+    return told | _names(ending)
+
+
+def _warn(ending: Ending) -> None:
+    log.warning("effect_not_ours", move=ending.moving.move.value, fence=ending.claim.fence, **_names(ending))
+
+
+def _names(ending: Ending) -> dict[str, str]:
+    row = ending.claim.row
+    return {
+        "effect": ending.claim.key.hex(),
+        "run_id": str(row["run_id"]),
+        "correlation_id": row["correlation_id"],
+    }
