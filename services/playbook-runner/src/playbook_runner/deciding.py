@@ -15,10 +15,10 @@ import structlog
 
 from milepost_contracts.audiences import facts_of
 from milepost_contracts.health import HealthDocument
-from milepost_core.cadence import Leave, Situation, stands
+from milepost_core.cadence import Leave, Situation, looks_at_facts, stands
 from milepost_core.owning import Colleague
 from milepost_core.playbooks import Playbook
-from milepost_core.playbooks.conditions import Facts, Scalar, subjects_of
+from milepost_core.playbooks.conditions import Fact, Facts, Scalar, subjects_of
 from milepost_core.playbooks.document import EmailStep
 from milepost_runtime.database import Pool
 from playbook_runner.actions.addresses import BadAddress
@@ -154,13 +154,14 @@ class Deciding:
                 step["step_id"]: await self.keeping.version(connection, step["playbook_id"], step["version"])
                 for step in steps
             }
-            directory = Directory(self.fallback, colleagues_of(await addressees.people(connection)))
-            for row in await addressees.earlier_mails(connection, [step["run_id"] for step in steps]):
+            mails = [step["run_id"] for step in steps if step["kind"] == "email"]
+            people = await addressees.people(connection) if mails else []
+            for row in await addressees.earlier_mails(connection, mails) if mails else []:
                 earlier[row["run_id"]].append((row["recipient"], row["key"]))
             edited = await addressees.edited_words(connection, [step["step_id"] for step in steps])
-        return Told(
-            directory, playbooks, earlier, {row["step_id"]: approved(row["draft"], row["edited"]) for row in edited}
-        )
+        directory = Directory(self.fallback, colleagues_of(people))
+        words = {row["step_id"]: approved(row["draft"], row["edited"]) for row in edited}
+        return Told(directory, playbooks, earlier, words)
 
     def _decided(self, step: asyncpg.Record, told: Told, heard: Heard, key: bytes | None) -> Decision:
         health = heard.health[step["account_id"]]
@@ -168,7 +169,9 @@ class Deciding:
             return health
         playbook = told.playbooks[step["step_id"]]
         attributes = heard.attributes(step["account_id"])
-        facts = facts_of(health, attributes)
+        # Without exits by facts the band alone is asked for.
+        band: Facts = {"band": Fact(health.effective_band.band)}
+        facts = facts_of(health, attributes) if looks_at_facts(playbook) else band
         at = Situation(step["path"], step["now"], facts, trigger_kind=step["trigger_kind"], band=step["band"])
         leave = stands(playbook, at)
         if leave is not None:

@@ -99,7 +99,8 @@ class Pacing:
     async def turn(self, claim: Claim, at: float, patience_s: float = PATIENCE_S) -> AsyncIterator[None]:
         """Hold one of the receiver's turns, not before `at` (monotonic). Raises Busy after `patience_s`."""
         gate = self._gate(destination_of(claim))
-        await asyncio.sleep(max(0.0, at - time.monotonic()))
+        if (early_s := at - time.monotonic()) > 0:
+            await asyncio.sleep(early_s)
         if gate.next_at - time.monotonic() > patience_s:
             raise Busy
         try:
@@ -118,6 +119,8 @@ class Pacing:
         By the moments of the calls themselves: in no second are there more than 5 % over the rate.
         """
         gate = self._gate(destination_of(claim))
+        if not gate.gap_s:
+            return
         async with gate.order:
             slack_s = max(0.0, MOST_SLACK_S - gate.gap_s)
             await asyncio.sleep(max(0.0, gate.next_at - slack_s - time.monotonic()))

@@ -10,22 +10,24 @@ from milepost_runtime.database import Connection, Pool
 
 async def locked(connection: Connection, names: Sequence[str]) -> tuple[float, dict[str, Destination]]:
     """Return the server's clock (Unix time) and what is known about receivers, theirs until the transaction ends."""
-    await connection.execute(
-        "insert into destination (name) select n from unnest($1::text[]) n where not exists"
-        " (select from destination d where d.name = n) order by n on conflict do nothing",
-        names,
-    )
-    rows = await connection.fetch(
-        "select d.name, o.rate_per_s, d.good, d.bad, d.was_good, d.was_bad,"
-        " extract(epoch from d.probe_at)::float8 as probe_at, extract(epoch from d.since)::float8 as since,"
-        " extract(epoch from d.free_at)::float8 as free_at, extract(epoch from d.booked_to)::float8 as booked_to"
-        " from destination d left join outlet o on o.name = d.name where d.name = any($1::text[])"
-        " order by d.name for update of d",
-        names,
-    )
+    rows = await connection.fetch(_LOCKED, names)
+    if len(rows) < len(names):
+        await connection.execute(
+            "insert into destination (name) select n from unnest($1::text[]) n order by n on conflict do nothing", names
+        )
+        rows = await connection.fetch(_LOCKED, names)
     # Asked after the lock: who waited for it must not take the moment before for now.
     now: float = await connection.fetchval("select extract(epoch from clock_timestamp())::float8")
     return now, {row["name"]: _destination(row) for row in rows}
+
+
+_LOCKED = (
+    "select d.name, o.rate_per_s, d.good, d.bad, d.was_good, d.was_bad,"
+    " extract(epoch from d.probe_at)::float8 as probe_at, extract(epoch from d.since)::float8 as since,"
+    " extract(epoch from d.free_at)::float8 as free_at, extract(epoch from d.booked_to)::float8 as booked_to"
+    " from destination d left join outlet o on o.name = d.name where d.name = any($1::text[])"
+    " order by d.name for update of d"
+)
 
 
 def _destination(row: asyncpg.Record) -> Destination:
