@@ -81,8 +81,9 @@ class Absorbing:
         failed = [RunEnd(one.effect["run_id"], "failed", one.reason) for one in happened if one.move is Move.GIVE_UP]
         await runs.end_runs(connection, failed)
         going = [one for one in happened if one.move in GO_ON and by_run[one.effect["run_id"]]["state"] == "running"]
-        ended = [(by_run[one.effect["run_id"]], paths[one.effect["step_id"]]) for one in going]
-        return await self._go_on(connection, ended)
+        return await self._go_on(
+            connection, [(by_run[one.effect["run_id"]], paths[one.effect["step_id"]]) for one in going]
+        )
 
     async def _go_on(self, connection: Connection, ended: Sequence[tuple[asyncpg.Record, str]]) -> bool:
         """Make the steps after these due, or end their runs."""

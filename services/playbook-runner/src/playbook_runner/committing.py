@@ -69,22 +69,25 @@ class Committing:
     pacing: Pacing
     hints: Hints = field(repr=False)
     lease_s: float
-    _starts: "Group[Wish, bool]" = field(init=False, repr=False)
+    _starts: "Group[Wish, float | None]" = field(init=False, repr=False)
     _ends: "Group[Ending, bool]" = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_starts", Group(self._start))
         object.__setattr__(self, "_ends", Group(self._end))
 
-    async def start(self, wish: Wish) -> bool:
-        """T2 for one effect, in company; False: it may not start, or is not ours any more, and that is written down."""
+    async def start(self, wish: Wish) -> float | None:
+        """T2 for one effect, in company; return from when on (monotonic) its call may leave.
+
+        None: it may not start, or is not ours any more, and that is written down.
+        """
         return await self._starts.submit(wish)
 
     async def end(self, ending: Ending) -> bool:
         """Write one move with all its consequences, in company; False: the effect is not ours any more."""
         return await self._ends.submit(ending)
 
-    async def _start(self, wishes: Sequence[Wish]) -> list[bool]:
+    async def _start(self, wishes: Sequence[Wish]) -> list[float | None]:
         async with self.pool.acquire() as connection, connection.transaction():
             facts = await queries.read_before_start(connection, [_as_start(wish) for wish in wishes])
             ours = [wish for wish in wishes if wish.claim.key in facts]
@@ -103,11 +106,12 @@ class Committing:
                 if wish.claim.key not in started
             ]
             written = await self._write(connection, kept)
+            moments = await self.pacing.spaced(connection, [wish.claim for wish in allowed])
         self._tell(kept, written)
         for wish in wishes:
             if wish.claim.key not in facts:
                 log.warning("effect_not_ours", effect=wish.claim.key.hex(), fence=wish.claim.fence)
-        return [wish.claim.key in started for wish in wishes]
+        return [moments.get(wish.claim.key) for wish in wishes]
 
     async def _ask(self, connection: Connection, asked: Sequence[Asked]) -> Sequence[Verdict]:
         return await self.arbitrating.admit(connection, asked) if asked else []

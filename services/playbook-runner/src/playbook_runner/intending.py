@@ -47,7 +47,7 @@ class Intending:
     async def intend(self, lane: Lane, mine: Mapping[UUID, Claim], steps: Sequence[asyncpg.Record]) -> Intended:
         """Write effects down for steps that are ours (rows of `contexts`), unless their runs were ended meanwhile."""
         playbooks = await self._playbooks(steps)
-        envelopes = {step["step_id"]: found for step in steps if (found := _known(step, playbooks)) is not None}
+        envelopes = {step["step_id"]: to for step in steps if (to := _known(step, playbooks)) is not None}
         asked = [step for step in steps if step["step_id"] not in envelopes]
         decisions = await self.deciding.today_of(asked, {}) if asked else {}
         envelopes |= {step_id: found.envelope for step_id, found in decisions.items() if isinstance(found, Draft)}

@@ -83,7 +83,7 @@ class Performing:
             columns=COLUMNS,
             batch=BATCH,
             lease_s=self.lease_s,
-            abreast=3,
+            abreast=4,
         )
 
     async def perform(self, claims: Sequence[Claim]) -> int:
@@ -206,10 +206,11 @@ class Performing:
             # The line is open before the start, so that between start and write there is little to wait for.
             async with channel.open(wish.sendable) as call:
                 began = time.monotonic()
-                if not await self.committing.start(wish):
+                leaves_at = await self.committing.start(wish)
+                if leaves_at is None:
                     return None
                 await afp("playbooks.perform.started")
-                await self.pacing.step_apart(claim)
+                await self.pacing.step_apart(claim, leaves_at)
                 outcome = await self._call(call, began)
                 return asyncio.create_task(self._end(claim, channel, outcome))
         except NotReached as error:
