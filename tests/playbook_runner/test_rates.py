@@ -75,3 +75,19 @@ async def test_who_is_late_for_its_moment_gets_another_one(outreach: Outreach) -
         assert loop.time() - began <= MOST_LATE_S
         await pacing.step_apart(second, began - 1.0)
         assert loop.time() - began >= LEAD_S
+
+
+async def test_mails_keep_to_the_rate_that_the_mail_server_has(outreach: Outreach, settings: RunnerSettings) -> None:
+    async with scoring_http(settings) as client:
+        slow = settings.model_copy(update={"runner_mail_rate_per_s": 10.0})
+        other = build_runner(slow, outreach.pool, Hints(settings.redis_url), client)
+        for _ in range(5):
+            await outreach.drop()
+        await outreach.start()
+        await outreach.advance()
+        began = asyncio.get_running_loop().time()
+        await drain(outreach.pool, other.performing.lane)
+        seconds = asyncio.get_running_loop().time() - began
+
+    assert len(outreach.mail.raw) == 5
+    assert seconds >= 4 / 10.0

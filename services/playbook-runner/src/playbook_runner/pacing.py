@@ -7,8 +7,8 @@ import asyncio
 import contextlib
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -68,9 +68,10 @@ class Gate:
 
 @dataclass(frozen=True)
 class Pacing:
-    """The use cases around turns."""
+    """The use cases around turns; `rates` holds those of receivers that are no connection, in calls a second."""
 
     pool: Pool = field(repr=False)
+    rates: Mapping[str, float] = field(default_factory=dict)
     _gates: dict[str, Gate] = field(default_factory=dict, repr=False)
     _late: "Group[Claim, float]" = field(init=False, repr=False)
 
@@ -84,6 +85,11 @@ class Pacing:
             self._gates[destination] = gate
         return gate
 
+    async def _locked(self, connection: Connection, names: Sequence[str]) -> tuple[float, dict[str, Destination]]:
+        now, known = await queries.locked(connection, names)
+        own = {name: replace(known[name], rate_per_s=self.rates[name]) for name in names if name in self.rates}
+        return now, known | own
+
     async def turns(self, claims: Sequence[Claim]) -> dict[bytes, Turn]:
         """Return each effect's turn, by key; who has waited for one longest gets the first."""
         wanted: dict[str, list[Claim]] = defaultdict(list)
@@ -93,7 +99,7 @@ class Pacing:
             return {}
         turns: dict[bytes, Turn] = {}
         async with self.pool.acquire() as connection, connection.transaction():
-            now, known = await queries.locked(connection, list(wanted))
+            now, known = await self._locked(connection, list(wanted))
             for name, those in wanted.items():
                 those.sort(key=lambda claim: (not _returning(claim), -claim.row["priority"]))
                 self._gate(name).gap_s = 1.0 / (known[name].rate_per_s or float("inf"))
@@ -132,7 +138,7 @@ class Pacing:
             if self._gate(destination_of(claim)).gap_s:
                 rated[destination_of(claim)].append(claim)
         if rated:
-            now, known = await queries.locked(connection, list(rated))
+            now, known = await self._locked(connection, list(rated))
             here = time.monotonic()
             for name, those in rated.items():
                 known[name], waits = spaced(known[name], len(those), now)
@@ -169,7 +175,7 @@ class Pacing:
             return
         good = Counter(call.destination for call in calls if call.good)
         bad = Counter(call.destination for call in calls if not call.good)
-        now, known = await queries.locked(connection, list(good | bad))
+        now, known = await self._locked(connection, list(good | bad))
         for name, before in list(known.items()):
             known[name] = tallied(before, good[name], bad[name], now)
             _tell(name, before, known[name])

@@ -131,7 +131,8 @@ def build_runner(settings: RunnerSettings, pool: Pool, hints: Hints, client: htt
         WebhookChannel(lines, doors, limit_s),
         SlackChannel(lines, doors, limit_s),
     )
-    pacing = Pacing(pool)
+    mail_rate = settings.runner_mail_rate_per_s
+    pacing = Pacing(pool, {"email": mail_rate} if mail_rate else {})
     waking = Waking(pool, keeping, asking, hints, settings.runner_lease_s)
     arbitrating = Arbitrating(Vault(settings.secret_key.get_secret_value()))
     committing = Committing(pool, absorbing, arbitrating, pacing, hints, settings.runner_lease_s)
