@@ -105,16 +105,22 @@ async def set_step(connection: Connection, step_id: UUID, state: str, reason: st
     await set_steps(connection, [StepEnd(step_id, state, reason)])
 
 
-async def set_steps(connection: Connection, ends: Sequence[StepEnd]) -> None:
-    """Put steps into states in which the lane has nothing to do with them; `performing` is not yet an end."""
-    await connection.execute(
+async def set_steps(connection: Connection, ends: Sequence[StepEnd]) -> dict[UUID, str]:
+    """Put steps into states in which the lane has nothing to do with them; `performing` is not yet an end.
+
+    Returns where in their playbooks they stand, by id.
+    """
+    if not ends:
+        return {}
+    rows = await connection.fetch(
         "update step s set state = e.state, reason = e.reason, next_at = null, lease_until = null, crashes = 0,"
         " outcome = coalesce(e.outcome, s.outcome),"
         " wakes_on = null, ended_at = case when e.state = 'performing' then null else clock_timestamp() end"
         " from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as e(id, state, reason, outcome)"
-        " where s.id = e.id",
-        *(zip(*ends, strict=True) if ends else ((), (), (), ())),
+        " where s.id = e.id returning s.id, s.path",
+        *zip(*ends, strict=True),
     )
+    return {row["id"]: row["path"] for row in rows}
 
 
 async def let_wait(connection: Connection, waits: Sequence[StepWait]) -> None:
@@ -166,12 +172,6 @@ async def lock_runs(connection: Connection, run_ids: Sequence[UUID]) -> list[asy
     return rows
 
 
-async def paths_of(connection: Connection, step_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """Return where in their playbooks steps stand."""
-    rows = await connection.fetch("select id, path from step where id = any($1::uuid[])", step_ids)
-    return {row["id"]: row["path"] for row in rows}
-
-
 async def end_run(connection: Connection, run_id: UUID, state: str, code: str, reason: str) -> bool:
     """End a run that is open; False when it has ended already."""
     return bool(await end_runs(connection, [RunEnd(run_id, code, reason, state)]))
@@ -179,6 +179,8 @@ async def end_run(connection: Connection, run_id: UUID, state: str, code: str, r
 
 async def end_runs(connection: Connection, ends: Sequence[RunEnd]) -> set[UUID]:
     """End runs that are open; return which were."""
+    if not ends:
+        return set()
     rows = await connection.fetch(
         "update run r set state = e.state, end_code = e.code, end_reason = e.reason, ended_at = clock_timestamp()"
         " from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as e(id, state, code, reason)"

@@ -38,7 +38,8 @@ class Destination(SQLModel, table=True):
     """What is known about a receiver of effects: an outlet by name, or a channel that needs none (`email`).
 
     Its calls of the last minute in two halves (`since` the newer one's beginning); `probe_at`: its circuit is open, and
-    one call may be tried then; `free_at`: the next call that keeps to its rate; `booked_to`: turns promised so far.
+    one call may be tried then; `free_at`: the next call that keeps to its rate; `booked_to`: turns promised so far;
+    `call_at`: when the next call that starts may leave.
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
@@ -52,6 +53,7 @@ class Destination(SQLModel, table=True):
     was_bad: int = must(sa.Integer, "0")
     free_at: datetime = must(STAMP, NOW)
     booked_to: datetime = must(STAMP, NOW)
+    call_at: datetime = must(STAMP, NOW)
 
 
 class Writeback(LaneColumns, table=True):

@@ -437,6 +437,7 @@ TABLES = (
         was_bad INTEGER DEFAULT 0 NOT NULL,
         free_at timestamptz DEFAULT clock_timestamp() NOT NULL,
         booked_to timestamptz DEFAULT clock_timestamp() NOT NULL,
+        call_at timestamptz DEFAULT clock_timestamp() NOT NULL,
         CONSTRAINT pk_destination PRIMARY KEY (name)
     ) WITH (fillfactor = 50)
     """,
