@@ -1,12 +1,12 @@
 """How many calls a second leave by playbooks, beside a chain of arq jobs that makes the same calls.
 
-Run: python tests/benchmarks/http_effects.py [--chains 400] [--rounds 3] [--burst 10000 --rate 400]
+Run: python tests/benchmarks/http_effects.py [--chains 400] [--rounds 3] [--burst 10000 --rate 400 --workers 2]
 
 Both make five calls in a row for each account, to the same receiver in a process of its own, on the same PostgreSQL and
 Valkey, in turn; the figure is the median of the rounds' ratios. An arq job calls (httpx, one client) and enqueues the
 next; a worker of the playbook runner asks for health, decides, keeps the bytes, calls, writes down, goes on. Then
-`--burst` effects come due in one second for a receiver that was promised `--rate` calls a second: what it saw in its
-busiest second, and how much memory the worker took. Loopback only; ends within 170 s.
+`--burst` effects come due in one second for a receiver that was promised `--rate` calls a second by all workers
+together: what it saw in its busiest second, and how much memory a worker took. Loopback only; ends within 170 s.
 """
 
 import argparse
@@ -160,15 +160,21 @@ async def _burst(arguments: argparse.Namespace, pool: Pool, folder: Path, where:
     """Let effects come due in one second and report the receiver's busiest second and the worker's memory."""
     await _effects(pool, arguments.burst)
     await _seen(port)
-    with _runner(folder, where, port) as (worker, _):
+    with contextlib.ExitStack() as stack:
+        workers = []
+        for _ in range(arguments.workers):
+            worker, ready = stack.enter_context(_runner(folder, where, port))
+            await answering(ready)
+            workers.append(worker)
         most, began = 0, time.perf_counter()
         while time.perf_counter() - began < arguments.watch:
-            most = max(most, psutil.Process(worker.pid).memory_info().rss)
+            most = max(most, *(psutil.Process(worker.pid).memory_info().rss for worker in workers))
             await asyncio.sleep(0.1)
     seen = await _seen(port)
     print(
         f"burst: {arguments.burst} due at once, {seen['calls']} calls in {arguments.watch:g} s at a rate of"
-        f" {arguments.rate:g}/s; busiest second {seen['busiest']}; memory at most {most / 2**20:.0f} MiB"
+        f" {arguments.rate:g}/s by {arguments.workers} workers; busiest second {seen['busiest']};"
+        f" memory of one at most {most / 2**20:.0f} MiB"
     )
 
 
@@ -303,6 +309,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--burst", type=int, default=10_000)
     parser.add_argument("--rate", type=float, default=400.0)
+    parser.add_argument("--workers", type=int, default=2, help="that share the burst's one rate")
     parser.add_argument("--watch", type=float, default=32.0)
     parser.add_argument("--role", default="")
     parser.add_argument("--port", type=int, default=0)

@@ -7,8 +7,8 @@ date that has passed), and runs of wait, branch, wait, branch, task, where every
 own and the task is opened for a person; facts and health are asked over HTTP of a small server that answers from
 memory. The rival: workflows of five steps that return at once, 32
 at a time, on the same server and in its own process, with the interpreter that `--rival` names (it has `dbos`).
-With `--waiting` it then measures what claiming the next due 500 costs among ten thousand runs that wait and among that
-many. Prints rates and ratios. Loopback only; ends by itself.
+With `--waiting` it then measures what claiming the next due 500 costs among ten thousand steps that wait and among
+that many (`due_claims`). Prints rates and ratios. Loopback only; ends by itself.
 """
 
 import argparse
@@ -16,7 +16,6 @@ import asyncio
 import contextlib
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,16 +24,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.due_claims import NEW_ID, claiming, now
 from benchmarks.house import stores
 from support.health_documents import document
 from support.health_server import _QuietServer, uvicorn
 
 from milepost_runtime.database import Pool, open_pool
-from milepost_runtime.lanes import claim, drain
+from milepost_runtime.entry import settle_in
+from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
 from milepost_runtime.settings import load
 from playbook_runner.service import Runner, build_runner, scoring_http
@@ -72,16 +71,13 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
     ],
     "waiting": [_wait("a"), _branch("b", "c"), _wait("c"), _branch("d", "e"), TASK],
 }
-_OPEN = """
-    with fresh as (select gen_random_uuid() as id, gen_random_uuid() as account, gen_random_uuid() as step
-                   from generate_series(1, $1)),
+_OPEN = f"""
+    with fresh as (select {NEW_ID} as id, gen_random_uuid() as account, {NEW_ID} as step from generate_series(1, $1)),
     begun as (insert into run (id, account_id, playbook_id, version, trigger_kind, trigger_key, state, because)
-              select id, account, $5, 1, 'by_hand', sha256(id::text::bytea), 'running', 'bench' from fresh)
+              select id, account, $3, 1, 'by_hand', sha256(id::text::bytea), 'running', 'bench' from fresh)
     insert into step (id, account_id, run_id, path, kind, state, next_at)
-    select step, account, id, 'a', 'wait', $2, $3::timestamptz + (random() * $4::float8) * interval '1 second'
-    from fresh
+    select step, account, id, 'a', 'wait', 'due', $2 from fresh
 """
-_DUE = "update step set next_at = clock_timestamp() where id in (select id from step{sample} limit 500)"
 
 
 class Answers:
@@ -89,7 +85,8 @@ class Answers:
 
     def __init__(self) -> None:
         known = document().model_dump(mode="json")
-        self.document = json.dumps(known).replace(known["account"]["id"], "{id}")
+        self.document = json.dumps(known).split(known["account"]["id"])
+        self.facts = json.dumps({"score": {"value": 47.3}, "attribute.won": {"value": "2026-01-05"}})
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         content = b""
@@ -103,10 +100,9 @@ class Answers:
 
     def _answer(self, path: str, asked: dict[str, Any]) -> str:
         if path == "/accounts/health:batch":
-            shown = ",".join(self.document.replace("{id}", one) for one in asked["ids"])
+            shown = ",".join(one.join(self.document) for one in asked["ids"])
             return f'{{"data":[{shown}],"unknown":[],"not_scored":[]}}'
-        facts = json.dumps({"score": {"value": 47.3}, "attribute.won": {"value": "2026-01-05"}})
-        shown = ",".join(f'{{"account":"{one}","holds":true,"facts":{facts}}}' for one in asked["accounts"])
+        shown = ",".join(f'{{"account":"{one}","holds":true,"facts":{self.facts}}}' for one in asked["accounts"])
         return f'{{"sentence":"always","at":"2026-03-02T09:00:00Z","data":[{shown}]}}'
 
 
@@ -134,21 +130,31 @@ async def worker(database_url: str, redis_url: str, port: int) -> AsyncIterator[
 
 
 async def work(database_url: str, redis_url: str, port: int) -> None:
-    """One working process: drain until every run has ended."""
+    """One working process: once told to begin, drain until every run has ended."""
     async with worker(database_url, redis_url, port) as (runner, pool):
+        lane = runner.advancing.lane
+        settle_in()
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
         while await pool.fetchval("select exists (select from run where state = 'running')"):
-            await drain(pool, runner.advancing.lane)
+            if await drain(pool, lane) == 0:
+                await asyncio.sleep(0.01)
 
 
 async def ours(arguments: argparse.Namespace, database_url: str, redis_url: str, shape: str) -> float:
     """Return internal steps a second over `--workers` processes."""
     async with worker(database_url, redis_url, arguments.port) as (runner, pool):
         await runner.keeping.stock([HEAD | {"id": shape, "steps": SHAPES[shape]}])
-        await pool.execute(_OPEN, arguments.runs, "due", await _now(pool), 0.0, shape)
+        await pool.execute(_OPEN, arguments.runs, await now(pool), shape)
         await pool.execute("analyze")
-        began = time.monotonic()
         command = [sys.executable, __file__, "--work", database_url, redis_url, "--port", str(arguments.port)]
-        children = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(arguments.workers)]  # noqa: ASYNC220
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        children = [subprocess.Popen(command, **pipes) for _ in range(arguments.workers)]  # noqa: ASYNC220
+        for child in children:
+            await asyncio.to_thread(_hear, child)
+        began = time.monotonic()
+        for child in children:
+            _tell(child)
         for child in children:
             await asyncio.to_thread(child.wait)
         took = time.monotonic() - began
@@ -158,31 +164,18 @@ async def ours(arguments: argparse.Namespace, database_url: str, redis_url: str,
     return float(done) / took
 
 
-async def _now(pool: Pool) -> Any:
-    return await pool.fetchval("select clock_timestamp()")
+def _hear(child: "subprocess.Popen[str]") -> None:
+    """Return when a working process is ready; it logs to the same pipe."""
+    assert child.stdout is not None
+    while child.stdout.readline().strip() != "ready":
+        assert child.poll() is None, "a working process did not start"
 
 
-async def claiming(url: str, pool: Pool, runner: Runner, waiting: int) -> float:
-    """Return what claiming the next due 500 costs, in milliseconds, among so many runs that wait."""
-    filling = await asyncpg.connect(url, server_settings={"search_path": SCHEMA.name, "statement_timeout": "0"})
-    await filling.execute("truncate run, step")
-    tomorrow = await filling.fetchval("select clock_timestamp() + interval '1 day'")
-    await filling.execute(_OPEN, waiting, "waiting", tomorrow, 86400.0 * 365, "waiting")
-    await filling.execute("vacuum analyze step")
-    await filling.close()
-    costs = []
-    for _ in range(30):
-        await pool.execute(_DUE.format(sample=" tablesample system (5)" if waiting > 100_000 else ""))
-        async with pool.acquire() as connection:
-            began = time.perf_counter()
-            claims = await claim(connection, runner.advancing.lane, 500)
-            costs.append((time.perf_counter() - began) * 1000)
-            assert len(claims) == 500
-        await pool.execute(
-            "update step set next_at = clock_timestamp() + interval '1 day' + random() * interval '300 days',"
-            " lease_until = null where lease_until is not null"
-        )
-    return statistics.median(costs)
+def _tell(child: "subprocess.Popen[str]") -> None:
+    """Let a working process begin."""
+    assert child.stdin is not None
+    child.stdin.write("begin\n")
+    child.stdin.close()
 
 
 RIVAL = """
@@ -239,7 +232,9 @@ async def measure(arguments: argparse.Namespace) -> None:
                 if arguments.waiting:
                     async with worker(found.database_url, found.redis_url, arguments.port) as (runner, pool):
                         counts = (10_000, arguments.waiting)
-                        few, many = [await claiming(found.database_url, pool, runner, count) for count in counts]
+                        few, many = [
+                            await claiming(found.database_url, pool, runner.advancing.lane, count) for count in counts
+                        ]
                     print(
                         f"claiming 500: {few:.1f} ms of 10000, {many:.1f} ms of {arguments.waiting}: {many / few:.2f} x"
                     )

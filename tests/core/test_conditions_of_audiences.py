@@ -67,6 +67,13 @@ def test_a_test_compares_what_is_of_one_kind(test: Compare, holds: bool | None) 
     assert answer(test, FACTS).holds is holds
 
 
+def test_conditions_that_are_equal_to_python_are_still_said_each_in_its_own_words() -> None:
+    one, yes = Compare("gate.sponsor", "eq", (1.0,)), Compare("gate.sponsor", "eq", (True,))
+
+    assert one == yes
+    assert [sentence(one), sentence(yes)] == ["the gate sponsor is 1", "the gate sponsor is yes"]
+
+
 def test_every_leaf_says_why_also_where_it_did_not_matter() -> None:
     tree = AllOf((Compare("score", "gte", (40.0,)), Compare("signal.seats", "lt", (3.0,)), LEAF[True]))
     found = answer(tree, FACTS | {"signal.seats": Fact(None, "no product data has come in")})

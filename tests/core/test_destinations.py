@@ -8,6 +8,7 @@ import pytest
 
 from milepost_core.destinations import (
     AHEAD_S,
+    LEAD_S,
     LEAST_CALLS,
     LONGEST_REST_S,
     PROBE_EVERY_S,
@@ -16,6 +17,7 @@ from milepost_core.destinations import (
     Go,
     admit,
     rested,
+    spaced,
     tallied,
 )
 from milepost_core.effects import GiveUp, Outcome, Performed, TryLater, outcome_of
@@ -113,3 +115,13 @@ def test_a_receiver_that_asks_for_a_day_is_asked_again_after_an_hour() -> None:
 )
 def test_a_status_says_what_became_of_a_call(status: int, outcome: Outcome) -> None:
     assert outcome_of(status, "id", 7.0) == outcome
+
+
+def test_calls_that_start_leave_one_gap_apart_and_never_without_a_lead() -> None:
+    first, waits = spaced(Destination(rate_per_s=10.0), 3, NOW)
+    assert waits == pytest.approx([LEAD_S, LEAD_S + 0.1, LEAD_S + 0.2])
+    _, next_waits = spaced(first, 1, NOW)
+    assert next_waits == pytest.approx([LEAD_S + 0.3])
+    _, long_after = spaced(first, 1, NOW + 60.0)
+    assert long_after == pytest.approx([LEAD_S])
+    assert spaced(Destination(), 2, NOW)[1] == [0.0, 0.0]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from milepost_runtime import failpoints
-from milepost_runtime.lanes import claim, drain
+from milepost_runtime.lanes import claim, claim_suspects, drain
 
 from .conftest import Bench, batch, change, linked, prop
 
@@ -154,7 +154,7 @@ async def test_a_delivery_that_takes_workers_down_three_times_is_buried_and_its_
     for _ in range(4):
         # A worker that dies leaves its lease to run out.
         async with bench.pool.acquire() as connection:
-            taken = await claim(connection, lane, 1) or await claim(connection, lane, 1, suspects=True)
+            taken = await claim(connection, lane, 1) or await claim_suspects(connection, lane)
             assert len(taken) == 1
             await connection.execute(
                 "update ingest.delivery set lease_until = clock_timestamp() where id = $1", taken[0].key

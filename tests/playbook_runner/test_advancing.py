@@ -9,7 +9,7 @@ from support.mail_server import body_of
 from support.outreach import PLAYBOOK, Outreach, health_of, publish
 
 from milepost_core.effects import RETRY_AFTER_S
-from milepost_runtime.lanes import claim, drain
+from milepost_runtime.lanes import claim, claim_suspects, drain
 
 
 async def test_a_drop_ends_as_one_mail_with_the_accounts_two_biggest_reasons(outreach: Outreach) -> None:
@@ -273,7 +273,7 @@ async def test_a_step_that_brings_workers_down_is_buried_with_its_run(outreach: 
     for _ in range(4):
         async with outreach.pool.acquire() as connection:
             await claim(connection, outreach.runner.advancing.lane, 1)
-            await claim(connection, outreach.runner.advancing.lane, 1, suspects=True)
+            await claim_suspects(connection, outreach.runner.advancing.lane)
         await outreach.later("step", timedelta(minutes=1))
     await outreach.advance()
 

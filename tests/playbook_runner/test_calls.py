@@ -206,6 +206,18 @@ async def test_a_hundred_calls_share_lines_and_transactions(hook: Calls) -> None
     assert await hook.states() == {"done": 100}
 
 
+async def test_health_is_asked_for_once_a_call_where_the_playbook_says_where_it_goes(hook: Calls) -> None:
+    (account,) = await hook.intended()
+    await hook.outreach.pool.execute("truncate effect")
+    await hook.outreach.pool.execute("update step set state = 'due', next_at = clock_timestamp()")
+    await hook.outreach.advance()
+    assert await hook.states() == {"ready": 1}
+    assert hook.outreach.scoring.asked == []
+    await hook.perform()
+    assert len(hook.outreach.scoring.asked) == 1
+    assert await hook.outreach.outcomes(account) == [("sent", "sent")]
+
+
 async def test_slack_gets_one_message_that_carries_its_key(slack: Calls) -> None:
     (account,) = await slack.intended()
     await slack.perform()

@@ -10,7 +10,7 @@ import pytest
 from support.outreach import Outreach
 
 from milepost_core.effects import Doubt, IllegalMove, Outcome, Performed
-from milepost_runtime.lanes import claim, drain
+from milepost_runtime.lanes import claim, claim_suspects, drain
 from playbook_runner.actions.channel import Sendable
 from playbook_runner.effects.committing import Wish
 from playbook_runner.effects.performing import Performing
@@ -117,7 +117,7 @@ async def test_a_mail_that_brings_workers_down_before_the_start_is_given_up(outr
     for _ in range(4):
         async with outreach.pool.acquire() as connection:
             await claim(connection, outreach.runner.performing.lane, 1)
-            await claim(connection, outreach.runner.performing.lane, 1, suspects=True)
+            await claim_suspects(connection, outreach.runner.performing.lane)
         await outreach.later("effect", timedelta(minutes=1))
     await outreach.perform()
 

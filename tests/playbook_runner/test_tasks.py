@@ -124,8 +124,12 @@ async def test_a_task_that_nobody_waits_for_lets_its_run_go_on_at_once(outreach:
     await outreach.advance()
 
     assert (await outreach.one("task", account))["state"] == "open"
-    states = await outreach.pool.fetch("select state from step where account_id = $1 order by id", account)
-    assert [row["state"] for row in states] == ["done", "waiting"]
+    steps = await outreach.pool.fetch(
+        "select state, outcome, fence from step where account_id = $1 order by id", account
+    )
+    assert [row["state"] for row in steps] == ["done", "waiting"]
+    # It was looked at once: what came of it was written with the task.
+    assert (steps[0]["outcome"], steps[0]["fence"]) == ("begun", 1)
 
 
 async def test_what_is_not_accepted_in_time_goes_up_once_and_says_so(outreach: Outreach) -> None:

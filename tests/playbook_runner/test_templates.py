@@ -72,7 +72,8 @@ def test_a_name_that_no_account_has_is_refused_when_saved(source: str) -> None:
     "source",
     ["{{ account.items }}", "{{ summary.format }}", "{{ account.name.encode }}", "{{ account }}", "{{ reasons }}",
      "{% for one in reasons %}{{ loop }}{% endfor %}", "{% for one in reasons %}{{ loop.cycle }}{% endfor %}",
-     "{{ 'x'.format }}", "{{ reasons.append | upper }}"],
+     "{{ 'x'.format }}", "{{ reasons.append | upper }}", "{{ reasons | upper }}", "{{ account | e }}",
+     "{{ reasons | join(', ') }}", "{% for one in reasons %}{{ loop | lower }}{% endfor %}"],
 )  # fmt: skip
 def test_neither_methods_nor_what_is_no_text_is_written_out(source: str) -> None:
     assert codes(source) == codes(source, html=True) == {"template_variable"}

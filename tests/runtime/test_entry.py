@@ -168,3 +168,13 @@ async def test_a_warning_of_the_settings_is_a_log_line_without_a_path() -> None:
     )
     warning, _refusal = map(json.loads, done.stderr.splitlines())
     assert warning["event"] == "MILEPOST_INGEST_PROT is not a setting; did you mean MILEPOST_INGEST_PORT?"
+
+
+async def test_who_has_settled_in_looks_for_garbage_seldom_and_not_among_what_it_started_with() -> None:
+    code = (
+        "import gc; from milepost_runtime.entry import settle_in; before = len(gc.get_objects()); settle_in();"
+        " print(gc.get_freeze_count() >= before // 2, gc.get_count()[0] < 100, gc.get_threshold()[0])"
+    )
+    told = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert told.stdout.split() == ["True", "True", "50000"]

@@ -4,7 +4,7 @@ import asyncio
 
 from milepost_runtime.database import Pool
 from milepost_runtime.feeds import advance_cursor, ensure_cursor, publish_lock
-from milepost_runtime.lanes import Claim, Lane, claim
+from milepost_runtime.lanes import Claim, Lane, claim, claim_suspects
 
 
 async def test_a_slow_publisher_is_never_stepped_over(plumbing: Pool) -> None:
@@ -43,7 +43,7 @@ async def test_a_reader_that_lost_its_claim_moves_nothing(plumbing: Pool) -> Non
         await ensure_cursor(connection, "cursor", "news")
         stale: list[Claim] = await claim(connection, lane, 1)
         await asyncio.sleep(0.1)
-        fresh = await claim(connection, lane, 1, suspects=True)
+        fresh = await claim_suspects(connection, lane)
         async with connection.transaction():
             assert not await advance_cursor(connection, lane, stale, 5)
         async with connection.transaction():

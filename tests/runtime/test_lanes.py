@@ -2,13 +2,26 @@
 
 import asyncio
 import contextlib
+import re
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 import pytest
 
 from milepost_runtime.database import STORE_TROUBLE, Pool
-from milepost_runtime.lanes import Claim, GiveUp, Lane, TryLater, claim, drain, finish, hold, release
+from milepost_runtime.lanes import (
+    Claim,
+    GiveUp,
+    Lane,
+    TryLater,
+    claim,
+    claim_suspects,
+    drain,
+    finish,
+    hold,
+    release,
+)
 
 Handle = Callable[[Sequence[Claim]], Awaitable[int]]
 
@@ -83,19 +96,19 @@ async def test_rows_that_somebody_is_just_claiming_make_nobody_wait(parcels: Poo
 
 
 async def test_rows_whose_holder_died_make_nobody_wait_either(parcels: Pool) -> None:
-    await put(parcels, 3)
+    await put(parcels, 8)
     made = lane(_never, parcels, lease_s=0.02)
     async with parcels.acquire() as one, parcels.acquire() as other:
         await claim(one, made, 10)
         await asyncio.sleep(0.1)
         async with one.transaction():
-            held = await claim(one, made, 1, suspects=True)
+            held = await claim_suspects(one, made)
             await other.execute("begin; set local lock_timeout = '200ms'")
 
-            free = await claim(other, made, 1, suspects=True)
+            free = await claim_suspects(other, made)
 
             await other.execute("commit")
-    assert len({row.key for row in (*held, *free)}) == 2
+    assert (len(held), len({row.key for row in (*held, *free)})) == (6, 8)
 
 
 async def test_a_claim_whose_lease_is_over_goes_to_somebody_else_and_the_first_writes_nothing(parcels: Pool) -> None:
@@ -104,7 +117,7 @@ async def test_a_claim_whose_lease_is_over_goes_to_somebody_else_and_the_first_w
     async with parcels.acquire() as connection:
         first = await claim(connection, made, 10)
         await asyncio.sleep(0.1)
-        second = await claim(connection, made, 10, suspects=True)
+        second = await claim_suspects(connection, made)
 
         assert [one.fence for one in (*first, *second)] == [1, 2]
         assert await hold(connection, made, first) == set()
@@ -112,27 +125,103 @@ async def test_a_claim_whose_lease_is_over_goes_to_somebody_else_and_the_first_w
         assert await hold(connection, made, second) == {1}
 
 
-async def test_a_row_whose_holder_died_is_claimed_alone(parcels: Pool) -> None:
-    await put(parcels, 5)
-    made = lane(_never, parcels, lease_s=0.05)
+async def test_rows_whose_holder_died_are_claimed_a_few_at_a_time_and_alone_once_another_died(parcels: Pool) -> None:
+    await put(parcels, 10)
+    made = lane(_never, parcels, batch=32, lease_s=0.05)
     async with parcels.acquire() as connection:
         await claim(connection, made, 10)
         await asyncio.sleep(0.1)
-
         assert await claim(connection, made, 10) == []
-        assert len(await claim(connection, made, 10, suspects=True)) == 1
+
+        sizes = [len(await claim_suspects(connection, made)) for _ in range(4)]
+        await asyncio.sleep(0.1)
+        again = [await claim_suspects(connection, made) for _ in range(11)]
+
+    assert sizes == [4, 4, 2, 0]
+    assert [len(one) for one in again] == [1] * 10 + [0]
+    assert {one.crashes for (one,) in again[:10]} == {2}
+
+
+async def test_what_a_dead_worker_held_goes_on_at_once_though_others_are_always_due(parcels: Pool) -> None:
+    await put(parcels, 200)
+    made: Lane
+    busy: list[int] = []
+
+    async def endless(claims: Sequence[Claim]) -> int:
+        busy.append(len(claims))
+        async with parcels.acquire() as connection, connection.transaction():
+            mine = [one for one in claims if one.key <= 200]
+            await finish(connection, made, mine)
+            # All others are due again and again: there is never nothing to do.
+            await release(connection, made, [one for one in claims if one.key > 200])
+        return len(claims)
+
+    made = lane(endless, parcels, batch=200, lease_s=0.05)
+    async with parcels.acquire() as connection:
+        await claim(connection, made, 200)
+    await parcels.execute(
+        "insert into parcel (id, next_at) select i, clock_timestamp() from generate_series(201, 800) i"
+    )
+    await asyncio.sleep(0.1)
+
+    await drain(parcels, made, seconds=1)
+
+    assert await parcels.fetchval("select count(*) from parcel where id <= 200 and next_at is not null") == 0
+    assert busy.count(25) == 8
+
+
+async def test_suspects_that_take_long_leave_the_others_half_of_the_time(parcels: Pool) -> None:
+    await put(parcels, 40)
+    made: Lane
+    worked = {"suspects": 0.0, "others": 0.0}
+
+    async def work(claims: Sequence[Claim]) -> int:
+        long = claims[0].key <= 40
+        began = time.monotonic()
+        await asyncio.sleep(0.4 if long else 0.05)
+        worked["suspects" if long else "others"] += time.monotonic() - began
+        async with parcels.acquire() as connection, connection.transaction():
+            await (finish if long else release)(connection, made, claims)
+        return len(claims)
+
+    made = lane(work, parcels, batch=8, lease_s=0.05)
+    async with parcels.acquire() as connection:
+        await claim(connection, made, 40)
+    await parcels.execute("insert into parcel (id, next_at) select i, clock_timestamp() from generate_series(41, 80) i")
+    await asyncio.sleep(0.1)
+
+    await drain(parcels, made, seconds=3)
+
+    assert worked["suspects"] > 0.5
+    assert worked["others"] > worked["suspects"] * 0.6
+
+
+async def test_looking_for_what_is_due_costs_the_same_beside_any_number_that_wait(parcels: Pool) -> None:
+    await put(parcels, 20_000, due_in_s=3600)
+    await parcels.execute("update parcel set next_at = clock_timestamp() where id <= 3")
+    await parcels.execute("analyze parcel")
+    made = lane(_never, parcels)
+
+    for statement in (made.claiming, made.claiming_first_time, made.claiming_again):
+        plan = await parcels.fetch(f"explain (analyze, buffers, format text) {_literal(statement)}")
+        hits = re.findall(r"Buffers: shared hit=(\d+)", "\n".join(row[0] for row in plan))
+        assert int(hits[0]) < 100, "\n".join(row[0] for row in plan)
+
+
+def _literal(statement: str) -> str:
+    return statement.replace("$1", "50").replace("$2", "15")
 
 
 async def test_those_held_by_the_fewest_who_died_go_before_the_one_that_kills(parcels: Pool) -> None:
     await put(parcels, 3)
-    made = lane(_never, parcels, lease_s=0.05)
+    made = lane(_never, parcels, batch=8, lease_s=0.05)
     taken = []
     async with parcels.acquire() as connection:
         await claim(connection, made, 10)
         await parcels.execute("update parcel set next_at = next_at - interval '1 hour' where id = 2")
         for _ in range(4):
             await asyncio.sleep(0.1)
-            taken += [one.key for one in await claim(connection, made, 1, suspects=True)]
+            taken += [one.key for one in await claim_suspects(connection, made)]
             # Only the second dies of its work again and again.
             await parcels.execute("update parcel set next_at = null where id = $1 and id <> 2", taken[-1])
 
@@ -179,7 +268,7 @@ async def test_a_row_that_brings_three_workers_down_is_buried(parcels: Pool) -> 
         await claim(connection, made, 1)
         for _ in range(2):
             await asyncio.sleep(0.05)
-            assert len(await claim(connection, made, 1, suspects=True)) == 1
+            assert len(await claim_suspects(connection, made)) == 1
     await asyncio.sleep(0.05)
     await drain(parcels, made)
 
@@ -246,26 +335,26 @@ async def test_what_an_unlucky_worker_lost_to_another_stays_with_that_one(parcel
         await drain(parcels, made)
     await asyncio.sleep(0.05)
     async with parcels.acquire() as connection:
-        await claim(connection, lane(_never, parcels), 1, suspects=True)
+        await claim_suspects(connection, lane(_never, parcels))
 
         assert await drain(parcels, made) == 0
         assert await connection.fetchval("select lease_until > clock_timestamp() from parcel")
 
 
-async def test_a_row_whose_work_takes_too_long_is_claimed_alone_from_then_on(parcels: Pool) -> None:
+async def test_a_row_whose_work_takes_too_long_is_claimed_with_few_from_then_on(parcels: Pool) -> None:
     await put(parcels, 3)
 
     async def slow(_claims: Sequence[Claim]) -> int:
         await parcels.execute("set local statement_timeout = '20ms'; select pg_sleep(5)")
         return 0
 
-    made = lane(slow, parcels, lease_s=0.02)
+    made = lane(slow, parcels, batch=8, lease_s=0.02)
     async with parcels.acquire() as connection:
         with pytest.raises(asyncpg.QueryCanceledError):
             await drain(parcels, made)
         await asyncio.sleep(0.05)
         assert await claim(connection, made, 10) == []
-        assert len(await claim(connection, made, 10, suspects=True)) == 1
+        assert len(await claim_suspects(connection, made)) == 1
 
 
 async def test_a_long_batch_keeps_its_lease(parcels: Pool) -> None:
@@ -283,7 +372,7 @@ async def test_a_long_batch_keeps_its_lease(parcels: Pool) -> None:
     task = asyncio.create_task(drain(parcels, made))
     await asyncio.sleep(0.9)
     async with parcels.acquire() as connection:
-        assert await claim(connection, made, 1, suspects=True) == []
+        assert await claim_suspects(connection, made) == []
     await task
 
     assert await parcels.fetchval("select next_at is null from parcel")

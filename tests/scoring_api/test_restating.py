@@ -15,7 +15,7 @@ from support.several_models import Several
 from milepost_contracts.health import HealthDocument
 from milepost_core.model import ScoreModel, parse_model
 from milepost_runtime.database import Pool
-from milepost_runtime.lanes import claim, drain
+from milepost_runtime.lanes import claim, claim_suspects, drain
 from milepost_runtime.queue import Hints
 from milepost_runtime.secrets import Vault
 from scoring_api.answers.reading import Reading
@@ -221,7 +221,7 @@ async def test_a_batch_that_was_lost_is_told_again_and_counted_once(
         await connection.execute(
             "update scoring.restatement set lease_until = now() - interval '1 s' where id = $1", order["id"]
         )
-        (quick,) = await claim(connection, restating.lane, 1, suspects=True)
+        (quick,) = await claim_suspects(connection, restating.lane)
     assert await restating.work([slow]) == 0
     before = await restating.one(order["id"])
     assert await restating.work([quick]) == 10

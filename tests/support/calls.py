@@ -8,7 +8,7 @@ from support.outreach import Outreach, health_of
 from support.receiver import CHANNEL, Receiver
 
 from milepost_core.effects import effect_key
-from milepost_runtime.lanes import drain
+from milepost_runtime.lanes import Claim, claim, drain
 from playbook_runner.connections.connecting import NewOutlet
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -88,6 +88,12 @@ class Calls:
             recipient,
         )
         return accounts
+
+    async def claimed(self) -> list[Claim]:
+        """Claim every effect that is due."""
+        lane = self.outreach.runner.performing.lane
+        async with self.outreach.pool.acquire() as connection:
+            return await claim(connection, lane, lane.batch)
 
     async def perform(self) -> None:
         """Perform every effect that is due."""

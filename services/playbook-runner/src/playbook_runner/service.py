@@ -138,7 +138,8 @@ def build_runner(settings: RunnerSettings, pool: Pool, hints: Hints, client: htt
         SlackChannel(lines, doors, limit_s),
     )
     channels: dict[str, Channel] = {channel.name: channel for channel in offered}
-    pacing = Pacing(pool)
+    mail_rate = settings.runner_mail_rate_per_s
+    pacing = Pacing(pool, {"email": mail_rate} if mail_rate else {})
     arbitrating = Arbitrating(Vault(settings.secret_key.get_secret_value()))
     returning = Returning(arbitrating.vault)
     waking = Waking(pool, keeping, asking, returning, hints, settings.runner_lease_s)

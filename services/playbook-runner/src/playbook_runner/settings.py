@@ -89,6 +89,8 @@ class RunnerSettings(RuntimeSettings):
     runner_mail_name: str = Field(default="Milepost", max_length=60)
     runner_nudge_to: Address = "customer-success@milepost.example"
     runner_mail_timeout_s: float = Field(default=20.0, gt=0, le=300)
+    # Mails a second at most, by all workers together; 0: as many as the mail server takes.
+    runner_mail_rate_per_s: float = Field(default=0.0, ge=0, le=10_000)
     # Networks behind us that connections may lead to, such as `10.1.0.0/16`; none, unless somebody says so.
     runner_inside: Annotated[str, AfterValidator(_checked_networks)] = ""
     runner_call_timeout_s: float = Field(default=10.0, gt=0, le=60)

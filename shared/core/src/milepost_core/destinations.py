@@ -17,6 +17,8 @@ PROBE_EVERY_S: Final = 30.0
 AHEAD_S: Final = 1.0
 # Who asks to be left alone is asked again after so long at the latest, by one call or another: it may be well by then.
 LONGEST_REST_S: Final = 3600.0
+# So long before its moment a call is ready to leave, whatever the store and the worker take until then.
+LEAD_S: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Destination:
 
     The calls of the last minute are counted in two halves: `good` and `bad` since `since`, `was_good` and `was_bad` in
     the half minute before. `free_at` is the next moment at which a call keeps to `rate_per_s`; up to `booked_to` turns
-    have been promised to those who were sent away. Until `resting_until` it wants no calls: its own word.
+    have been promised to those who were sent away. The call that was started last leaves before `call_at`. Until
+    `resting_until` it wants no calls: its own word.
     """
 
     rate_per_s: float | None = None
@@ -39,6 +42,7 @@ class Destination:
     free_at: float = 0.0
     booked_to: float = 0.0
     resting_until: float | None = None
+    call_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,18 @@ def admit(destination: Destination, returning: Sequence[bool], now: float) -> tu
             turns.append(ComeBack(booked - now, "rate_limit"))
             booked += gap
     return replace(destination, free_at=free, booked_to=booked), turns
+
+
+def spaced(destination: Destination, calls: int, now: float) -> tuple[Destination, list[float]]:
+    """Return in how many seconds each of the calls that start now may leave, and what is known afterwards.
+
+    A turn says when to get ready, and some are late; these moments keep to the rate whoever makes the calls.
+    """
+    if destination.rate_per_s is None:
+        return destination, [0.0] * calls
+    gap, first = 1.0 / destination.rate_per_s, max(destination.call_at, now + LEAD_S)
+    waits = [first - now + number * gap for number in range(calls)]
+    return replace(destination, call_at=first + calls * gap), waits
 
 
 def _probe(destination: Destination, wanted: int, now: float) -> tuple[Destination, list[Turn]]:

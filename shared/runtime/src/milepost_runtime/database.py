@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import asyncpg
 
@@ -193,8 +193,8 @@ async def _teach_json(connection: Connection) -> None:
         await connection.set_type_codec(name, schema="pg_catalog", encoder=_dump, decoder=json.loads)
 
 
-def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+# Made once: `json.dumps` makes an encoder for every value.
+_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 async def _no_reset(_connection: Connection) -> None:

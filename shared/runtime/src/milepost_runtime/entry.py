@@ -1,6 +1,7 @@
 """How a process of the house begins: a start that is refused ends in one log line; it hides no mistake of ours."""
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,17 @@ class _Manner:
     environment: str
     log_format: str
     log_level: str = "INFO"
+
+
+def settle_in() -> None:
+    """Leave what was made at the start out of every later search for garbage, and search less often.
+
+    A request and a batch leave hardly any cycles behind; looking through the whole application for them cost a web
+    process a tenth of its time, and a worker half of it.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import socket
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
@@ -75,6 +75,8 @@ class Target:
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
 
+# By its form alone: the address that a name leads to is looked up and checked whenever a line is opened.
+@lru_cache(maxsize=1024)
 def check_url(text: str, allowed: Inside) -> Target:
     """Return where a URL leads. Raises UrlRefused for whatever no line should ever be opened to."""
     parts = _split(text)

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections import defaultdict, deque
+from collections import deque
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
@@ -20,7 +20,7 @@ from milepost_runtime.guard import Inside, NameUnknown, Target, resolve
 CONNECT_S = 3.0
 # A server closes a silent line after five seconds at the earliest: what is reused is younger.
 IDLE_S = 3.0
-MOST_IDLE = 64
+MOST_IDLE = 128
 HEAD_BYTES = 32 * 1024
 BODY_BYTES = 64 * 1024
 
@@ -172,14 +172,12 @@ class Lines:
     """Lines of one process to all receivers; those that are idle are reused for a moment, then closed."""
 
     allowed: Inside
-    _idle: dict[tuple[str, str, int], deque[tuple[float, Line]]] = field(
-        default_factory=lambda: defaultdict(deque), repr=False
-    )
+    _idle: dict[tuple[str, str, int], deque[tuple[float, Line]]] = field(default_factory=dict, repr=False)
     _trust: list[ssl.SSLContext] = field(default_factory=list, repr=False)
 
     async def open(self, target: Target) -> Line:
         """Return a line on which a request may be written. Raises UrlRefused, NotConnected."""
-        idle = self._idle[_place(target)]
+        idle = self._idle.get(_place(target))
         while idle:
             since, line = idle.pop()
             if line.usable and time.monotonic() - since < IDLE_S:
@@ -191,17 +189,23 @@ class Lines:
         """Keep a line for the next one who asks for the same receiver."""
         if not line.usable:
             return
-        idle = self._idle[_place(target)]
+        place = _place(target)
+        idle = self._idle.get(place)
+        if idle is None:
+            idle = self._idle[place] = deque()
+            asyncio.get_running_loop().call_later(IDLE_S, self._sweep, place)
         idle.append((time.monotonic(), line))
         if len(idle) > MOST_IDLE:
             idle.popleft()[1].close()
-        asyncio.get_running_loop().call_later(IDLE_S, self._sweep, _place(target))
 
     def _sweep(self, place: tuple[str, str, int]) -> None:
-        idle = self._idle[place]
-        while idle and time.monotonic() - idle[0][0] >= IDLE_S:
+        """Close what was idle for so long; look again when the next one is due, or drop a place that nobody calls."""
+        idle, now = self._idle[place], time.monotonic()
+        while idle and now - idle[0][0] >= IDLE_S:
             idle.popleft()[1].close()
-        if not idle:
+        if idle:
+            asyncio.get_running_loop().call_later(IDLE_S - (now - idle[0][0]), self._sweep, place)
+        else:
             del self._idle[place]
 
     async def _connect(self, target: Target) -> Line:

@@ -1,7 +1,6 @@
 """The web process of a service: one way to build the application and to serve it; it knows no route of a service."""
 
 import contextlib
-import gc
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
@@ -17,6 +16,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
 
 from milepost_runtime import failpoints, logging
+from milepost_runtime.entry import settle_in
 from milepost_runtime.gate import Gate
 from milepost_runtime.health import PATHS, Readiness, answer
 from milepost_runtime.hot import Application, Receive, Scope, Send, header_text
@@ -243,7 +243,7 @@ class _Start:
             nonlocal started
             if message["type"] == "lifespan.startup.complete":
                 started = True
-                _settle_in()
+                settle_in()
             self.failed = message["type"] == "lifespan.startup.failed"
             await send(message)
 
@@ -253,16 +253,6 @@ class _Start:
             if not started:
                 self.failed, self.failure = True, error
             raise
-
-
-def _settle_in() -> None:
-    """Leave what was made at the start out of every later search for garbage, and search less often.
-
-    A request leaves hardly any cycles behind; looking through the whole application for them cost a tenth of its time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 @contextlib.asynccontextmanager

@@ -11,6 +11,7 @@ import structlog
 
 from milepost_runtime import failpoints, logging
 from milepost_runtime.database import STORE_TROUBLE, Pool, Schema, open_pool, require_schema
+from milepost_runtime.entry import settle_in
 from milepost_runtime.health import Readiness, serve_health
 from milepost_runtime.lanes import Lane, drain
 from milepost_runtime.metrics import LANE_DUE, LANE_OLDEST, LOOP_LAG
@@ -99,6 +100,7 @@ async def run_worker(
         for runner in runners:
             hints.adopt(runner.lane.name, runner.wake)
         await hints.start()
+        settle_in()
         readiness = Readiness(pool, hints, schema, settings.run_id)
         await _work(runners, readiness, settings, health_port)
     finally:
@@ -167,7 +169,7 @@ async def _measure(pool: Pool, lanes: Sequence[Lane]) -> None:
             for lane in lanes:
                 row = await pool.fetchrow(
                     "select count(*) as due, coalesce(extract(epoch from clock_timestamp() - min(next_at)), 0)::float8"  # noqa: S608
-                    f" as oldest from {lane.table} where next_at <= clock_timestamp() and next_at > '-infinity'"
+                    f" as oldest from {lane.table} where next_at <= statement_timestamp() and next_at > '-infinity'"
                 )
                 assert row is not None
                 LANE_DUE.labels(lane.name).set(row["due"])

@@ -1,5 +1,6 @@
 """Where an effect's call goes: what a channel needs to know of a connection, read a moment ago; it changes nothing."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -37,17 +38,24 @@ Find = Callable[[str], Awaitable[Door]]
 
 @dataclass
 class Doors:
-    """Connections by name, each read at most once in FRESH_S. `find` raises NoDoor."""
+    """Connections by name, each read at most once in FRESH_S, however many ask at once. `find` raises NoDoor."""
 
     find: Find = field(repr=False)
-    _known: dict[str, tuple[float, Door]] = field(default_factory=dict, repr=False)
+    _known: dict[str, tuple[float, asyncio.Future[Door]]] = field(default_factory=dict, repr=False)
 
     async def named(self, name: str, kind: str) -> Door:
         """Return the connection of this name. Raises NoDoor, also when it is of another kind."""
         known = self._known.get(name)
         if known is None or time.monotonic() - known[0] > FRESH_S:
-            known = (time.monotonic(), await self.find(name))
+            known = (time.monotonic(), asyncio.ensure_future(self.find(name)))
             self._known[name] = known
-        if known[1].kind != kind:
-            raise NoDoor(f"the connection {name} is of the kind {known[1].kind}, not {kind}")
-        return known[1]
+        try:
+            # Shielded: who stops waiting takes the answer from nobody else.
+            door = await asyncio.shield(known[1])
+        except Exception:
+            if self._known.get(name) is known:
+                del self._known[name]
+            raise
+        if door.kind != kind:
+            raise NoDoor(f"the connection {name} is of the kind {door.kind}, not {kind}")
+        return door

@@ -167,21 +167,9 @@ class Arbitrating:
         rivals = sorted({rival[0].casefold() for row in rows for rival in row["rivals"]})
         ours = await queries.emails_of_colleagues(connection, rivals) if rivals else set()
         return [
-            (self._request(one, row), self._standing(one, row, frame, ours))
-            for one, row in zip(asked, rows, strict=True)
+            (_request(one, subject.person, row), self._standing(one, row, frame, ours))
+            for one, subject, row in zip(asked, subjects, rows, strict=True)
         ]
-
-    def _request(self, one: Asked, row: asyncpg.Record) -> Request:
-        return Request(
-            key=one.key,
-            account=str(one.account_id),
-            person=self.person_of(one.channel, one.recipient, one.account_id).hex(),
-            channel=one.channel,
-            asked_at=one.asked_at,
-            priority=one.priority,
-            transactional=one.transactional,
-            colleague=_is_ours(one, row),
-        )
 
     def _standing(self, one: Asked, row: asyncpg.Record, frame: Frame, ours: set[str]) -> Standing:
         return Standing(
@@ -207,6 +195,19 @@ class Arbitrating:
         )
 
 
+def _request(one: Asked, person: bytes, row: asyncpg.Record) -> Request:
+    return Request(
+        key=one.key,
+        account=str(one.account_id),
+        person=person.hex(),
+        channel=one.channel,
+        asked_at=one.asked_at,
+        priority=one.priority,
+        transactional=one.transactional,
+        colleague=_is_ours(one, row),
+    )
+
+
 def lock_of(digest: bytes) -> int:
     """Return the number under which the store locks a person or an account."""
     return int.from_bytes(digest[-8:], signed=True)
@@ -218,7 +219,9 @@ def _is_ours(one: Asked, row: asyncpg.Record) -> bool:
 
 
 def _hours(one: Asked, row: asyncpg.Record, frame: Frame) -> Hours | None:
-    """A person whom we know has hours, and so has every customer; a shared mailbox of ours never sleeps."""
+    """A person whom we know has hours, and so has every customer; shared mailboxes of ours and machines never sleep."""
+    if one.channel not in TO_PERSONS:
+        return None
     places, today = frame.places, frame.now.date()
     if not _is_ours(one, row):
         calendar = places.home(one.zone, one.region, today)

@@ -4,8 +4,10 @@ T2 starts effects: with everything locked it reads again what may forbid them, a
 to be written. T3, T4 and T5 write down how a try ended, with all that follows.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import asyncpg
 import structlog
@@ -15,6 +17,7 @@ from milepost_core.effects import Move, may_begin
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.grouping import Group
 from milepost_runtime.lanes import Claim
+from milepost_runtime.logging import info_each
 from milepost_runtime.queue import Hints
 from playbook_runner.actions.channel import Sendable
 from playbook_runner.arbiter.arbitrating import Arbitrating, Asked
@@ -69,22 +72,25 @@ class Committing:
     pacing: Pacing
     hints: Hints = field(repr=False)
     lease_s: float
-    _starts: "Group[Wish, bool]" = field(init=False, repr=False)
+    _starts: "Group[Wish, float | None]" = field(init=False, repr=False)
     _ends: "Group[Ending, bool]" = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_starts", Group(self._start))
         object.__setattr__(self, "_ends", Group(self._end))
 
-    async def start(self, wish: Wish) -> bool:
-        """T2 for one effect, in company; False: it may not start, or is not ours any more, and that is written down."""
+    async def start(self, wish: Wish) -> float | None:
+        """T2 for one effect, in company; return from when on (monotonic) its call may leave.
+
+        None: it may not start, or is not ours any more, and that is written down.
+        """
         return await self._starts.submit(wish)
 
     async def end(self, ending: Ending) -> bool:
         """Write one move with all its consequences, in company; False: the effect is not ours any more."""
         return await self._ends.submit(ending)
 
-    async def _start(self, wishes: Sequence[Wish]) -> list[bool]:
+    async def _start(self, wishes: Sequence[Wish]) -> list[float | None]:
         async with self.pool.acquire() as connection, connection.transaction():
             facts = await queries.read_before_start(connection, [_as_start(wish) for wish in wishes])
             ours = [wish for wish in wishes if wish.claim.key in facts]
@@ -103,11 +109,12 @@ class Committing:
                 if wish.claim.key not in started
             ]
             written = await self._write(connection, kept)
+            moments = await self.pacing.spaced(connection, [wish.claim for wish in allowed])
         self._tell(kept, written)
         for wish in wishes:
             if wish.claim.key not in facts:
                 log.warning("effect_not_ours", effect=wish.claim.key.hex(), fence=wish.claim.fence)
-        return [wish.claim.key in started for wish in wishes]
+        return [moments.get(wish.claim.key) for wish in wishes]
 
     async def _ask(self, connection: Connection, asked: Sequence[Asked]) -> Sequence[Verdict]:
         return await self.arbitrating.admit(connection, asked) if asked else []
@@ -131,8 +138,13 @@ class Committing:
         return Written(moved, further=further)
 
     def _tell(self, endings: Sequence[Ending], written: "Written") -> None:
+        moved = [ending for ending in endings if ending.claim.key in written.moved]
+        info_each("effect_moved", (_line(ending, written.moved[ending.claim.key]) for ending in moved))
+        for (channel, move), count in Counter((one.claim.row["channel"], one.moving.move) for one in moved).items():
+            EFFECTS.labels(channel, move.value).inc(count)
         for ending in endings:
-            _log(ending, written.moved.get(ending.claim.key))
+            if ending.claim.key not in written.moved:
+                _warn(ending)
         if written.further:
             self.hints.nudge("playbooks.advance")
 
@@ -216,11 +228,20 @@ def _old_news(ending: Ending) -> bool:
     return ending.moving.move is Move.HOLD and bool(ending.claim.row["reason"] == ending.moving.reason)
 
 
-def _log(ending: Ending, effect: asyncpg.Record | None) -> None:
-    moving, row = ending.moving, ending.claim.row
-    told = {"effect": ending.claim.key.hex(), "run_id": str(row["run_id"]), "correlation_id": row["correlation_id"]}
-    if effect is None:
-        log.warning("effect_not_ours", move=moving.move.value, fence=ending.claim.fence, **told)
-        return
-    EFFECTS.labels(row["channel"], moving.move.value).inc()
-    log.info("effect_moved", move=moving.move.value, reason=moving.reason, attempts=effect["attempts"], **told)
+def _line(ending: Ending, effect: asyncpg.Record) -> dict[str, Any]:
+    moving = ending.moving
+    told = {"move": moving.move.value, "reason": moving.reason, "attempts": effect["attempts"]}
+    return told | _names(ending)
+
+
+def _warn(ending: Ending) -> None:
+    log.warning("effect_not_ours", move=ending.moving.move.value, fence=ending.claim.fence, **_names(ending))
+
+
+def _names(ending: Ending) -> dict[str, str]:
+    row = ending.claim.row
+    return {
+        "effect": ending.claim.key.hex(),
+        "run_id": str(row["run_id"]),
+        "correlation_id": row["correlation_id"],
+    }

@@ -7,25 +7,29 @@ import asyncio
 import contextlib
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import structlog
 
-from milepost_core.destinations import Destination, Turn, admit, rested, tallied
+from milepost_core.destinations import Destination, Turn, admit, rested, spaced, tallied
 from milepost_runtime.database import Connection, Pool
+from milepost_runtime.grouping import Group
 from milepost_runtime.lanes import Claim
 from playbook_runner.measures import CIRCUITS
 from playbook_runner.queries import destinations as queries
 
 log = structlog.get_logger()
-CALLS_AT_ONCE = 64
+CALLS_AT_ONCE = 128
 # Who has waited so long for one of them is claimed again later, so that others get the worker meanwhile.
 PATIENCE_S = 2.0
 # Mail servers take few connections from one client.
 FEWER_AT_ONCE = {"email": 8}
 # How far ahead of an even spacing calls may run; who is later than that stays late.
 MOST_SLACK_S = 0.04
+# Who is later than that gives its moment up for another one: the next ones are other workers' by now.
+MOST_LATE_S = 0.04
+MOST_MOMENTS = 5
 WAITS_ITS_TURN = "waits its turn: "
 
 
@@ -64,10 +68,15 @@ class Gate:
 
 @dataclass(frozen=True)
 class Pacing:
-    """The use cases around turns."""
+    """The use cases around turns; `rates` holds those of receivers that are no connection, in calls a second."""
 
     pool: Pool = field(repr=False)
+    rates: Mapping[str, float] = field(default_factory=dict)
     _gates: dict[str, Gate] = field(default_factory=dict, repr=False)
+    _late: "Group[Claim, float]" = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_late", Group(self._spaced_anew))
 
     def _gate(self, destination: str) -> Gate:
         gate = self._gates.get(destination)
@@ -75,6 +84,11 @@ class Pacing:
             gate = Gate(asyncio.Semaphore(FEWER_AT_ONCE.get(destination, CALLS_AT_ONCE)))
             self._gates[destination] = gate
         return gate
+
+    async def _locked(self, connection: Connection, names: Sequence[str]) -> tuple[float, dict[str, Destination]]:
+        now, known = await queries.locked(connection, names)
+        own = {name: replace(known[name], rate_per_s=self.rates[name]) for name in names if name in self.rates}
+        return now, known | own
 
     async def turns(self, claims: Sequence[Claim]) -> dict[bytes, Turn]:
         """Return each effect's turn, by key; who has waited for one longest gets the first."""
@@ -85,7 +99,7 @@ class Pacing:
             return {}
         turns: dict[bytes, Turn] = {}
         async with self.pool.acquire() as connection, connection.transaction():
-            now, known = await queries.locked(connection, list(wanted))
+            now, known = await self._locked(connection, list(wanted))
             for name, those in wanted.items():
                 those.sort(key=lambda claim: (not _returning(claim), -claim.row["priority"]))
                 self._gate(name).gap_s = 1.0 / (known[name].rate_per_s or float("inf"))
@@ -99,7 +113,8 @@ class Pacing:
     async def turn(self, claim: Claim, at: float, patience_s: float = PATIENCE_S) -> AsyncIterator[None]:
         """Hold one of the receiver's turns, not before `at` (monotonic). Raises Busy after `patience_s`."""
         gate = self._gate(destination_of(claim))
-        await asyncio.sleep(max(0.0, at - time.monotonic()))
+        if (early_s := at - time.monotonic()) > 0:
+            await asyncio.sleep(early_s)
         if gate.next_at - time.monotonic() > patience_s:
             raise Busy
         try:
@@ -112,16 +127,47 @@ class Pacing:
         finally:
             gate.free.release()
 
-    async def step_apart(self, claim: Claim) -> None:
-        """Wait until this call keeps to the receiver's rate, whoever was late before.
+    async def spaced(self, connection: Connection, claims: Sequence[Claim]) -> dict[bytes, float]:
+        """Return by key from when on (monotonic) the calls that start in the caller's transaction may leave.
+
+        Ask last: until the transaction ends, no other worker starts calls to receivers that were promised a rate.
+        """
+        moments = {claim.key: time.monotonic() for claim in claims}
+        rated: dict[str, list[Claim]] = defaultdict(list)
+        for claim in claims:
+            if self._gate(destination_of(claim)).gap_s:
+                rated[destination_of(claim)].append(claim)
+        if rated:
+            now, known = await self._locked(connection, list(rated))
+            here = time.monotonic()
+            for name, those in rated.items():
+                known[name], waits = spaced(known[name], len(those), now)
+                moments |= {claim.key: here + wait_s for claim, wait_s in zip(those, waits, strict=True)}
+            await queries.keep(connection, known)
+        return moments
+
+    async def step_apart(self, claim: Claim, at: float) -> None:
+        """Wait until this call may leave (monotonic), apart from those that this process was late with.
 
         By the moments of the calls themselves: in no second are there more than 5 % over the rate.
         """
         gate = self._gate(destination_of(claim))
+        if not gate.gap_s:
+            return
+        for _ in range(MOST_MOMENTS):
+            await asyncio.sleep(max(0.0, at - time.monotonic()))
+            if time.monotonic() - at <= MOST_LATE_S:
+                break
+            at = await self._late.submit(claim)
         async with gate.order:
             slack_s = max(0.0, MOST_SLACK_S - gate.gap_s)
-            await asyncio.sleep(max(0.0, gate.next_at - slack_s - time.monotonic()))
+            await asyncio.sleep(max(0.0, max(at, gate.next_at - slack_s) - time.monotonic()))
             gate.next_at = max(time.monotonic(), gate.next_at) + gate.gap_s
+
+    async def _spaced_anew(self, claims: Sequence[Claim]) -> list[float]:
+        async with self.pool.acquire() as connection, connection.transaction():
+            moments = await self.spaced(connection, claims)
+        return [moments[claim.key] for claim in claims]
 
     async def tally(self, connection: Connection, calls: Sequence[Called]) -> None:
         """Count how calls ended, in the caller's transaction; a circuit may open or close by it."""
@@ -129,7 +175,7 @@ class Pacing:
             return
         good = Counter(call.destination for call in calls if call.good)
         bad = Counter(call.destination for call in calls if not call.good)
-        now, known = await queries.locked(connection, list(good | bad))
+        now, known = await self._locked(connection, list(good | bad))
         for name, before in list(known.items()):
             known[name] = tallied(before, good[name], bad[name], now)
             _tell(name, before, known[name])

@@ -83,7 +83,7 @@ class Performing:
             columns=COLUMNS,
             batch=BATCH,
             lease_s=self.lease_s,
-            abreast=3,
+            abreast=4,
         )
 
     async def perform(self, claims: Sequence[Claim]) -> int:
@@ -171,11 +171,15 @@ class Performing:
             return
         try:
             async with self.pacing.turn(claim, at):
-                await self._attempt(wish, self.channels[claim.row["channel"]])
+                ending = await self._attempt(wish, self.channels[claim.row["channel"]])
         except Busy:
             reason = f"{WAITS_ITS_TURN}so many calls to {destination_of(claim)} are under way"
             async with self.pool.acquire() as connection:
                 await queries.put_off(connection, [PutOff(claim.key, claim.fence, 0.5 + random.random(), reason)])
+            return
+        if ending is not None:
+            # Shielded: an answer that came is written down even when the worker is told to stop.
+            await asyncio.shield(ending)
 
     async def _wish(self, claim: Claim, step: asyncpg.Record, decisions: Mapping[UUID, Decision]) -> Wish | None:
         """Return what wants to start; None when nothing does, and that is written down."""
@@ -195,23 +199,24 @@ class Performing:
                 return Wish(claim, sendable, draft.colleague, draft.zone, draft.region)
         return None
 
-    async def _attempt(self, wish: Wish, channel: Channel) -> None:
+    async def _attempt(self, wish: Wish, channel: Channel) -> asyncio.Task[None] | None:
+        """Start and call; return the writing down, which needs neither line nor turn. None: it did not start."""
         claim = wish.claim
         try:
             # The line is open before the start, so that between start and write there is little to wait for.
             async with channel.open(wish.sendable) as call:
                 began = time.monotonic()
-                if not await self.committing.start(wish):
-                    return
+                leaves_at = await self.committing.start(wish)
+                if leaves_at is None:
+                    return None
                 await afp("playbooks.perform.started")
-                await self.pacing.step_apart(claim)
+                await self.pacing.step_apart(claim, leaves_at)
                 outcome = await make(call, began, self.lease_s)
-                # Shielded: an answer that came is written down even when the worker is told to stop.
-                await asyncio.shield(self._end(claim, channel, outcome))
+                return asyncio.create_task(self._end(claim, channel, outcome))
         except NotReached as error:
-            await self._end(claim, channel, TryLater(str(error)), reached=False)
+            return asyncio.create_task(self._end(claim, channel, TryLater(str(error)), reached=False))
         except Unreachable as error:
-            await self._end(claim, channel, GiveUp(str(error)), reached=False)
+            return asyncio.create_task(self._end(claim, channel, GiveUp(str(error)), reached=False))
 
     async def _end(self, claim: Claim, channel: Channel, outcome: Outcome, *, reached: bool = True) -> None:
         """T3: write down how the try ended and what follows; a store in trouble is asked again, the call never is."""

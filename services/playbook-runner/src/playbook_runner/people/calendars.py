@@ -72,6 +72,9 @@ def check_region(region: str) -> None:
 def is_known(region: str) -> bool:
     """Tell whether the public holidays of a region are known."""
     country, _, part = region.partition("-")
+    if not country:
+        # Most accounts name no region: the calendars of all countries take half a second to load.
+        return False
     known = _countries()
     return country in known and (not part or part in known[country])
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -26,8 +27,7 @@ class NewEffect:
     transactional: bool = False
 
 
-@dataclass(frozen=True)
-class NewStep:
+class NewStep(NamedTuple):
     """A step before it is written: over at once (`ended`), or due at `next_at`, or woken by one of `wakes_on`."""
 
     id: UUID
@@ -42,17 +42,16 @@ class NewStep:
     ended: bool = False
 
 
-@dataclass(frozen=True)
-class StepEnd:
-    """How a step came to its end."""
+class StepEnd(NamedTuple):
+    """How a step came to its end; `outcome` None: as it was."""
 
     id: UUID
     state: str
     reason: str = ""
+    outcome: str | None = None
 
 
-@dataclass(frozen=True)
-class StepWait:
+class StepWait(NamedTuple):
     """Until when, or until what, a step waits."""
 
     id: UUID
@@ -61,8 +60,7 @@ class StepWait:
     reason: str
 
 
-@dataclass(frozen=True)
-class RunEnd:
+class RunEnd(NamedTuple):
     """How a run came to its end."""
 
     id: UUID
@@ -107,16 +105,22 @@ async def set_step(connection: Connection, step_id: UUID, state: str, reason: st
     await set_steps(connection, [StepEnd(step_id, state, reason)])
 
 
-async def set_steps(connection: Connection, ends: Sequence[StepEnd]) -> None:
-    """Put steps into states in which the lane has nothing to do with them; `performing` is not yet an end."""
-    await connection.execute(
+async def set_steps(connection: Connection, ends: Sequence[StepEnd]) -> dict[UUID, str]:
+    """Put steps into states in which the lane has nothing to do with them; `performing` is not yet an end.
+
+    Returns where in their playbooks they stand, by id.
+    """
+    if not ends:
+        return {}
+    rows = await connection.fetch(
         "update step s set state = e.state, reason = e.reason, next_at = null, lease_until = null, crashes = 0,"
+        " outcome = coalesce(e.outcome, s.outcome),"
         " wakes_on = null, ended_at = case when e.state = 'performing' then null else clock_timestamp() end"
-        " from unnest($1::uuid[], $2::text[], $3::text[]) as e(id, state, reason) where s.id = e.id",
-        [one.id for one in ends],
-        [one.state for one in ends],
-        [one.reason for one in ends],
+        " from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as e(id, state, reason, outcome)"
+        " where s.id = e.id returning s.id, s.path",
+        *zip(*ends, strict=True),
     )
+    return {row["id"]: row["path"] for row in rows}
 
 
 async def let_wait(connection: Connection, waits: Sequence[StepWait]) -> None:
@@ -135,6 +139,9 @@ async def let_wait(connection: Connection, waits: Sequence[StepWait]) -> None:
 
 async def insert_steps(connection: Connection, steps: Sequence[NewStep]) -> None:
     """Add steps to their runs; once for each path and pass. One that is due is due by the store's clock."""
+    if not steps:
+        return
+    *columns, wakes, ended = zip(*steps, strict=True)
     await connection.execute(
         "insert into step (id, account_id, run_id, path, kind, state, reason, next_at, wakes_on, ended_at)"
         " select id, account_id, run_id, path, kind, state, reason,"
@@ -143,17 +150,10 @@ async def insert_steps(connection: Connection, steps: Sequence[NewStep]) -> None
         " from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],"
         " $8::timestamptz[], $9::text[], $10::bool[])"
         " as new(id, account_id, run_id, path, kind, state, reason, next_at, wakes, ended)"
-        " on conflict (account_id, run_id, path, iteration) do nothing",
-        [one.id for one in steps],
-        [one.account_id for one in steps],
-        [one.run_id for one in steps],
-        [one.path for one in steps],
-        [one.kind for one in steps],
-        [one.state for one in steps],
-        [one.reason for one in steps],
-        [one.next_at for one in steps],
-        [" ".join(one.wakes_on) for one in steps],
-        [one.ended for one in steps],
+        " on conflict (run_id, path, iteration, account_id) do nothing",
+        *columns,
+        [" ".join(words) for words in wakes],
+        ended,
     )
 
 
@@ -172,12 +172,6 @@ async def lock_runs(connection: Connection, run_ids: Sequence[UUID]) -> list[asy
     return rows
 
 
-async def paths_of(connection: Connection, step_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """Return where in their playbooks steps stand."""
-    rows = await connection.fetch("select id, path from step where id = any($1::uuid[])", step_ids)
-    return {row["id"]: row["path"] for row in rows}
-
-
 async def end_run(connection: Connection, run_id: UUID, state: str, code: str, reason: str) -> bool:
     """End a run that is open; False when it has ended already."""
     return bool(await end_runs(connection, [RunEnd(run_id, code, reason, state)]))
@@ -185,6 +179,8 @@ async def end_run(connection: Connection, run_id: UUID, state: str, code: str, r
 
 async def end_runs(connection: Connection, ends: Sequence[RunEnd]) -> set[UUID]:
     """End runs that are open; return which were."""
+    if not ends:
+        return set()
     rows = await connection.fetch(
         "update run r set state = e.state, end_code = e.code, end_reason = e.reason, ended_at = clock_timestamp()"
         " from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as e(id, state, code, reason)"

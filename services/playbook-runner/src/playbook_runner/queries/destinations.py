@@ -9,28 +9,31 @@ from milepost_runtime.database import Connection, Pool
 
 _KNOWN = (
     "rate_per_s", "probe_at", "since", "good", "bad", "was_good", "was_bad", "free_at", "booked_to", "resting_until",
+    "call_at",
 )  # fmt: skip
 
 
 async def locked(connection: Connection, names: Sequence[str]) -> tuple[float, dict[str, Destination]]:
     """Return the server's clock (Unix time) and what is known about receivers, theirs until the transaction ends."""
-    await connection.execute(
-        "insert into destination (name) select n from unnest($1::text[]) n where not exists"
-        " (select from destination d where d.name = n) order by n on conflict do nothing",
-        names,
-    )
-    rows = await connection.fetch(
-        "select d.name, o.rate_per_s, d.good, d.bad, d.was_good, d.was_bad,"
-        " extract(epoch from d.probe_at)::float8 as probe_at, extract(epoch from d.since)::float8 as since,"
-        " extract(epoch from d.free_at)::float8 as free_at, extract(epoch from d.booked_to)::float8 as booked_to,"
-        " extract(epoch from d.resting_until)::float8 as resting_until"
-        " from destination d left join outlet o on o.name = d.name where d.name = any($1::text[])"
-        " order by d.name for update of d",
-        names,
-    )
+    rows = await connection.fetch(_LOCKED, names)
+    if len(rows) < len(names):
+        await connection.execute(
+            "insert into destination (name) select n from unnest($1::text[]) n order by n on conflict do nothing", names
+        )
+        rows = await connection.fetch(_LOCKED, names)
     # Asked after the lock: who waited for it must not take the moment before for now.
     now: float = await connection.fetchval("select extract(epoch from clock_timestamp())::float8")
     return now, {row["name"]: _destination(row) for row in rows}
+
+
+_LOCKED = (
+    "select d.name, o.rate_per_s, d.good, d.bad, d.was_good, d.was_bad,"
+    " extract(epoch from d.probe_at)::float8 as probe_at, extract(epoch from d.since)::float8 as since,"
+    " extract(epoch from d.free_at)::float8 as free_at, extract(epoch from d.booked_to)::float8 as booked_to,"
+    " extract(epoch from d.resting_until)::float8 as resting_until, extract(epoch from d.call_at)::float8 as call_at"
+    " from destination d left join outlet o on o.name = d.name where d.name = any($1::text[])"
+    " order by d.name for update of d"
+)
 
 
 def _destination(row: asyncpg.Record) -> Destination:
@@ -43,10 +46,11 @@ async def keep(connection: Connection, known: Mapping[str, Destination]) -> None
     await connection.execute(
         "update destination d set probe_at = to_timestamp(k.probe_at), since = to_timestamp(k.since), good = k.good,"
         " bad = k.bad, was_good = k.was_good, was_bad = k.was_bad, free_at = to_timestamp(k.free_at),"
-        " booked_to = to_timestamp(k.booked_to), resting_until = to_timestamp(k.resting_until)"
+        " booked_to = to_timestamp(k.booked_to), resting_until = to_timestamp(k.resting_until),"
+        " call_at = to_timestamp(k.call_at)"
         " from unnest($1::text[], $2::float8[], $3::float8[], $4::int[],"
-        " $5::int[], $6::int[], $7::int[], $8::float8[], $9::float8[], $10::float8[])"
-        " as k(name, probe_at, since, good, bad, was_good, was_bad, free_at, booked_to, resting_until)"
+        " $5::int[], $6::int[], $7::int[], $8::float8[], $9::float8[], $10::float8[], $11::float8[])"
+        " as k(name, probe_at, since, good, bad, was_good, was_bad, free_at, booked_to, resting_until, call_at)"
         " where d.name = k.name",
         list(known),
         [one.probe_at for one in all_],
@@ -58,6 +62,7 @@ async def keep(connection: Connection, known: Mapping[str, Destination]) -> None
         [one.free_at for one in all_],
         [one.booked_to for one in all_],
         [one.resting_until for one in all_],
+        [one.call_at for one in all_],
     )
 
 

@@ -5,11 +5,11 @@ Every function here writes inside the caller's transaction.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
 
 import asyncpg
 
 from milepost_core.effects import Move
+from milepost_core.playbooks.document import TO_PERSONS
 from milepost_runtime.database import Connection
 from playbook_runner.documents.keeping import Keeping
 from playbook_runner.queries import advancing as runs
@@ -74,25 +74,25 @@ class Absorbing:
         by_run = {row["id"]: row for row in rows}
         await self._tell(connection, [_entry(one, by_run[one.effect["run_id"]]) for one in happened])
         ends = [StepEnd(one.effect["step_id"], *ended) for one in happened if (ended := _step_end(one)) is not None]
-        await runs.set_steps(connection, ends)
-        arrived = [one.effect["key"] for one in happened if one.move in (Move.FINISH, Move.CONFIRM)]
-        if arrived:
-            await telling.add_messages(connection, arrived)
+        paths = await runs.set_steps(connection, ends)
+        arrived = [one.effect for one in happened if one.move in (Move.FINISH, Move.CONFIRM)]
+        heard = [effect["key"] for effect in arrived if effect["channel"] in TO_PERSONS]
+        if heard:
+            await telling.add_messages(connection, heard)
         failed = [RunEnd(one.effect["run_id"], "failed", one.reason) for one in happened if one.move is Move.GIVE_UP]
         await runs.end_runs(connection, failed)
         going = [one for one in happened if one.move in GO_ON and by_run[one.effect["run_id"]]["state"] == "running"]
-        return await self._go_on(connection, [(by_run[one.effect["run_id"]], one.effect["step_id"]) for one in going])
+        return await self._go_on(
+            connection, [(by_run[one.effect["run_id"]], paths[one.effect["step_id"]]) for one in going]
+        )
 
-    async def _go_on(self, connection: Connection, ended: Sequence[tuple[asyncpg.Record, UUID]]) -> bool:
+    async def _go_on(self, connection: Connection, ended: Sequence[tuple[asyncpg.Record, str]]) -> bool:
         """Make the steps after these due, or end their runs."""
-        if not ended:
-            return False
-        paths = await runs.paths_of(connection, [step_id for _, step_id in ended])
         steps: list[NewStep] = []
         over: list[RunEnd] = []
-        for run, step_id in ended:
+        for run, path in ended:
             playbook = await self.keeping.version(connection, run["playbook_id"], run["version"])
-            following = playbook.after(paths[step_id])
+            following = playbook.after(path)
             if following is None:
                 over.append(RunEnd(run["id"], *COMPLETED))
             else:

@@ -5,6 +5,7 @@ and writes what is true then. A run goes through all steps that are over at once
 """
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,11 +15,10 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from milepost_core.cadence import TIMED_OUT, Ask, Leave, Perform, Situation, Walk, walk
+from milepost_core.cadence import TIMED_OUT, Ask, Leave, Perform, Walk
 from milepost_core.effects import retry_after
 from milepost_core.playbooks import Playbook
 from milepost_core.playbooks.document import ApprovalStep, TaskStep, WaitStep
-from milepost_core.schedules import Calendar
 from milepost_runtime.database import Pool
 from milepost_runtime.failpoints import afp
 from milepost_runtime.lanes import Claim, Lane, hold, postpone
@@ -28,14 +28,14 @@ from playbook_runner.documents.keeping import Keeping
 from playbook_runner.measures import STEPS
 from playbook_runner.queries import advancing as queries
 from playbook_runner.runs.absorbing import Absorbing
-from playbook_runner.runs.asking import Asking, Known
+from playbook_runner.runs.asking import Asking
 from playbook_runner.runs.giving import Giving
 from playbook_runner.runs.intending import Intended, Intending
-from playbook_runner.runs.writing import Decided, Page, kept
+from playbook_runner.runs.writing import Decided, Page, kept, walked
 
 log = structlog.get_logger()
 LANE = "playbooks.advance"
-STEPS_AT_ONCE: Final = 250
+STEPS_AT_ONCE: Final = 500
 # While a pause lasts, rows look up again after this long; resuming makes them due at once.
 PAUSE_LOOK_S: Final = 30.0
 # So long a wait is kept beyond its time-out while events from before it are still unread.
@@ -96,7 +96,7 @@ class Advancing:
     async def _decided(self, mine: Mapping[UUID, Claim], rows: Sequence[asyncpg.Record]) -> list[Decided]:
         """Walk each run as far as it goes, asking what is true of those accounts for which that matters."""
         playbooks = await self._playbooks(rows)
-        decided = [_walked(row, playbooks[row["playbook_id"], row["version"]], None) for row in rows]
+        decided = [walked(row, playbooks[row["playbook_id"], row["version"]]) for row in rows]
         if any(isinstance(one.walk.move, Ask) for one in decided):
             decided = await self._with_facts(mine, decided)
         return await self._but_unread(mine, decided)
@@ -118,7 +118,7 @@ class Advancing:
             await self._ask_later(mine, [one.row for one in lacking], str(error))
             return [one for one in decided if not isinstance(one.walk.move, Ask)]
         return [
-            _walked(one.row, one.playbook, known[one.row["account_id"]])
+            walked(one.row, one.playbook, known[one.row["account_id"]])
             if one.playbook is not None and isinstance(one.walk.move, Ask)
             else one
             for one in decided
@@ -149,10 +149,10 @@ class Advancing:
                 page.add(one)
             await page.write(connection)
             await afp("playbooks.advance.written")
-        for left in page.leaving:
-            STEPS.labels(left.leave.code).inc()
-            log.info("run_left", run_id=str(left.run_id), code=left.leave.code, reason=left.leave.sentence)
-        STEPS.labels("passed").inc(sum(len(one.walk.passed) for one in open_))
+        for code, number in Counter(left.leave.code for left in page.leaving).items():
+            STEPS.labels(code).inc(number)
+            log.info("runs_left", code=code, runs=number)
+        STEPS.labels("passed").inc(page.passed)
         if any(step.state == "due" for step in page.steps):
             self.hints.nudge(LANE)
 
@@ -201,20 +201,6 @@ def _standing(row: asyncpg.Record) -> str:
     if row["run_state"] != "running":
         return "over"
     return "paused" if row["paused"] or row["playbook_paused"] else "open"
-
-
-def _walked(row: asyncpg.Record, playbook: Playbook, known: Known | None) -> Decided:
-    at = Situation(
-        path=row["path"],
-        since=row["since"],
-        facts=None if known is None else known.facts,
-        calendar=Calendar() if known is None else known.calendar,
-        attributes={} if known is None else known.attributes,
-        outcome=row["outcome"],
-        trigger_kind=row["trigger_kind"],
-        band=row["band"],
-    )
-    return Decided(row, playbook, walk(playbook, at, row["now"]))
 
 
 def _carried_by(found: Walk) -> str | None:

@@ -57,11 +57,8 @@ class Asking:
         subjects = tuple(sorted({*more, *(subject for playbook in playbooks for subject in subjects_in(playbook))}))
         facts = await self.scoring.facts(sorted(asked), subjects)
         async with self.pool.acquire() as connection:
-            places = read_places(await arbiter.frame(connection, now))
-        today = now.date()
-        return Answers(
-            {account: _known(found, places, today) for account, found in facts.items()}, places.home("", "", today)
-        )
+            homes = _Homes(read_places(await arbiter.frame(connection, now)), now.date())
+        return Answers({account: _known(found, homes) for account, found in facts.items()}, homes["", ""])
 
     async def meant(self, condition: Condition) -> set[UUID]:
         """Return every account of the book for whom a condition holds today. Raises HealthAway."""
@@ -91,13 +88,25 @@ def subjects_in(playbook: Playbook) -> frozenset[str]:
     return frozenset(found | set(subjects_of(*conditions)))
 
 
-def _known(facts: Facts, places: Places, today: date) -> Known:
+class _Homes(dict[tuple[str, str], Calendar]):
+    """The calendars of zones and regions around one day, each made once: few places have many accounts."""
+
+    def __init__(self, places: Places, today: date) -> None:
+        super().__init__()
+        self._places, self._today = places, today
+
+    def __missing__(self, place: tuple[str, str]) -> Calendar:
+        self[place] = made = self._places.home(*place, self._today)
+        return made
+
+
+def _known(facts: Facts, homes: _Homes) -> Known:
     attributes = {
         subject.removeprefix(_ATTRIBUTE): fact.value
         for subject, fact in facts.items()
         if subject.startswith(_ATTRIBUTE) and fact.value is not None
     }
-    return Known(facts, attributes, places.home(text_of(facts, ZONE), text_of(facts, REGION), today))
+    return Known(facts, attributes, homes[text_of(facts, ZONE), text_of(facts, REGION)])
 
 
 def text_of(facts: Facts, subject: str) -> str:

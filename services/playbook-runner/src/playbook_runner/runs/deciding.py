@@ -15,9 +15,9 @@ import structlog
 
 from milepost_contracts.audiences import facts_of
 from milepost_contracts.health import HealthDocument
-from milepost_core.cadence import Leave, Situation, stands
+from milepost_core.cadence import Leave, Situation, looks_at_facts, stands
 from milepost_core.playbooks import Playbook
-from milepost_core.playbooks.conditions import Facts, Scalar, subjects_of
+from milepost_core.playbooks.conditions import Fact, Facts, Scalar, subjects_of
 from milepost_core.playbooks.document import EmailStep
 from milepost_runtime.database import Pool
 from playbook_runner.actions.addresses import BadAddress
@@ -37,6 +37,8 @@ Health: TypeAlias = HealthDocument | Leave | HealthAway
 QUESTIONS_AT_ONCE = 8
 # What a customer may read, at hours of their own.
 READ_AT_HOME = frozenset({"email", "in_app"})
+# Then whoever waits for an answer from elsewhere gets a turn.
+DECIDED_IN_A_ROW = 20
 _SUBJECT = "attribute."
 _NOT_SENDABLE = (TemplateFailed, MarkupRefused, HeaderRefused, BadAddress)
 
@@ -98,7 +100,12 @@ class Deciding:
         """
         told = await self._told(steps)
         heard = await self._heard(steps, told.playbooks)
-        return {step["step_id"]: self._decided(step, told, heard, keys.get(step["step_id"])) for step in steps}
+        decisions: dict[UUID, Decision] = {}
+        for number, step in enumerate(steps, start=1):
+            decisions[step["step_id"]] = self._decided(step, told, heard, keys.get(step["step_id"]))
+            if number % DECIDED_IN_A_ROW == 0:
+                await asyncio.sleep(0)
+        return decisions
 
     async def home(self, effect: asyncpg.Record) -> tuple[str, str] | HealthAway:
         """Return zone and region of who may read an effect, empty as far as nobody knows them."""
@@ -168,13 +175,14 @@ class Deciding:
                 step["step_id"]: await self.keeping.version(connection, step["playbook_id"], step["version"])
                 for step in steps
             }
-            directory = Directory(self.fallback, await colleagues.everybody(connection))
-            for row in await addressees.earlier_mails(connection, [step["run_id"] for step in steps]):
+            mails = [step["run_id"] for step in steps if step["kind"] == "email"]
+            people = await colleagues.everybody(connection) if mails else {}
+            for row in await addressees.earlier_mails(connection, mails) if mails else []:
                 earlier[row["run_id"]].append((row["recipient"], row["key"]))
             edited = await addressees.edited_words(connection, [step["step_id"] for step in steps])
-        return Told(
-            directory, playbooks, earlier, {row["step_id"]: approved(row["draft"], row["edited"]) for row in edited}
-        )
+        directory = Directory(self.fallback, people)
+        words = {row["step_id"]: approved(row["draft"], row["edited"]) for row in edited}
+        return Told(directory, playbooks, earlier, words)
 
     def _decided(self, step: asyncpg.Record, told: Told, heard: Heard, key: bytes | None) -> Decision:
         health = heard.health[step["account_id"]]
@@ -182,7 +190,9 @@ class Deciding:
             return health
         playbook = told.playbooks[step["step_id"]]
         attributes = heard.attributes(step["account_id"])
-        facts = facts_of(health, attributes)
+        # Without exits by facts the band alone is asked for.
+        band: Facts = {"band": Fact(health.effective_band.band)}
+        facts = facts_of(health, attributes) if looks_at_facts(playbook) else band
         at = Situation(step["path"], step["now"], facts, trigger_kind=step["trigger_kind"], band=step["band"])
         leave = stands(playbook, at)
         if leave is not None:

@@ -27,7 +27,7 @@ from playbook_runner.people.tasking import Tasking, Wanted
 from playbook_runner.queries import advancing as queries
 from playbook_runner.queries.advancing import StepEnd
 from playbook_runner.runs.intending import Intended
-from playbook_runner.runs.writing import Decided
+from playbook_runner.runs.writing import Decided, Page, kept, walked
 from playbook_runner.wording.briefing import brief
 from playbook_runner.wording.drafting import NoReasons, Outward, words
 from playbook_runner.wording.templates import TemplateFailed
@@ -56,13 +56,13 @@ class Giving:
         except HealthAway as error:
             return Intended((), [one.row for one in steps], str(error))
         found = [
-            (one.row, self._part(one, healths.get(one.row["account_id"]), values.get(one.row["account_id"], 0.0)))
+            (one, self._part(one, healths.get(one.row["account_id"]), values.get(one.row["account_id"], 0.0)))
             for one in steps
         ]
-        parts = [(row, part) for row, part in found if not isinstance(part, Leave)]
+        parts = [(one, part) for one, part in found if not isinstance(part, Leave)]
         if parts:
             await self._write(lane, mine, parts)
-        return Intended([(row, part) for row, part in found if isinstance(part, Leave)])
+        return Intended([(one.row, part) for one, part in found if isinstance(part, Leave)])
 
     async def _values(self, steps: Iterable[Decided]) -> dict[UUID, float]:
         """Return what accounts are worth, by the attribute that their playbook names, or else the policy."""
@@ -92,25 +92,34 @@ class Giving:
         except TemplateFailed as error:
             return Leave("not_sendable", f"{type(error).__name__}: {error}")
 
-    async def _write(
-        self, lane: Lane, mine: Mapping[UUID, Claim], parts: Sequence[tuple[asyncpg.Record, Part]]
-    ) -> None:
+    async def _write(self, lane: Lane, mine: Mapping[UUID, Claim], parts: Sequence[tuple[Decided, Part]]) -> None:
+        page = Page()
         async with self.pool.acquire() as connection, connection.transaction():
-            held = await hold(connection, lane, [mine[row["step_id"]] for row, _ in parts])
-            runs = await queries.lock_runs(connection, [row["run_id"] for row, _ in parts])
+            held = await hold(connection, lane, [mine[one.row["step_id"]] for one, _ in parts])
+            runs = await queries.lock_runs(connection, [one.row["run_id"] for one, _ in parts])
             running = {run["id"] for run in runs if run["state"] == "running"}
-            ours = [(row, part) for row, part in parts if row["step_id"] in held]
-            given = [part for row, part in ours if row["run_id"] in running]
-            gone = [row["step_id"] for row, _ in ours if row["run_id"] not in running]
-            ends = [StepEnd(step_id, "cancelled", "run cancelled") for step_id in gone]
-            await queries.set_steps(connection, [*ends, *(StepEnd(part.step_id, "performing") for part in given)])
-            await self.tasking.ask(connection, [part for part in given if isinstance(part, Wanted)])
-            await self.approving.ask(connection, [part for part in given if isinstance(part, Gate)])
-            at_once = [part.step_id for part in given if isinstance(part, Wanted) and not part.step.waits]
-            await queries.close_steps(connection, at_once, AT_ONCE)
+            open_, gone = kept([one for one, _ in parts], held, running)
+            page.ends.extend(gone)
+            still = {one.row["step_id"] for one in open_}
+            given = [(one, part) for one, part in parts if one.row["step_id"] in still]
+            for one, part in given:
+                _put_down(page, one, part)
+            await self.tasking.ask(connection, [part for _, part in given if isinstance(part, Wanted)])
+            await self.approving.ask(connection, [part for _, part in given if isinstance(part, Gate)])
+            await page.write(connection)
             await afp("playbooks.advance.given")
         STEPS.labels("given").inc(len(given))
-        log.info("steps_given", tasks=sum(isinstance(part, Wanted) for part in given), steps=len(given))
+        STEPS.labels("passed").inc(page.passed)
+        log.info("steps_given", tasks=sum(isinstance(part, Wanted) for _, part in given), steps=len(given))
+
+
+def _put_down(page: Page, one: Decided, part: Part) -> None:
+    """Let a run wait for its person, or go on at once if it does not wait for them."""
+    if isinstance(part, Wanted) and not part.step.waits:
+        assert one.playbook is not None, "only a playbook says whether a run waits"
+        page.add(walked(one.row, one.playbook, outcome=AT_ONCE))
+    else:
+        page.ends.append(StepEnd(part.step_id, "performing"))
 
 
 def _wanted(step: TaskStep, one: Decided, said: Mapping[str, str], health: HealthDocument, value: float) -> Wanted:

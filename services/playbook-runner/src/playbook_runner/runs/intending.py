@@ -1,6 +1,7 @@
 """Intending: writes down, under its key, what a step means to do outside; it calls nobody outside but the scoring API.
 
-The draft's text only shows that there is something to send: the text that goes out is of that moment.
+Where a message goes may hang on today's health. Then it is drafted here too, and its text only shows that there is
+something to send: the text that goes out is of that moment. What goes where its playbook says needs no draft yet.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,13 +9,13 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import asyncpg
-import structlog
 
 from milepost_core.cadence import Leave
 from milepost_core.playbooks import Playbook
 from milepost_runtime.database import Pool
 from milepost_runtime.failpoints import afp
 from milepost_runtime.lanes import Claim, Lane, hold
+from milepost_runtime.logging import info_each
 from milepost_runtime.queue import Hints
 from playbook_runner.clients.scoring import HealthAway
 from playbook_runner.documents.keeping import Keeping
@@ -22,9 +23,7 @@ from playbook_runner.measures import STEPS
 from playbook_runner.queries import advancing as queries
 from playbook_runner.queries.advancing import NewEffect, StepEnd
 from playbook_runner.runs.deciding import Deciding
-from playbook_runner.wording.drafting import Draft
-
-log = structlog.get_logger()
+from playbook_runner.wording.drafting import Draft, Envelope, envelope
 
 
 @dataclass(frozen=True)
@@ -47,16 +46,31 @@ class Intending:
 
     async def intend(self, lane: Lane, mine: Mapping[UUID, Claim], steps: Sequence[asyncpg.Record]) -> Intended:
         """Write effects down for steps that are ours (rows of `contexts`), unless their runs were ended meanwhile."""
-        decisions = await self.deciding.today_of(steps, {})
-        drafts = {step["step_id"]: found for step in steps if isinstance(found := decisions[step["step_id"]], Draft)}
-        if drafts:
-            await self._write(lane, mine, [step for step in steps if step["step_id"] in drafts], drafts)
-        leaving = [(step, found) for step in steps if isinstance(found := decisions[step["step_id"]], Leave)]
-        away = [step for step in steps if isinstance(decisions[step["step_id"]], HealthAway)]
+        playbooks = await self._playbooks(steps)
+        envelopes = {step["step_id"]: to for step in steps if (to := _known(step, playbooks)) is not None}
+        asked = [step for step in steps if step["step_id"] not in envelopes]
+        decisions = await self.deciding.today_of(asked, {}) if asked else {}
+        envelopes |= {step_id: found.envelope for step_id, found in decisions.items() if isinstance(found, Draft)}
+        effects = {
+            step["step_id"]: _effect(step, envelopes[step["step_id"]], playbooks[step["step_id"]])
+            for step in steps
+            if step["step_id"] in envelopes
+        }
+        if effects:
+            await self._write(lane, mine, [step for step in steps if step["step_id"] in effects], effects)
+        leaving = [(step, found) for step in asked if isinstance(found := decisions[step["step_id"]], Leave)]
+        away = [step for step in asked if isinstance(decisions[step["step_id"]], HealthAway)]
         return Intended(leaving, away, str(decisions[away[0]["step_id"]]) if away else "")
 
+    async def _playbooks(self, steps: Sequence[asyncpg.Record]) -> dict[UUID, Playbook]:
+        async with self.pool.acquire() as connection:
+            return {
+                step["step_id"]: await self.keeping.version(connection, step["playbook_id"], step["version"])
+                for step in steps
+            }
+
     async def _write(
-        self, lane: Lane, mine: Mapping[UUID, Claim], steps: Sequence[asyncpg.Record], drafts: Mapping[UUID, Draft]
+        self, lane: Lane, mine: Mapping[UUID, Claim], steps: Sequence[asyncpg.Record], effects: Mapping[UUID, NewEffect]
     ) -> None:
         async with self.pool.acquire() as connection, connection.transaction():
             held = await hold(connection, lane, [mine[step["step_id"]] for step in steps])
@@ -64,42 +78,41 @@ class Intending:
             running = {run["id"] for run in runs if run["state"] == "running"}
             ours = [step for step in steps if step["step_id"] in held]
             going = [step for step in ours if step["run_id"] in running]
-            effects = [
-                _effect(
-                    step,
-                    drafts[step["step_id"]],
-                    await self.keeping.version(connection, step["playbook_id"], step["version"]),
-                )
-                for step in going
-            ]
-            await queries.insert_effects(connection, effects)
-            ends = [StepEnd(step["step_id"], "cancelled", "run cancelled") for step in ours if step not in going]
-            await queries.set_steps(connection, [*ends, *(StepEnd(step["step_id"], "performing") for step in going)])
+            await queries.insert_effects(connection, [effects[step["step_id"]] for step in going])
+            over = [StepEnd(step["step_id"], "cancelled", "run cancelled") for step in ours if step not in going]
+            await queries.set_steps(connection, [*over, *(StepEnd(step["step_id"], "performing") for step in going)])
             await afp("playbooks.advance.intended")
-        STEPS.labels("intended").inc(len(effects))
-        for step, effect in zip(going, effects, strict=True):
-            log.info(
-                "effect_intended",
-                effect=effect.key.hex(),
-                channel=effect.channel,
-                step=step["path"],
-                run_id=str(step["run_id"]),
-                account_id=str(step["account_id"]),
-                correlation_id=step["correlation_id"],
-            )
+        STEPS.labels("intended").inc(len(going))
+        info_each("effect_intended", (_line(step, effects[step["step_id"]]) for step in going))
         self.hints.nudge("playbooks.perform")
 
 
-def _effect(step: asyncpg.Record, draft: Draft, playbook: Playbook) -> NewEffect:
+def _known(step: asyncpg.Record, playbooks: Mapping[UUID, Playbook]) -> Envelope | None:
+    node = playbooks[step["step_id"]].step(step["path"])
+    return None if node is None else envelope(node, step["run_id"], step["path"], step["iteration"])
+
+
+def _line(step: asyncpg.Record, effect: NewEffect) -> dict[str, str]:
+    return {
+        "effect": effect.key.hex(),
+        "channel": effect.channel,
+        "step": step["path"],
+        "run_id": str(step["run_id"]),
+        "account_id": str(step["account_id"]),
+        "correlation_id": step["correlation_id"],
+    }
+
+
+def _effect(step: asyncpg.Record, to: Envelope, playbook: Playbook) -> NewEffect:
     return NewEffect(
-        key=draft.key,
+        key=to.key,
         account_id=step["account_id"],
         run_id=step["run_id"],
         step_id=step["step_id"],
         channel=step["kind"],
-        recipient=draft.recipient,
+        recipient=to.recipient,
         correlation_id=step["correlation_id"],
-        destination=draft.destination,
+        destination=to.destination,
         priority=playbook.priority,
-        transactional=draft.transactional,
+        transactional=to.transactional,
     )

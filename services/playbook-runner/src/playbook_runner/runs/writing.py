@@ -9,13 +9,15 @@ from uuid import UUID
 
 import asyncpg
 
-from milepost_core.cadence import Leave, Wait, Walk, wakes_of
+from milepost_core.cadence import Leave, Situation, Wait, Walk, wakes_of, walk
 from milepost_core.playbooks import Playbook
 from milepost_core.playbooks.document import Step
+from milepost_core.schedules import Calendar
 from milepost_runtime.database import Connection
 from milepost_runtime.ids import new_id
 from playbook_runner.queries import advancing as queries
 from playbook_runner.queries.advancing import NewStep, RunEnd, StepEnd, StepWait
+from playbook_runner.runs.asking import Known
 from playbook_runner.runs.stopping import FAILED, Leaving, stop
 
 COMPLETED = ("completed", "every step is done")
@@ -25,12 +27,29 @@ COMPLETED = ("completed", "every step is done")
 class Decided:
     """One step that was looked at (a row of `queries.contexts`), and how far its run came from there.
 
-    Without a playbook (nobody could read it) it comes nowhere: it can only leave.
+    Without a playbook (nobody could read it) it comes nowhere: it can only leave. `outcome`: what has come of the step
+    just now, if it is not in the row.
     """
 
     row: asyncpg.Record
     playbook: Playbook | None
     walk: Walk
+    outcome: str | None = None
+
+
+def walked(row: asyncpg.Record, playbook: Playbook, known: Known | None = None, outcome: str | None = None) -> Decided:
+    """Return how far a run comes by what is known of its account (None: nobody has asked), by the law of cadence."""
+    at = Situation(
+        path=row["path"],
+        since=row["since"],
+        facts=None if known is None else known.facts,
+        calendar=Calendar() if known is None else known.calendar,
+        attributes={} if known is None else known.attributes,
+        outcome=outcome or row["outcome"],
+        trigger_kind=row["trigger_kind"],
+        band=row["band"],
+    )
+    return Decided(row, playbook, walk(playbook, at, row["now"]), outcome)
 
 
 @dataclass
@@ -42,14 +61,16 @@ class Page:
     steps: list[NewStep] = field(default_factory=list)
     completed: list[RunEnd] = field(default_factory=list)
     leaving: list[Leaving] = field(default_factory=list)
+    passed: int = 0
 
     def add(self, one: Decided) -> None:
         """Take in how far one run came."""
         row, walk = one.row, one.walk
+        self.passed += len(walk.passed)
         for place, passed in enumerate(walk.passed):
             state = "done" if passed.carried else "skipped"
             if place == 0:
-                self.ends.append(StepEnd(row["step_id"], state, passed.because))
+                self.ends.append(StepEnd(row["step_id"], state, passed.because, one.outcome))
             else:
                 self.steps.append(self._new(row, passed.path, passed.kind, state, passed.because))
         if walk.path is None:

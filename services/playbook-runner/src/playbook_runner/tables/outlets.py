@@ -38,8 +38,8 @@ class Destination(SQLModel, table=True):
     """What is known about a receiver of effects: an outlet by name, or a channel that needs none (`email`).
 
     Its calls of the last minute in two halves (`since` the newer one's beginning); `probe_at`: its circuit is open, and
-    one call may be tried then; `free_at`: the next call that keeps to its rate; `booked_to`: turns promised so far.
-    Until `resting_until` it has asked to be left alone.
+    one call may be tried then; `free_at`: the next call that keeps to its rate; `booked_to`: turns promised so far;
+    `call_at`: when the next call that starts may leave. Until `resting_until` it has asked to be left alone.
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
@@ -54,6 +54,7 @@ class Destination(SQLModel, table=True):
     free_at: datetime = must(STAMP, NOW)
     booked_to: datetime = must(STAMP, NOW)
     resting_until: datetime | None = may(STAMP)
+    call_at: datetime = must(STAMP, NOW)
 
 
 class Writeback(LaneColumns, table=True):

@@ -67,8 +67,8 @@ class Step(LaneColumns, table=True):
     metadata: ClassVar[sa.MetaData] = METADATA
     __table_args__ = (
         one_of("state", STEP_STATES),
-        sa.UniqueConstraint("account_id", "run_id", "path", "iteration"),
-        sa.Index(None, "run_id"),
+        # By the run first: its steps are read by it, and runs that began together lie together.
+        sa.UniqueConstraint("run_id", "path", "iteration", "account_id"),
         sa.Index("ix_step_wakes", "account_id", postgresql_where=sa.text("wakes_on IS NOT NULL")),
         waiting("step"),
         {"postgresql_with": {"fillfactor": 70}},

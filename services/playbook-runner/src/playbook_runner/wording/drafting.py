@@ -14,7 +14,7 @@ from uuid import UUID
 from milepost_contracts.health import HealthDocument
 from milepost_core.effects import effect_key
 from milepost_core.playbooks import Playbook
-from milepost_core.playbooks.document import CrmStep, EmailStep, InAppStep, SlackStep, TaskStep, WebhookStep
+from milepost_core.playbooks.document import CrmStep, EmailStep, InAppStep, SlackStep, Step, TaskStep, WebhookStep
 from playbook_runner.actions.addresses import canonical
 from playbook_runner.actions.layout import lay_out, with_way_out
 from playbook_runner.actions.message import Mail, build, message_id, one_line
@@ -87,6 +87,29 @@ class Draft:
     transactional: bool = False
     zone: str = ""
     region: str = ""
+
+    @property
+    def envelope(self) -> "Envelope":
+        """Everything but what it says."""
+        return Envelope(self.key, self.recipient, self.destination, self.transactional)
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Under which key something goes out, to whom, and through which connection; not what it says."""
+
+    key: bytes
+    recipient: str
+    destination: str
+    transactional: bool = False
+
+
+def envelope(step: Step, run_id: UUID, path: str, iteration: int) -> Envelope | None:
+    """Return the envelope of what goes where its playbook says and takes nobody's attention; None: health decides."""
+    if not isinstance(step, WebhookStep):
+        return None
+    key = effect_key(str(run_id), path, iteration, step.kind, step.connection)
+    return Envelope(key, step.connection, step.connection)
 
 
 def draft(

@@ -11,10 +11,12 @@ language.
 import functools
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateRuntimeError, Undefined, nodes
+from jinja2.filters import FILTERS as FILTERS_OF_JINJA
+from jinja2.nodes import EvalContext
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -27,6 +29,8 @@ MOST_DEPTH = 40
 MOST_DECIMALS = 6
 MOST_SEPARATOR = 20
 # What the language of templates itself puts beside our names.
+_WRITING = ("capitalize", "e", "escape", "join", "lower", "title", "upper")
+_JOIN = FILTERS_OF_JINJA["join"]
 _ITS_OWN = ("self", "super", "caller", "varargs", "kwargs")
 _OF_LOOPS = ("first", "index", "last", "length")
 FILTERS = frozenset(
@@ -63,6 +67,20 @@ def _written(value: Any) -> Any:
     raise TemplateRuntimeError(f"a {type(value).__name__} is no text")
 
 
+def _of_texts(filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter that makes a text, for what is one alone, or for a list of such: else it would print objects."""
+
+    @functools.wraps(filter_)
+    def filtered(*given: Any) -> Any:
+        for one in given:
+            for part in one if isinstance(one, list) and filter_ is _JOIN else (one,):
+                if not isinstance(part, EvalContext):
+                    _written(part)
+        return filter_(*given)
+
+    return filtered
+
+
 def _environment(*, escape: bool) -> ImmutableSandboxedEnvironment:
     environment = _Sandbox(
         undefined=StrictUndefined, autoescape=escape, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
@@ -71,6 +89,8 @@ def _environment(*, escape: bool) -> ImmutableSandboxedEnvironment:
     environment.globals.clear()
     for name in [name for name in environment.filters if name not in FILTERS]:
         del environment.filters[name]
+    for name in _WRITING:
+        environment.filters[name] = _of_texts(environment.filters[name])
     return environment
 
 

@@ -62,7 +62,7 @@ def _opened(exit_: Exit, at: Situation) -> Leave | None:
 def stands(playbook: Playbook, at: Situation) -> Leave | None:
     """Return how a run ends instead of carrying out a step, or None: the reason for it stands.
 
-    Asked when a step is begun and again when its effect is sent.
+    Asked when an effect is sent, and when its step is begun if where it goes hangs on health.
     """
     return exit_by_facts(playbook, at) or _trigger_gone(playbook, at)
 

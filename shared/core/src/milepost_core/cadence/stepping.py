@@ -3,7 +3,7 @@
 It never looks at a clock or talks to anyone: `now` is an argument, and who carries a step out is the caller's business.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -123,7 +123,7 @@ def walk(playbook: Playbook, at: Situation, now: datetime) -> Walk:
             return Walk(tuple(passed), None, move)
         if move.path in seen:
             return Walk(tuple(passed), at.path, Leave("failed", f"the playbook leads back to its step {move.path}"))
-        at = replace(at, path=move.path, since=now, outcome=None)
+        at = Situation(move.path, now, at.facts, at.calendar, at.attributes, None, at.trigger_kind, at.band)
 
 
 def _lacks_facts(playbook: Playbook, at: Situation) -> bool:

@@ -7,6 +7,7 @@ fact, and what it is asked about is a plain mapping.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
 Scalar: TypeAlias = str | float | bool
@@ -47,8 +48,18 @@ Facts: TypeAlias = Mapping[str, Fact]
 A subject that is not there is not known, but for gates: those that are not there did not fire."""
 
 
+class _Told:
+    """What can be said as a sentence; that is made once, as a playbook's conditions are said again and again."""
+
+    @cached_property
+    def in_words(self) -> str:
+        """See `sentence`."""
+        assert isinstance(self, AllOf | AnyOf | Not | Compare), "nothing else is a condition"
+        return _in_words(self)
+
+
 @dataclass(frozen=True)
-class Compare:
+class Compare(_Told):
     """One subject compared; `values` has one value, for `in` and `not_in` several, for `known` and `unknown` none."""
 
     subject: str
@@ -57,21 +68,21 @@ class Compare:
 
 
 @dataclass(frozen=True)
-class AllOf:
+class AllOf(_Told):
     """Every part holds."""
 
     parts: tuple["Condition", ...]
 
 
 @dataclass(frozen=True)
-class AnyOf:
+class AnyOf(_Told):
     """Some part holds."""
 
     parts: tuple["Condition", ...]
 
 
 @dataclass(frozen=True)
-class Not:
+class Not(_Told):
     """The part does not hold."""
 
     part: "Condition"
@@ -82,11 +93,24 @@ Condition: TypeAlias = AllOf | AnyOf | Not | Compare
 
 @dataclass(frozen=True)
 class Leaf:
-    """What one test came to, and why, as a sentence."""
+    """What one test came to by a fact."""
 
     test: Compare
     holds: bool | None
-    because: str
+    fact: Fact
+
+    @property
+    def because(self) -> str:
+        """Why it came to that, as a sentence; put into words only for whoever asks."""
+        test, value, words = self.test, self.fact.value, words_of(self.test.subject)
+        if value is None:
+            return f"{words} is not known" + (f": {self.fact.why}" if self.fact.why else "")
+        said = f"{words} is {_shown(value)}"
+        if test.operator in ASKING:
+            return said
+        if self.holds is None:
+            return f"{said}, which has no order beside {_shown(test.values[0])}"
+        return f"{said}, which {_verb(test, negated=not self.holds)}"
 
 
 @dataclass(frozen=True)
@@ -144,6 +168,10 @@ def depth_of(condition: Condition) -> int:
 
 def sentence(condition: Condition) -> str:
     """Return a tree as one English sentence without a full stop, with parentheses where they are needed."""
+    return condition.in_words
+
+
+def _in_words(condition: Condition) -> str:
     match condition:
         case Compare():
             return f"{words_of(condition.subject)} {_verb(condition, negated=False)}"
@@ -227,21 +255,9 @@ _NOT_FIRED: Final = Fact(False)
 
 def _leaf(test: Compare, facts: Facts) -> Leaf:
     fact = facts.get(test.subject, _NOT_FIRED if test.subject.startswith("gate.") else _NOTHING)
-    words = words_of(test.subject)
     if test.operator in ASKING:
-        known = fact.value is not None
-        said = f"{words} is {_shown(fact.value)}" if fact.value is not None else _unknown(words, fact)
-        return Leaf(test, known is (test.operator == "known"), said)
-    if fact.value is None:
-        return Leaf(test, None, _unknown(words, fact))
-    holds = _compared(test, fact.value)
-    if holds is None:
-        return Leaf(test, None, f"{words} is {_shown(fact.value)}, which has no order beside {_shown(test.values[0])}")
-    return Leaf(test, holds, f"{words} is {_shown(fact.value)}, which {_verb(test, negated=not holds)}")
-
-
-def _unknown(words: str, fact: Fact) -> str:
-    return f"{words} is not known" + (f": {fact.why}" if fact.why else "")
+        return Leaf(test, (fact.value is not None) is (test.operator == "known"), fact)
+    return Leaf(test, None if fact.value is None else _compared(test, fact.value), fact)
 
 
 def _compared(test: Compare, value: Scalar) -> bool | None:

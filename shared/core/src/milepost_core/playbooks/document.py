@@ -5,7 +5,9 @@ floats unless a name says otherwise; ids are lower-case words with hyphens, uniq
 `steps` hold the parts of these names.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from milepost_core.playbooks.conditions import Condition
@@ -155,15 +157,20 @@ class Playbook:
 
     def step(self, path: str) -> Step | None:
         """Return the step at this path, or None when the playbook has none there."""
-        return next((step for step in self.steps if step.id == path), None)
+        return self._by_id.get(path)
 
     def after(self, path: str | None) -> Step | None:
         """Return the step that follows `path` (None: the first one) where nothing branches, or None: the end."""
         if path is None:
             return self.steps[0]
-        ids = [step.id for step in self.steps]
-        place = ids.index(path)
-        told = self.steps[place].next
-        if told is not None:
-            return None if told == END else self.step(told)
-        return self.steps[place + 1] if place + 1 < len(ids) else None
+        return self._following[path]
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, Step]:
+        # Of two steps of one name the first is meant; no checked document has two.
+        return {step.id: step for step in reversed(self.steps)}
+
+    @cached_property
+    def _following(self) -> Mapping[str, Step | None]:
+        pairs = zip(self.steps, (*self.steps[1:], None), strict=True)
+        return {step.id: self._by_id.get(step.next) if step.next is not None else below for step, below in pairs}

@@ -141,11 +141,10 @@ TABLES = (
         CONSTRAINT pk_step PRIMARY KEY (id, account_id),
         CONSTRAINT ck_step_state
             CHECK (state IN ('due', 'waiting', 'performing', 'done', 'skipped', 'failed', 'cancelled')),
-        CONSTRAINT uq_step_account_id_run_id_path_iteration UNIQUE (account_id, run_id, path, iteration)
+        CONSTRAINT uq_step_run_id_path_iteration_account_id UNIQUE (run_id, path, iteration, account_id)
     )
     WITH (fillfactor = 70)
     """,
-    "CREATE INDEX ix_step_run_id ON playbooks.step (run_id)",
     "CREATE INDEX ix_step_wakes ON playbooks.step (account_id) WHERE wakes_on IS NOT NULL",
     "CREATE INDEX ix_stepwaiting ON playbooks.step (next_at) WHERE next_at IS NOT NULL",
     """
@@ -439,6 +438,7 @@ TABLES = (
         free_at timestamptz DEFAULT clock_timestamp() NOT NULL,
         booked_to timestamptz DEFAULT clock_timestamp() NOT NULL,
         resting_until timestamptz,
+        call_at timestamptz DEFAULT clock_timestamp() NOT NULL,
         CONSTRAINT pk_destination PRIMARY KEY (name)
     ) WITH (fillfactor = 50)
     """,

@@ -1,0 +1,180 @@
+"""Claiming rows that are work, for as long as a lease lasts, and settling those that are still ours.
+
+It never does the work, and it knows of no process but the one that asks.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import asyncpg
+import structlog
+
+from milepost_runtime.database import Connection
+from milepost_runtime.metrics import LANE_CLAIMED, LANE_FENCED
+
+log = structlog.get_logger()
+# Suspects are among what is due longest: further back than this nobody looks for them.
+_FRONT = 2_000
+# The clock of a claim stands still, so that an index on `next_at` is read as far as rows are due and no further.
+_NOW = "statement_timestamp()"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One row that is ours until its lease ends: its key, its fencing number, its crashes so far, its extra columns."""
+
+    key: Any
+    fence: int
+    crashes: int
+    row: asyncpg.Record
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Where a kind of work waits and who does it.
+
+    `handle` does the work of a batch and settles every claim (`finish`, `postpone`) in transactions of its own that
+    begin with `hold`; it returns how much it did, and 0 ends a drain. `bury` puts a row out of the way for good.
+    `abreast`: so many batches at once in one process, so that a slow row holds up its own batch and no other.
+    `rung_for`: whoever makes rows due here rings for it, so that a glance which did less than this needs no second one.
+    `unsettled` are claims of this process that it lost sight of when the store went away; `suspects_at` is when it will
+    next look for suspects although others are due (one of `abreast` does).
+    """
+
+    name: str
+    table: str
+    key: str
+    handle: Callable[[Sequence[Claim]], Awaitable[int]]
+    bury: Callable[[Claim, str], Awaitable[None]] | None = None
+    key_type: str = "bigint"
+    columns: tuple[str, ...] = ()
+    batch: int = 200
+    lease_s: float = 15.0
+    max_crashes: int = 3
+    rung_for: int = 0
+    abreast: int = 1
+    unsettled: list[Claim] = field(default_factory=list, init=False, repr=False, compare=False)
+    suspects_at: list[float] = field(default_factory=lambda: [0.0], init=False, repr=False, compare=False)
+
+    @cached_property
+    def pairs(self) -> str:
+        """The claims as a table: `$1` keys, `$2` fencing numbers."""
+        return f"unnest($1::{self.key_type}[], $2::bigint[]) as mine(key, fence)"
+
+    @cached_property
+    def match(self) -> str:
+        """The condition that a row of `t` is still the one that was claimed."""
+        return f"t.{self.key} = mine.key and t.fence = mine.fence"
+
+    @cached_property
+    def claiming(self) -> str:
+        """The statement that claims up to `$1` rows for `$2` seconds."""
+        return self._claiming(f"{self.table} t", "t.crashes = 0 and t.lease_until is null", "t.next_at")
+
+    @cached_property
+    def claiming_first_time(self) -> str:
+        """The statement that claims up to `$1` rows, for `$2` seconds, that were there when one worker died."""
+        return self._claiming(self._suspects(_first_time), _first_time("t"), "t.next_at")
+
+    @cached_property
+    def claiming_again(self) -> str:
+        """The statement that claims up to `$1` rows, for `$2` seconds, that failed or that several died with."""
+        return self._claiming(self._suspects(_again), _again("t"), "t.crashes, t.next_at")
+
+    def _suspects(self, which: Callable[[str], str]) -> str:
+        # What is due longest, whatever else is due: so looking for suspects costs the same beside a million rows.
+        oldest = (
+            f"select ctid as place, crashes, lease_until from {self.table}"  # noqa: S608 - constants of the code
+            f" where next_at <= {_NOW} order by next_at limit {_FRONT}"
+        )
+        found = f"select place from ({oldest}) oldest where {which('oldest')}"  # noqa: S608 - constants of the code
+        return f"({found}) found join {self.table} t on t.ctid = found.place"
+
+    def _claiming(self, source: str, which: str, order: str) -> str:
+        # The place of a row is as good as its key until the statement ends, and is found without an index. Who has
+        # moved meanwhile is not claimed now.
+        extra = "".join(f", t.{column}" for column in self.columns)
+        return (
+            f"with due as materialized (select t.ctid as place from {source}"  # noqa: S608 - constants of the code
+            f" where t.next_at <= {_NOW} and {which} order by {order} limit $1 for update of t skip locked)"
+            f" update {self.table} t set fence = t.fence + 1, crashes = t.crashes + (t.lease_until is not null)::int,"
+            f" lease_until = clock_timestamp() + make_interval(secs => $2) from due where t.ctid = due.place"
+            f" returning t.{self.key} as key, t.fence, t.crashes{extra}"
+        )
+
+
+def _first_time(of: str) -> str:
+    return f"{of}.crashes = 0 and {of}.lease_until < {_NOW}"
+
+
+def _again(of: str) -> str:
+    return f"{of}.crashes > 0 and ({of}.lease_until is null or {of}.lease_until < {_NOW})"
+
+
+async def claim(connection: Connection, lane: Lane, limit: int) -> list[Claim]:
+    """Take up to `limit` due rows that nobody holds and nobody died of, oldest due first."""
+    return await _claim(connection, lane, lane.claiming, limit)
+
+
+async def claim_suspects(connection: Connection, lane: Lane) -> list[Claim]:
+    """Take due rows whose holder died: a few that were there once, or else one that was there more often.
+
+    Of those the one first that was there when the fewest died: the innocent do not wait for the guilty.
+    """
+    few = await _claim(connection, lane, lane.claiming_first_time, max(1, lane.batch // 8))
+    return few or await _claim(connection, lane, lane.claiming_again, 1)
+
+
+async def _claim(connection: Connection, lane: Lane, statement: str, limit: int) -> list[Claim]:
+    rows = await connection.fetch(statement, limit, lane.lease_s)
+    if rows:
+        LANE_CLAIMED.labels(lane.name).inc(len(rows))
+    return [Claim(row["key"], row["fence"], row["crashes"], row) for row in rows]
+
+
+async def hold(connection: Connection, lane: Lane, claims: Sequence[Claim]) -> set[Any]:
+    """Lock the rows that are still ours until the transaction ends; return their keys.
+
+    Call it first in the transaction that writes a result. A key that is missing was claimed by somebody else:
+    write nothing for it.
+    """
+    rows = await connection.fetch(
+        f"select t.{lane.key} as key from {lane.table} t join {lane.pairs} on {lane.match} order by 1 for update of t",  # noqa: S608
+        *_arrays(claims),
+    )
+    if len(rows) < len(claims):
+        LANE_FENCED.labels(lane.name).inc(len(claims) - len(rows))
+        log.warning("lane_claim_lost", lane=lane.name, lost=len(claims) - len(rows))
+    return {row["key"] for row in rows}
+
+
+async def finish(connection: Connection, lane: Lane, claims: Sequence[Claim]) -> set[Any]:
+    """Mark rows as done: nothing to do any more. Returns the keys that were still ours."""
+    return await settle(connection, lane, claims, "next_at = null, lease_until = null, crashes = 0")
+
+
+async def release(connection: Connection, lane: Lane, claims: Sequence[Claim]) -> set[Any]:
+    """Give rows back as due as they were. Returns the keys that were still ours."""
+    return await settle(connection, lane, claims, "lease_until = null, crashes = 0")
+
+
+async def postpone(connection: Connection, lane: Lane, claims: Sequence[Claim], seconds: float) -> set[Any]:
+    """Give rows back, due again after `seconds`. Returns the keys that were still ours."""
+    after = "next_at = clock_timestamp() + make_interval(secs => $3), lease_until = null, crashes = 0"
+    return await settle(connection, lane, claims, after, seconds)
+
+
+async def settle(connection: Connection, lane: Lane, claims: Sequence[Claim], what: str, *more: Any) -> set[Any]:
+    """Set columns (SQL over `t`, with `more` from `$3` on) of rows that are still ours; return their keys."""
+    rows = await connection.fetch(
+        f"update {lane.table} t set {what} from {lane.pairs} where {lane.match} returning t.{lane.key} as key",  # noqa: S608
+        *_arrays(claims),
+        *more,
+    )
+    return {row["key"] for row in rows}
+
+
+def _arrays(claims: Sequence[Claim]) -> tuple[list[Any], list[int]]:
+    return [one.key for one in claims], [one.fence for one in claims]

@@ -1,0 +1,180 @@
+"""Draining lanes: all that is due is handed to who does it, a batch at a time; what fails harms only itself.
+
+It never claims beyond a batch, and it settles nothing that a handler has settled.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+
+import asyncpg
+import structlog
+
+from milepost_runtime.database import STORE_TROUBLE, Connection, Pool, is_store_trouble
+from milepost_runtime.failpoints import afp
+from milepost_runtime.lanes.claiming import Claim, Lane, claim, claim_suspects, postpone, settle
+from milepost_runtime.metrics import LANE_BURIED, LANE_FAILED, LANE_SECONDS
+
+log = structlog.get_logger()
+RENEW_EVERY_S = 5.0
+# While others are due, suspects are looked at so often; then they get so much time, and never more than the others had.
+SUSPECTS_EVERY_S = 0.5
+SUSPECTS_FOR_S = 0.5
+RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0, 600.0)
+# What takes too long may be the row's doing: its lease runs out, and it is claimed alone, so that it delays nobody.
+_TOO_LONG = (TimeoutError, asyncpg.QueryCanceledError)
+
+
+class TryLater(Exception):
+    """This row cannot be done now through no fault of its own; it is due again after `after_s` seconds."""
+
+    def __init__(self, reason: str, after_s: float) -> None:
+        super().__init__(reason)
+        self.after_s = after_s
+
+
+class GiveUp(Exception):
+    """This row can never be done; it is buried with the reason."""
+
+
+async def drain(pool: Pool, lane: Lane, *, seconds: float = 15.0, glance: bool = False) -> int:
+    """Do all that is due in a lane, at most for about `seconds`; return how much was done.
+
+    A batch that raises is tried again row by row, so that one bad row cannot hold up the others. Suspects wait until
+    nothing else is due, but never for long. A `glance` trusts the bell: see `Lane.rung_for`.
+    """
+    until = time.monotonic() + seconds
+    total = 0
+    while time.monotonic() < until:
+        async with pool.acquire() as connection:
+            await _give_back(connection, lane)
+            claims = await claim(connection, lane, lane.batch)
+        done = await _handle_all(pool, lane, claims)
+        suspected = await _drain_suspects(pool, lane) if not claims or _is_time(lane) else 0
+        total += done + suspected
+        if done + suspected == 0 or (glance and not suspected and done < lane.rung_for):
+            break
+    return total
+
+
+def _is_time(lane: Lane) -> bool:
+    return time.monotonic() >= lane.suspects_at[0]
+
+
+async def _drain_suspects(pool: Pool, lane: Lane) -> int:
+    """Do what is due of suspects, a few at a time; return how much was done."""
+    began = time.monotonic()
+    lane.suspects_at[0] = began + SUSPECTS_EVERY_S
+    done = 0
+    while time.monotonic() < began + SUSPECTS_FOR_S:
+        async with pool.acquire() as connection:
+            suspects = await claim_suspects(connection, lane)
+        now = await _handle_all(pool, lane, suspects)
+        done += now
+        if now == 0:
+            break
+    # However long one of them took: the others have as much time now.
+    lane.suspects_at[0] = time.monotonic() + max(SUSPECTS_EVERY_S, time.monotonic() - began)
+    return done
+
+
+async def _give_back(connection: Connection, lane: Lane) -> None:
+    """Free the rows that store trouble left in our hands; those that somebody else has claimed since are theirs."""
+    claims = lane.unsettled.copy()
+    lane.unsettled.clear()
+    try:
+        if claims:
+            await settle(connection, lane, claims, "lease_until = null")
+    except BaseException:
+        lane.unsettled.extend(claims)
+        raise
+
+
+async def _handle_all(pool: Pool, lane: Lane, claims: Sequence[Claim]) -> int:
+    if not claims:
+        return 0
+    await afp(f"{lane.name}.claimed")
+    try:
+        return await _handle(pool, lane, claims)
+    except Exception as error:
+        if is_store_trouble(error) and not isinstance(error, _TOO_LONG):
+            lane.unsettled.extend(claims)
+        raise
+
+
+async def _handle(pool: Pool, lane: Lane, claims: Sequence[Claim]) -> int:
+    if claims[0].crashes >= lane.max_crashes and lane.bury is not None:
+        # Nobody is beside it: who was there more than once is claimed alone.
+        await _bury(lane, claims[0], f"brought a worker down {claims[0].crashes} times")
+        return 1
+    try:
+        return await _timed(pool, lane, claims)
+    except Exception as error:
+        if is_store_trouble(error):
+            raise
+        LANE_FAILED.labels(lane.name).inc()
+        if len(claims) == 1:
+            return await _absorb(pool, lane, claims[0], error)
+        log.warning("lane_batch_failed", lane=lane.name, rows=len(claims), error=repr(error)[:300])
+    done = 0
+    for one in claims:
+        done += await _handle(pool, lane, [one])
+    return done
+
+
+async def _absorb(pool: Pool, lane: Lane, one: Claim, error: Exception) -> int:
+    """Settle a single row that raised: later, never, or (a bug) again with growing pauses until it is buried."""
+    match error:
+        case TryLater():
+            log.info("lane_try_later", lane=lane.name, key=str(one.key), reason=str(error), after_s=error.after_s)
+            async with pool.acquire() as connection:
+                await postpone(connection, lane, [one], error.after_s)
+        case GiveUp() if lane.bury is not None:
+            await _bury(lane, one, str(error))
+        case _ if lane.bury is not None and one.crashes + 1 >= lane.max_crashes:
+            log.error("lane_row_failed", lane=lane.name, key=str(one.key), exc_info=error)
+            await _bury(lane, one, f"failed {one.crashes + 1} times, last: {error!r}"[:500])
+        case _:
+            log.error("lane_row_failed", lane=lane.name, key=str(one.key), crashes=one.crashes + 1, exc_info=error)
+            after = RETRY_AFTER_S[min(one.crashes, len(RETRY_AFTER_S) - 1)]
+            blame = (
+                "next_at = clock_timestamp() + make_interval(secs => $3), lease_until = null, crashes = t.crashes + 1"
+            )
+            async with pool.acquire() as connection:
+                await settle(connection, lane, [one], blame, after)
+    return 1
+
+
+async def _bury(lane: Lane, one: Claim, reason: str) -> None:
+    assert lane.bury is not None
+    LANE_BURIED.labels(lane.name).inc()
+    log.error("lane_row_buried", lane=lane.name, key=str(one.key), reason=reason)
+    await lane.bury(one, reason)
+
+
+async def _timed(pool: Pool, lane: Lane, claims: Sequence[Claim]) -> int:
+    with LANE_SECONDS.labels(lane.name).time():
+        async with _renewing(pool, lane, claims):
+            return await lane.handle(claims)
+
+
+@contextlib.asynccontextmanager
+async def _renewing(pool: Pool, lane: Lane, claims: Sequence[Claim]) -> AsyncIterator[None]:
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(min(RENEW_EVERY_S, lane.lease_s / 3))
+            with contextlib.suppress(*STORE_TROUBLE):
+                async with pool.acquire() as connection:
+                    # A row that its handler has settled already is free: it must not look held again.
+                    until = "clock_timestamp() + make_interval(secs => $3)"
+                    lease = f"lease_until = case when t.lease_until is not null then {until} end"
+                    await settle(connection, lane, claims, lease, lane.lease_s)
+
+    renewal = asyncio.create_task(renew(), name=f"renew {lane.name}")
+    try:
+        yield
+    finally:
+        renewal.cancel()
+        # Waited for, not awaited: its being cancelled is not ours, and ours must not be taken for its.
+        await asyncio.wait([renewal])
