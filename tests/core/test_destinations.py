@@ -105,12 +105,12 @@ def test_a_receiver_that_asks_for_a_day_is_asked_again_after_an_hour() -> None:
         (301, GiveUp("the receiver answered 301: redirects are not followed")),
         (400, GiveUp("the receiver answered 400")),
         (404, GiveUp("the receiver answered 404")),
-        (408, TryLater("the receiver answered 408", 7.0)),
+        (408, TryLater("the receiver answered 408", 7.0, certain=False)),
         (410, GiveUp("the receiver answered 410", gone=True)),
         (425, TryLater("the receiver answered 425", 7.0)),
-        (429, TryLater("the receiver answered 429", 7.0)),
-        (500, TryLater("the receiver answered 500", 7.0)),
-        (503, TryLater("the receiver answered 503", 7.0)),
+        (429, TryLater("the receiver answered 429", 7.0, everyone=True)),
+        (500, TryLater("the receiver answered 500", 7.0, certain=False)),
+        (503, TryLater("the receiver answered 503", 7.0, everyone=True, certain=False)),
     ],
 )
 def test_a_status_says_what_became_of_a_call(status: int, outcome: Outcome) -> None:

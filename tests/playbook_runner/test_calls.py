@@ -41,6 +41,7 @@ async def due_again(calls: Calls) -> None:
     await calls.outreach.later("effect")
     await calls.outreach.pool.execute(
         "update destination set probe_at = probe_at - interval '1 day', free_at = free_at - interval '1 day',"
+        " resting_until = resting_until - interval '1 day',"
         " since = since - interval '1 day', booked_to = booked_to - interval '1 day'"
     )
 
@@ -109,12 +110,15 @@ async def test_a_wish_to_wait_is_kept_for_everybody_who_calls_there(hook: Calls)
     hook.server.answers = [b"HTTP/1.1 429 so\r\nretry-after: 600\r\ncontent-length: 0\r\n\r\n"]
     await hook.perform()
     waits = "select extract(epoch from next_at - clock_timestamp())::float8 from effect"
-    assert 550 < await hook.outreach.pool.fetchval(waits) <= 720
+    assert 550 < await hook.outreach.pool.fetchval(waits) <= 900
 
-    await hook.intended(3)
+    late = await hook.intended(3)
     await hook.perform()
     assert len(hook.server.taken) == 1
-    assert await hook.outreach.pool.fetchval("select max(attempts) from effect where reason like 'waits%'") == 0
+    assert await hook.outreach.pool.fetchval("select max(attempts) from effect where reason like '%left alone%'") == 0
+    assert [await hook.outreach.outcomes(one) for one in late] == [[("deferred", "resting")]] * 3
+    (shown,) = (await hook.outreach.runner.overseeing.destinations()).data
+    assert (shown.circuit, shown.resting_until is not None) == ("closed", True)
 
 
 async def test_who_wants_no_calls_any_more_gets_none(hook: Calls) -> None:

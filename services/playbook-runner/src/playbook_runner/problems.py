@@ -11,7 +11,7 @@ from milepost_runtime.guard import UrlRefused
 from milepost_runtime.problems import Problem
 from playbook_runner.arbiter.policies import HolidayUnknown, PolicyUnknown
 from playbook_runner.arbiter.suppressing import SuppressionRefused, SuppressionUnknown
-from playbook_runner.clients.scoring import AccountGone, HealthAway
+from playbook_runner.clients.scoring import AccountGone, HealthAway, QuestionRefused
 from playbook_runner.connections.admitting import NoCrm
 from playbook_runner.connections.connecting import OutletShut, OutletTaken, OutletUnfit, OutletUnknown
 from playbook_runner.connections.setting_up import SetUpFailed
@@ -26,7 +26,6 @@ from playbook_runner.people.calendars import RegionUnknown
 from playbook_runner.people.rostering import AbsenceUnknown, PersonRefused, PersonUnknown
 from playbook_runner.people.tending import HandOverRefused, SnoozeRefused, TaskEnded, TaskTaken, TaskUnknown
 from playbook_runner.rehearsal.rehearsing import SpanRefused
-from playbook_runner.rehearsal.staging import SpanTooLarge
 from playbook_runner.runs.by_hand import NotStarted
 from playbook_runner.wording.ways_out import WayOutUnknown
 
@@ -91,7 +90,7 @@ TABLE: Mapping[type[Exception], Callable[[Any], Problem]] = {
     NotSendable: _as(422, "not_sendable"),
     AccountGone: _as(404, "account_unknown"),
     HealthAway: _as(503, "health_away"),
-    SpanTooLarge: _as(422, "span_too_large"),
+    QuestionRefused: _as(409, "question_refused"),
     SpanRefused: _as(422, "span_refused"),
     TaskUnknown: _as(404, "task_unknown"),
     TaskEnded: _as(409, "task_ended"),

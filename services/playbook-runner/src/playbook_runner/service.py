@@ -185,7 +185,7 @@ def build_runner(settings: RunnerSettings, pool: Pool, hints: Hints, client: htt
         tending=Tending(pool, hints),
         queueing=Queueing(pool, replace(scoring, many_limit_s=QUESTION_LIMIT_S)),
         approving=approving,
-        rehearsing=Rehearsing(pool, keeping, Staging(pool, asking), arbitrating),
+        rehearsing=Rehearsing(pool, keeping, Staging(pool, keeping, asking, deciding, arbitrating)),
         telling=Telling(pool, _front_door(settings, client), settings.runner_lease_s),
         outlets=outlets,
         setting_up=SettingUp(pool, outlets, admitting, hints),

@@ -166,12 +166,14 @@ class Performed:
 class TryLater:
     """Certainly not done, worth another try; `after_s` is the receiver's own wish, in seconds.
 
-    `everyone`: the wish is meant for every call to this receiver, not for what this one was about.
+    `everyone`: the wish is meant for every call to this receiver, not for what this one was about. `certain` False: a
+    receiver that knows keys failed behind the write, so what it knows by this key may be these bytes.
     """
 
     reason: str
     after_s: float | None = None
     everyone: bool = False
+    certain: bool = True
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,8 @@ Outcome: TypeAlias = Performed | TryLater | GiveUp | Unknown
 
 # Answers of HTTP receivers that say "not now"; everything from 500 on says so too.
 NOT_NOW: Final = frozenset({408, 425, 429})
+# Of those, the ones that are said before anything is done.
+UNDONE: Final = frozenset({425, 429})
 # A wish to wait that comes with one of these speaks of the receiver, not of the call.
 FOR_EVERYONE: Final = frozenset({429, 503})
 GONE: Final = 410
@@ -212,7 +216,8 @@ def outcome_of(status: int, remote_id: str | None = None, wish_s: float | None =
     if 300 <= status < 400:
         return GiveUp(f"the receiver answered {status}: redirects are not followed")
     if status in NOT_NOW or status >= 500:
-        return TryLater(f"the receiver answered {status}", wish_s, everyone=status in FOR_EVERYONE)
+        everyone, certain = status in FOR_EVERYONE, status in UNDONE
+        return TryLater(f"the receiver answered {status}", wish_s, everyone, certain)
     return GiveUp(f"the receiver answered {status}", gone=status == GONE)
 
 
@@ -238,7 +243,7 @@ def settle(outcome: Outcome, attempts: int, jitter: float, quiet_s: float) -> Se
             return Settlement(Move.GIVE_UP, None, reason)
         case Unknown(reason):
             return Settlement(Move.LOSE, quiet_s, reason)
-        case TryLater(reason, after_s, _):
+        case TryLater(reason, after_s):
             wait = retry_after(attempts, jitter, after_s)
             if wait is None:
                 return Settlement(Move.GIVE_UP, None, f"gave up after {attempts} tries: {reason}")

@@ -25,6 +25,7 @@ from milepost_core.effects import (
     Unknown,
     may_begin,
     settle,
+    spread,
 )
 from milepost_runtime.database import STORE_TROUBLE, Pool
 from milepost_runtime.failpoints import afp
@@ -52,7 +53,11 @@ COLUMNS = (
 # An unknown channel is a newer release's word: its effects wait for a worker that knows it.
 UNKNOWN_CHANNEL_S = 60.0
 WRITE_DOWN_TRIES = 5
-CIRCUIT_OPEN = "its receiver fails at the moment and is left alone for a while"
+# Why an effect waits for its receiver, by the word of its turn.
+LEFT_ALONE: Mapping[str, str] = {
+    "circuit_open": "its receiver fails at the moment and is left alone for a while",
+    "resting": "its receiver has asked to be left alone for a while",
+}
 # How an attempt is remembered, by the move that ended it.
 REMEMBERED = {Move.FINISH: "done", Move.TRY_LATER: "try_later", Move.GIVE_UP: "refused", Move.LOSE: "unknown"}
 
@@ -125,14 +130,14 @@ class Performing:
         if off:
             async with self.pool.acquire() as connection:
                 await queries.put_off(connection, off)
-        shut = [claim for claim in claims if getattr(turns[claim.key], "code", "") == "circuit_open"]
-        await asyncio.gather(*(self._wait_for_circuit(claim, turns[claim.key]) for claim in shut))
+        away = [(claim, turn) for claim in claims if isinstance(turn := turns[claim.key], ComeBack)]
+        await asyncio.gather(*(self._leave_alone(*one) for one in away if one[1].code in LEFT_ALONE))
 
-    async def _wait_for_circuit(self, claim: Claim, turn: Turn) -> None:
+    async def _leave_alone(self, claim: Claim, turn: ComeBack) -> None:
         # Spread, so that not all who waited come at once when the receiver is back.
-        wait_s = turn.after_s * (1 + 0.5 * random.random())
-        moving = Moving(claim.key, Move.HOLD, claim.fence, CIRCUIT_OPEN, wait_s)
-        await self.committing.end(Ending(claim, moving, code="circuit_open"))
+        wait_s = spread(turn.after_s, random.random())
+        moving = Moving(claim.key, Move.HOLD, claim.fence, LEFT_ALONE[turn.code], wait_s)
+        await self.committing.end(Ending(claim, moving, code=turn.code))
 
     async def _written_today(
         self, claims: Sequence[Claim], steps: Mapping[UUID, asyncpg.Record]
@@ -229,8 +234,9 @@ class Performing:
             found.wait_s,
             tries=0 if reached else 1,
             remote_id=getattr(outcome, "remote_id", None),
+            keeps=not getattr(outcome, "certain", True),
         )
-        told = REMEMBERED[found.move] if reached else "not_reached"
+        told = _told(found.move, moving) if reached else "not_reached"
         # Who cannot be reached as things are set up has not been called.
         call = None if not reached and isinstance(outcome, GiveUp) else _called(claim, outcome)
         ending = Ending(claim, moving, told, call=call, no_mailbox=getattr(outcome, "no_mailbox", False))
@@ -275,12 +281,17 @@ def _may(step: asyncpg.Record) -> Move:
     return may_begin(step["run_state"], paused=step["paused"] or step["playbook_paused"])
 
 
+def _told(move: Move, moving: Moving) -> str:
+    """Return how a try is remembered: one that may have done something ended in doubt, whatever came after it."""
+    return "unknown" if moving.keeps else REMEMBERED[move]
+
+
 def _called(claim: Claim, outcome: Outcome) -> Called:
     """Return how the receiver did: a clear no about the message is the answer of one that is well."""
     name = destination_of(claim)
     match outcome:
-        case TryLater(_, wish_s):
-            return Called(name, good=wish_s is not None, wish_s=wish_s)
+        case TryLater(_, wish_s, everyone):
+            return Called(name, good=wish_s is not None, wish_s=wish_s if everyone else None)
         case GiveUp(reason, gone):
             return Called(name, good=True, gone=reason if gone else "")
         case _:

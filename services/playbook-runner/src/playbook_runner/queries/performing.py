@@ -11,7 +11,10 @@ from milepost_runtime.database import Connection
 
 @dataclass(frozen=True)
 class Moving:
-    """One move of one effect. `fence` None: a person moves it. `wait_s` None: nothing is left for the lane to do."""
+    """One move of one effect. `fence` None: a person moves it. `wait_s` None: nothing is left for the lane to do.
+
+    `keeps`: its bytes stay, as they may have arrived.
+    """
 
     key: bytes
     move: Move
@@ -20,6 +23,7 @@ class Moving:
     wait_s: float | None = None
     tries: int = 0
     remote_id: str | None = None
+    keeps: bool = False
 
 
 def stored_sources(move: Move) -> list[str]:
@@ -84,18 +88,19 @@ async def move(connection: Connection, moves: Sequence[Moving]) -> dict[bytes, a
     """Move effects if their state and fence allow it; return those that moved, by key. Write nothing for the others.
 
     A try that certainly did nothing lets go of its bytes, so that the next one says what is true then; once a try
-    ended in doubt, the bytes stay for good.
+    may have done something, the bytes stay for good.
     """
     rows = await connection.fetch(
         "with mine as (select m.* from unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::int[], $6::text[],"
-        " $7::float8[], $8::text[]) as m(key, fence, target, reason, tries, remote_id, wait_s, sources)"
+        " $7::float8[], $8::text[], $9::bool[])"
+        " as m(key, fence, target, reason, tries, remote_id, wait_s, sources, keeps)"
         " join effect e on e.key = m.key order by m.key for update of e)"
         " update effect e set state = m.target, reason = m.reason, attempts = e.attempts + m.tries,"
         " remote_id = coalesce(m.remote_id, e.remote_id),"
         " next_at = clock_timestamp() + make_interval(secs => m.wait_s), lease_until = null, crashes = 0,"
         " done_at = case when m.target = 'done' then clock_timestamp() else e.done_at end,"
-        " payload = case when e.state = 'started' and m.target = 'ready' and not exists (select from attempt a"
-        " where a.effect_key = e.key and a.account_id = e.account_id and a.outcome = 'unknown')"
+        " payload = case when e.state = 'started' and m.target = 'ready' and not m.keeps and not exists"
+        " (select from attempt a where a.effect_key = e.key and a.account_id = e.account_id and a.outcome = 'unknown')"
         " then null else e.payload end"
         " from mine m where e.key = m.key and (m.fence is null or e.fence = m.fence)"
         " and e.state = any(string_to_array(m.sources, ' '))"
@@ -109,6 +114,7 @@ async def move(connection: Connection, moves: Sequence[Moving]) -> dict[bytes, a
         [one.remote_id for one in moves],
         [one.wait_s for one in moves],
         [" ".join(stored_sources(one.move)) for one in moves],
+        [one.keeps for one in moves],
     )
     return {row["key"]: row for row in rows}
 

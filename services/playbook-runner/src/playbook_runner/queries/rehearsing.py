@@ -191,3 +191,13 @@ async def absences(connection: Connection, since: date) -> list[asyncpg.Record]:
         "select id, person_id, since, until, delegate_id from absence where until >= $1 order by until, id desc", since
     )
     return rows
+
+
+async def under_way(connection: Connection, playbook_id: str, since: datetime) -> list[UUID]:
+    """Return the accounts for which the playbook began before a moment and has not ended."""
+    rows = await connection.fetch(
+        "select account_id from run where playbook_id = $1 and started_at < $2 and state = 'running'",
+        playbook_id,
+        since,
+    )
+    return [row["account_id"] for row in rows]

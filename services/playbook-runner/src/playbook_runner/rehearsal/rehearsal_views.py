@@ -42,7 +42,7 @@ class DryRunBody(_Asked):
 
 
 class LineView(_Frozen):
-    """One thing that would happen: when, at which step, what and why; `minutes` of somebody's work."""
+    """One thing that would happen: when, at which step, what and why; `minutes` of somebody's work, `owner` whose."""
 
     at: datetime
     code: str
@@ -50,6 +50,7 @@ class LineView(_Frozen):
     path: str | None
     kind: str | None
     minutes: float
+    owner: str
 
 
 class AccountStory(_Frozen):
@@ -59,24 +60,41 @@ class AccountStory(_Frozen):
     lines: list[LineView]
 
 
+class WeekView(_Frozen):
+    """The work of one owner in one week (in UTC), named by its Monday."""
+
+    week: str
+    owner: str
+    tasks: int
+    minutes: float
+
+
 class WorkView(_Frozen):
-    """What it would take: messages by channel, tasks and their minutes, questions for approval, by day the minutes."""
+    """What it would take: messages by channel, tasks and their minutes, questions for approval; minutes by day.
+
+    `weeks`: the tasks by week and owner, as owners would be found today.
+    """
 
     messages: dict[str, int]
     tasks: int
     minutes: float
     approvals: int
     minutes_by_day: dict[str, float]
+    weeks: list[WeekView]
 
 
 class DryRunView(_Frozen):
-    """The play; `digest` is SHA-256 over its lines, the same for the same play; `provisos`: what it cannot know."""
+    """The play; `digest` is SHA-256 over its lines, the same for the same play; `provisos`: what it cannot know.
+
+    `unknown`: accounts that were asked for and have no health, so that nothing would start for them.
+    """
 
     playbook_id: str
     version: int
     since: datetime
     until: datetime
     accounts: int
+    unknown: list[UUID]
     work: WorkView
     data: list[AccountStory]
     more: int

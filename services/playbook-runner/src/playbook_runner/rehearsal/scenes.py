@@ -11,6 +11,7 @@ from uuid import UUID
 
 from milepost_contracts.changes import ChangeRow
 from milepost_core.cadence.admitting import BY_HAND, Occasion
+from milepost_core.cadence.dating import due_at
 from milepost_core.playbooks import Change, Playbook, Starts, match
 from milepost_core.playbooks.conditions import Fact, Facts, subjects_of
 from milepost_core.playbooks.document import (
@@ -24,7 +25,6 @@ from milepost_core.playbooks.document import (
 from milepost_core.playbooks.starting import STARTING_CAUSES, Declines
 from milepost_core.playbooks.watching import Stand, look
 from milepost_core.rehearsal import Before, Line, Office, Scene
-from playbook_runner.rehearsal.dates import date_occasion
 from playbook_runner.runs.asking import Known
 from playbook_runner.runs.looking import at_first
 
@@ -36,11 +36,15 @@ SCORE: Final = "score"
 
 @dataclass(frozen=True)
 class Span:
-    """From when to when is played; `at_once`: every account begins at `since`, whatever the trigger says."""
+    """From when to when is played; `at_once`: every account begins at `since`, whatever the trigger says.
+
+    `ahead`: all of it lies in the future.
+    """
 
     since: datetime
     until: datetime
     at_once: bool = False
+    ahead: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,15 +136,14 @@ def _occasions(
     trigger = playbook.trigger
     match trigger:
         case BandTrigger() if trigger.hold:
-            return _of_lasting(trigger, playbook, scene, happened.changes, span, stand)
+            return _of_lasting(trigger, scene, happened.changes, span, stand)
         case BandTrigger() | MilestoneTrigger():
             begun = [row for row in happened.changes if isinstance(match(trigger, _change(row)), Starts)]
             return [Occasion(trigger.kind, row.computed_at, row.to_band) for row in begun]
         case EventTrigger(types):
             return [Occasion(trigger.kind, at) for at, kind in happened.news if kind in types]
         case DateTrigger():
-            found = date_occasion(trigger, scene, span.until, stand)
-            return [] if found is None else [found]
+            return _of_date(trigger, scene, span, stand)
         case WatchTrigger():
             return _of_watch(trigger, scene, today, happened.changes, span, stand)
         case ByHand():
@@ -157,66 +160,68 @@ def _declined(playbook: Playbook, row: ChangeRow) -> list[Line]:
     return [Line(row.computed_at, verdict.code, verdict.sentence)] if isinstance(verdict, Declines) else []
 
 
+def _of_date(trigger: DateTrigger, scene: Scene, span: Span, stand: Stand | None) -> list[Occasion]:
+    """Return when the date comes, unless the watch has answered that day already."""
+    due = due_at(trigger, scene.facts(span.until), scene.calendar.zone)
+    if due is None or (stand is not None and stand.held_since == datetime.combine(due.day, time(0), UTC)):
+        return []
+    return [Occasion(trigger.kind, due.at)]
+
+
 def _of_lasting(
-    trigger: BandTrigger, playbook: Playbook, scene: Scene, changes: Sequence[ChangeRow], span: Span, stand: Stand | None
+    trigger: BandTrigger, scene: Scene, changes: Sequence[ChangeRow], span: Span, stand: Stand | None
 ) -> list[Occasion]:
     """Return the moments at which a band that was come to had lasted for long enough; what moved last counts."""
     hold, since = timedelta(days=trigger.hold), stand.held_since if stand is not None else None
     found: list[Occasion] = []
-
-    def lapse(until: datetime) -> None:
-        nonlocal since
-        if since is None or since + hold > until:
-            return
-        fact = scene.facts(since + hold).get("band")
-        if fact is not None and isinstance(fact.value, str) and fact.value in trigger.to:
-            found.append(Occasion(trigger.kind, since + hold, fact.value))
-        since = None
-
-    for row in changes:
-        lapse(row.computed_at)
-        if isinstance(match(trigger, _change(row)), Starts):
-            since = row.computed_at
-        elif row.to_band is not None and row.to_band not in trigger.to:
+    for at, row in [*((row.computed_at, row) for row in changes), (span.until, None)]:
+        if since is not None and since + hold <= at:
+            band = _word(scene.facts(since + hold), "band")
+            found += [Occasion(trigger.kind, since + hold, band)] if band in trigger.to else []
             since = None
-    lapse(span.until)
+        if row is not None and isinstance(match(trigger, _change(row)), Starts):
+            since = row.computed_at
+        elif row is not None and row.to_band is not None and row.to_band not in trigger.to:
+            since = None
     return found
 
 
 def _of_watch(
-    trigger: WatchTrigger,
-    scene: Scene,
-    today: Facts,
-    changes: Sequence[ChangeRow],
-    span: Span,
-    stand: Stand | None,
+    trigger: WatchTrigger, scene: Scene, today: Facts, changes: Sequence[ChangeRow], span: Span, stand: Stand | None
 ) -> list[Occasion]:
-    """Return the moments at which a look would have fired: after every change, and when something has lasted.
+    """Return the moments at which looks would have fired: after every change, and when something has lasted.
 
-    Where feeds tell too little, today's facts count at the end of the span.
+    Where feeds tell too little of the past, today's facts count at the end of the span.
     """
-    told = is_told(trigger)
-    known = stand if stand is not None else at_first(trigger)
-    if stand is None:
-        known = look(trigger, known, scene.known[0][1], span.since, news=False).stand
-    if not told and not looks_at_score(trigger) and stand is None:
-        known = at_first(trigger)
-    moments = [
-        (at, facts, row.cause in STARTING_CAUSES)
-        for (at, facts), row in zip(scene.known[1:], changes, strict=True)
-        if at <= span.until
-    ]
-    moments.append((span.until, scene.known[-1][1] if told else today, True))
+    told, first = is_told(trigger), scene.known[0][1]
+    if told or looks_at_score(trigger) or span.ahead:
+        rows = zip(scene.known[1:], changes, strict=True)
+        looks = [(at, facts, row.cause in STARTING_CAUSES) for (at, facts), row in rows if at <= span.until]
+        stand = stand or look(trigger, at_first(trigger), first, span.since, news=False).stand
+    else:
+        looks, stand = [], stand or at_first(trigger)
+    looks.append((span.until, scene.known[-1][1] if told else today, True))
+    return _fired(trigger, stand, first, looks)
+
+
+def _fired(
+    trigger: WatchTrigger, stand: Stand, first: Facts, looks: Sequence[tuple[datetime, Facts, bool]]
+) -> list[Occasion]:
+    """Look as live watches do: at facts that moved, whether or not they are news, and once they have lasted."""
     found: list[Occasion] = []
-    before = scene.known[0][1]
-    for at, facts, news in moments:
-        over = known.held_since + timedelta(days=trigger.hold) if known.held_since is not None else None
-        for moment, seen, is_news in ([(over, before, True)] if over is not None and over < at else []) + [
-            (at, facts, news)
-        ]:
-            looked = look(trigger, known, seen, moment, news=is_news)
-            known = looked.stand
+    hold, before = timedelta(days=trigger.hold), first
+    for at, facts, news in looks:
+        over = None if stand.held_since is None else stand.held_since + hold
+        due = [(over, before, True)] if over is not None and over < at else []
+        for moment, seen, is_news in (*due, (at, facts, news)):
+            looked = look(trigger, stand, seen, moment, news=is_news)
+            stand = looked.stand
             if looked.fires:
                 found.append(Occasion(trigger.kind, moment))
         before = facts
     return found
+
+
+def _word(facts: Facts, subject: str) -> str | None:
+    value = facts[subject].value if subject in facts else None
+    return value if isinstance(value, str) else None

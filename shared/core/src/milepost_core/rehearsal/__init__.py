@@ -1,7 +1,7 @@
 """Rehearsal: what a playbook would do, played on a clock of its own; nothing comes of it.
 
-It never looks at a clock or asks anybody. `scene` what is given and told · `course` a run and its time · `carrying` what
-comes of steps · `playing` the play.
+It never looks at a clock or asks anybody. `scene` what is given and told · `course` a run and its time · `carrying`
+what comes of steps · `playing` the play.
 """
 
 from milepost_core.rehearsal.playing import rehearse

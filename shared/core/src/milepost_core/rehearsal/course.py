@@ -88,6 +88,8 @@ def standing(course: Course, reader: Reader) -> Standing:
     """Return what stands against a message at this moment, as far as rows told of it and this play came to it."""
     at, before, policy = course.at, course.scene.before, course.policy
     words = [word for word in before.words if word.person in ("", reader.person)]
+    touches = [one for one in before.touches if one.person != reader.person]
+    touches += before.persons.get(reader.person, ())
     matters = [one for one in before.matters if one.is_open(at)]
     opened = at - timedelta(days=policy.escalation_days) if policy.escalation_days else None
     over = timedelta(hours=policy.after_call_hours)
@@ -96,7 +98,7 @@ def standing(course: Course, reader: Reader) -> Standing:
     return Standing(
         hours=hours,
         objections=tuple(word.objection for word in words if _holds(word.since, at, word.ended, word.objection.until)),
-        touches=(*(one for one in before.touches if one.at <= at), *course.table.touches),
+        touches=(*(one for one in touches if one.at <= at), *course.table.touches),
         escalated=any(one.kind == "escalation" and (opened is None or one.opened_at > opened) for one in matters),
         call_at=min((call for call in calls if call + over > at), default=None),
         holdout=course.held_out,

@@ -3,6 +3,7 @@
 Nothing here decides or plays anything.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -120,7 +121,8 @@ class Before:
     Args:
         began: when earlier runs began, oldest first; open_until: a run was open then and ended at that moment;
         underway: one is open still; kept: where the account was assigned to; tasks: open work by its reason and until
-        when it is taken to be open; touches: others' messages, also those within the span, with their moments.
+        when it is taken to be open; touches: messages to the account that are no part of the play, also those within
+        the span; persons: the same by person, at whichever account.
     """
 
     began: tuple[datetime, ...] = ()
@@ -131,6 +133,7 @@ class Before:
     words: tuple[Word, ...] = ()
     touches: tuple[Touched, ...] = ()
     matters: tuple[Matter, ...] = ()
+    persons: Mapping[str, Sequence[Touched]] = field(default_factory=dict)
 
     @property
     def pursuit(self) -> Pursuit:
