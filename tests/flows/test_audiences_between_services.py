@@ -10,11 +10,11 @@ import pytest
 from support.health_documents import document
 from support.scoring_web import Web, keep, running
 
-from milepost_contracts.audiences import facts_of
+from milepost_contracts.audiences import MOST_SUBJECTS, facts_of
 from milepost_core.cadence.dating import about_due, due_at
 from milepost_core.playbooks.conditions import AllOf, Compare, Fact, Not
 from milepost_core.playbooks.document import DateTrigger
-from playbook_runner.clients.scoring import HealthAway, ScoringClient
+from playbook_runner.clients.scoring import REFUSED, HealthAway, ScoringClient
 
 LOW = AllOf((Compare("score", "lt", (48.0,)), Not(Compare("segment", "eq", ("smb",)))))
 BOOK = tuple(document(account={"id": uuid4(), "name": f"Company {n}", "segment": "mid-market"}) for n in range(3))
@@ -51,6 +51,28 @@ async def test_who_is_meant_comes_with_the_facts_that_were_asked_for(web: Web) -
     assert [one.account for one in page.data] == sorted(health.account.id for health in BOOK)
     assert {one.known()["band"].value for one in page.data} == {"yellow"}
     assert page.sentence == "the score is below 48 and the segment is not smb"
+
+
+async def test_more_facts_than_one_question_asks_for_all_come(web: Web) -> None:
+    many = tuple(f"attribute.a{n}" for n in range(2 * MOST_SUBJECTS))
+    account = BOOK[0].account.id
+    async with web.client() as client:
+        scoring = ScoringClient(client, web.reader)
+        found = (await scoring.facts([account], (*many, "band")))[account]
+        page = await scoring.meant(LOW, (*many, "band"), None)
+
+    assert set(found) == {*many, "band"}
+    assert found["band"].value == "yellow"
+    assert {frozenset(one.known()) for one in page.data} == {frozenset(found)}
+
+
+async def test_a_fact_that_is_refused_is_not_known_and_leaves_the_others_as_they_are(web: Web) -> None:
+    account = BOOK[0].account.id
+    async with web.client() as client:
+        found = (await ScoringClient(client, web.reader).facts([account], ("band", "no.subject", "score")))[account]
+
+    assert (found["band"], found["score"]) == (Fact("yellow"), facts_of(BOOK[0])["score"])
+    assert found["no.subject"] == Fact(None, REFUSED)
 
 
 async def test_documents_of_many_are_those_of_each(web: Web) -> None:

@@ -151,6 +151,7 @@ async def test_a_task_that_was_surely_not_made_is_made_after_asking(outreach: Ou
 
     await outreach.later("effect")
     await outreach.perform()
+    await outreach.later("effect")
     await outreach.perform()
 
     assert (await outreach.one("effect", account))["state"] == "done"
@@ -253,6 +254,34 @@ async def test_a_second_task_of_the_same_key_is_the_first_one_in_salesforce_too(
 
     effect = await outreach.one("effect", account)
     assert (effect["state"], effect["remote_id"], list(organisation.tasks)) == ("done", "00T1", ["00T1"])
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "made"),
+    [("INSUFFICIENT_ACCESS_OR_READONLY", 403, 1), ("UNABLE_TO_LOCK_ROW", 400, 1), ("REQUEST_LIMIT_EXCEEDED", 403, 0)],
+)
+async def test_what_one_record_does_not_take_keeps_no_other_waiting(
+    outreach: Outreach, organisation: Organisation, code: str, status: int, made: int
+) -> None:
+    other = str(salesforce_id("001ak0000000088"))
+    account = await intended(outreach, TASK, f"salesforce:{ORGANISATION}:{NUMBER}")
+    await with_salesforce(outreach, organisation)
+    organisation.accounts[other] = {"Name": "Other"}
+    before = len(organisation.tasks)
+    organisation.refusals[str(NUMBER)] = (status, code)
+    try:
+        await outreach.perform()
+        second = await outreach.drop(references=(f"salesforce:{ORGANISATION}:{other}",))
+        await outreach.start()
+        await outreach.advance()
+        await outreach.perform()
+    finally:
+        organisation.refusals.clear()
+
+    first = await outreach.one("effect", account)
+    assert (first["state"], first["attempts"], code in first["reason"]) == ("ready", 1, True)
+    assert len(organisation.tasks) - before == made
+    assert (await outreach.one("effect", second))["state"] == ("done" if made else "ready")
 
 
 async def test_where_salesforce_cannot_be_asked_a_person_decides(

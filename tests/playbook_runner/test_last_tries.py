@@ -101,6 +101,34 @@ async def test_what_a_receiver_surely_did_not_take_says_what_is_true_when_it_is_
     assert len({taken.headers["webhook-id"] for taken in hook.server.taken}) == 1
 
 
+async def test_one_answer_of_a_day_is_shown_keeps_others_for_an_hour_and_ends_when_the_connection_is_changed(
+    hook: Calls,
+) -> None:
+    await hook.intended()
+    hook.server.answers = [b"HTTP/1.1 503 so\r\nretry-after: 86400\r\ncontent-length: 0\r\n\r\n"]
+    await hook.perform()
+    (late,) = await hook.intended()
+    await hook.perform()
+    effect, pool = await hook.outreach.one("effect", late), hook.outreach.pool
+    assert effect["reason"] == "its receiver has asked to be left alone for a while"
+    assert 3500 < await pool.fetchval(f"{WAIT} where account_id = $1", late) < 5500
+    assert await pool.fetchval(f"{WAIT} where account_id <> $1", late) > 86_000
+
+    await hook.outreach.runner.outlets.change(await pool.fetchval("select id from outlet"), {"rate_per_s": 50.0})
+    await hook.perform()
+    assert await hook.states() == {"done": 2}
+    assert [one.resting_until for one in (await hook.outreach.runner.overseeing.destinations()).data] == [None]
+
+
+async def test_what_waits_for_a_better_hour_is_not_hurried_by_a_changed_connection(hook: Calls) -> None:
+    (account,) = await hook.intended()
+    await hook.outreach.pool.execute("update control set paused = true")
+    await hook.perform()
+    before = (await hook.outreach.one("effect", account))["next_at"]
+    await hook.outreach.runner.outlets.change(await hook.outreach.pool.fetchval("select id from outlet"), {})
+    assert (await hook.outreach.one("effect", account))["next_at"] == before
+
+
 async def test_those_who_were_asked_to_wait_do_not_come_back_at_once(hook: Calls) -> None:
     await hook.intended(60)
     hook.server.answers = [b"HTTP/1.1 429 so\r\nretry-after: 100\r\ncontent-length: 0\r\n\r\n"] * 20

@@ -65,6 +65,13 @@ def only(mails: list[Message]) -> Message:
     return mails[0]
 
 
+async def test_the_frame_of_a_mail_shows_our_own_people_alone_how_the_account_stands(outreach: Outreach) -> None:
+    await told(outreach, email("write"), email("tell", to="owner"))
+
+    frames = [re.search(r'class="(sheet[^"]*)"', body_of(mail, "html")) for mail in outreach.mail.mails]
+    assert [frame and frame[1].strip() for frame in frames] == ["sheet", "sheet red"]
+
+
 async def test_a_customers_person_is_written_to_with_todays_reasons_in_both_forms(outreach: Outreach) -> None:
     await told(outreach, email("write"))
 

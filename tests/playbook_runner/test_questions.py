@@ -131,3 +131,19 @@ async def test_what_lints_can_be_asked(api: httpx.AsyncClient) -> None:
     for document in fits:
         assert (await api.post("/playbooks:lint", json=document)).json()["valid"]
         Question.model_validate({"condition": document["trigger"]["when"]})
+
+
+async def test_when_every_question_is_refused_it_is_soon_put_off(outreach: Outreach) -> None:
+    red = {"subject": "band", "value": "red"}
+    await stock(outreach, drop_playbook("wide", audience=many("w", 150, red)))
+    await outreach.drop()
+    outreach.scoring.status = 422
+    outreach.scoring.asked.clear()
+    await outreach.start()
+
+    assert 0 < len(outreach.scoring.asked) < 25
+    assert await runs_of(outreach) == set()
+    outreach.scoring.status = 200
+    await outreach.later("cursor")
+    await outreach.start()
+    assert await runs_of(outreach) == {"wide"}

@@ -173,6 +173,7 @@ def test_a_segment_and_a_claim_on_accounts_may_not_know_the_outcome_either() -> 
         (PLAIN.replace("id: plain", 'id: "pl\\ud800ain"'), 2, 1, "no store can keep"),
         (PLAIN + "---\nid: second\n", 27, 1, "another document"),
         ("a: " + "[" * 100 + "]" * 100, 1, 33, "nested deeper than 30"),
+        ("\n".join(f"k{n}: 1" for n in range(25_000)), 10_000, 8, "has more than 20000 keys and values"),
         (f"# {'x' * LARGEST_DOCUMENT}\n" + PLAIN, 1, 1, "is longer than 262144 bytes"),
         ("é" * (LARGEST_DOCUMENT // 2 + 1), 1, 1, "is longer than 262144 bytes"),
         ("", 1, 1, "is not a mapping"),

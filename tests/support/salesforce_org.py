@@ -35,12 +35,13 @@ BUILT_IN = {
 class Organisation:
     """`accounts` by id with their fields; `calls` are method and path of every request that was let in.
 
-    Accounts in `locked` cannot be written; the next `lost` requests break down with the work done; `limited` refuses
-    everything for the day.
+    Accounts in `locked` cannot be written; tasks at those in `refusals` are answered with that status and code; the
+    next `lost` requests break down with the work done; `limited` refuses everything for the day.
     """
 
     key: rsa.RSAPrivateKey = field(default_factory=lambda: rsa.generate_private_key(65537, 2048))
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refusals: dict[str, tuple[int, str]] = field(default_factory=dict)
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     fields: set[str] = field(default_factory=set)
     granted: set[str] = field(default_factory=set)
@@ -180,6 +181,9 @@ class Organisation:
         return 204, None
 
     def _task(self, told: dict[str, Any]) -> tuple[int, Any]:
+        if told["WhatId"] in self.refusals:
+            status, code = self.refusals[told["WhatId"]]
+            return status, _error(f"as the test says: {code}", code)
         fault = self._fault("Task", "", told)
         if fault is not None:
             return 400, _error(f"No such column '{KEY}' on sobject of type Task", "INVALID_FIELD")

@@ -12,6 +12,7 @@ from milepost_devstack.environment import PREFIX, given
 from milepost_devstack.ports import HOST as LOCALHOST
 from milepost_devstack.schemas import SCHEMAS
 from milepost_runtime.database import Schema
+from milepost_runtime.worker import GRACE_S
 
 PYTHON = (sys.executable, "-P", "-m")
 
@@ -48,7 +49,8 @@ class House:
     smtp_port: int = 1025
     schemas: tuple[Schema, ...] = SCHEMAS
     ready_s: float = 120.0
-    grace_s: float = 25.0
+    # A worker ends by itself within its own grace.
+    grace_s: float = GRACE_S + 15.0
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ from playbook_runner.actions.addresses import BadAddress, check_address
 
 SCHEMA = Schema(name="playbooks", role="milepost_playbooks", package="playbook_runner")
 
+# One call as a whole, from connecting until its answer, whatever each part of it may take. Well below the time that a
+# worker has to end: what was started before it was told to stop is answered by then.
+WHOLE_CALL_S = 60.0
 _SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
@@ -88,12 +91,12 @@ class RunnerSettings(RuntimeSettings):
     runner_mail_from: Address = "milepost@milepost.example"
     runner_mail_name: str = Field(default="Milepost", max_length=60)
     runner_nudge_to: Address = "customer-success@milepost.example"
-    runner_mail_timeout_s: float = Field(default=20.0, gt=0, le=300)
+    runner_mail_timeout_s: float = Field(default=20.0, gt=0, le=WHOLE_CALL_S / 2)
     # Mails a second at most, by all workers together; 0: as many as the mail server takes.
     runner_mail_rate_per_s: float = Field(default=0.0, ge=0, le=10_000)
     # Networks behind us that connections may lead to, such as `10.1.0.0/16`; none, unless somebody says so.
     runner_inside: Annotated[str, AfterValidator(_checked_networks)] = ""
-    runner_call_timeout_s: float = Field(default=10.0, gt=0, le=60)
+    runner_call_timeout_s: float = Field(default=10.0, gt=0, le=WHOLE_CALL_S / 2)
     runner_sweep_s: float = Field(default=300.0, ge=1, le=86400)
     runner_lease_s: float = Field(default=15.0, ge=1, le=300)
     runner_quiet_margin_s: float = Field(default=5.0, ge=1, le=300)

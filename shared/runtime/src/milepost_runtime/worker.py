@@ -23,6 +23,9 @@ log = structlog.get_logger()
 SWEEP_EVERY_S = 0.5
 LAG_LIMIT_S = 10.0
 MEASURE_EVERY_S = 10.0
+# Told to stop, a worker ends what is under way. Nothing outside may take longer than that (each service sees to it), and
+# whoever stops a worker waits longer: what is killed in the middle of a call may have been done, and nobody knows.
+GRACE_S = 75.0
 
 Build = Callable[[Pool, Hints], Sequence[Lane]]
 Begin = Callable[[Pool], Awaitable[None]]
@@ -35,7 +38,6 @@ class LaneRunner:
         self.lane = lane
         self._pool = pool
         self._bell = asyncio.Event()
-        self._stopping = False
 
     def wake(self) -> None:
         """Look into the lane now."""
@@ -43,7 +45,7 @@ class LaneRunner:
 
     def stop(self) -> None:
         """End after the batch that is under way."""
-        self._stopping = True
+        self.lane.stopping.set()
         self._bell.set()
 
     async def run(self) -> None:
@@ -51,12 +53,12 @@ class LaneRunner:
         await asyncio.gather(*(self._drain_on() for _ in range(self.lane.abreast)))
 
     async def _drain_on(self) -> None:
-        while not self._stopping:
+        while not self.lane.stopping.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SWEEP_EVERY_S):
                     await self._bell.wait()
             self._bell.clear()
-            if not self._stopping:
+            if not self.lane.stopping.is_set():
                 await self._drain_once()
 
     async def _drain_once(self) -> None:
@@ -128,7 +130,7 @@ async def _work(
     done, _ = await asyncio.wait([stopped, *lanes, *beside], return_when=asyncio.FIRST_COMPLETED)
     for runner in runners:
         runner.stop()
-    await asyncio.wait(lanes, timeout=20)
+    await asyncio.wait(lanes, timeout=GRACE_S)
     for task in [stopped, *lanes, *beside]:
         task.cancel()
     await asyncio.gather(stopped, *lanes, *beside, return_exceptions=True)

@@ -27,8 +27,8 @@ class Connections:
             body = json.loads(file.read_bytes())
         except OSError as error:
             raise NotDone(f"{file} cannot be read ({error.strerror or error}).") from error
-        except ValueError:
-            raise NotDone(f"{file} is no JSON.") from None
+        except (ValueError, RecursionError):
+            raise NotDone(f"{file} is no JSON, or nested too deeply.") from None
         return self.service.ask("POST", "/outlets", json=body)
 
     def set_up(self, name: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 The effect's key is the `webhook-id` of every try, so that a receiver recognises a repetition: this channel is keyed.
 """
 
-import asyncio
 import base64
 import contextlib
 import hashlib
@@ -112,9 +111,6 @@ class WebhookChannel:
         secrets = [door.secrets["secret"], *([door.secrets["former"]] if door.secrets.get("former") else [])]
         try:
             yield WebhookCall(line, target, secrets, effect, self.timeout_s)
-        except asyncio.CancelledError:
-            line.close()
-            raise
         finally:
             self.lines.give_back(target, line)
 

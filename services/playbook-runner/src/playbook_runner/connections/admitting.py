@@ -4,7 +4,9 @@ Renewal holds the outlet's row: of many workers whose pass was refused at once, 
 others find it. It is kept sealed beside the secrets, so that a process that starts finds it too.
 """
 
+import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -13,7 +15,7 @@ from milepost_runtime.database import Pool
 from milepost_runtime.lines import Lines
 from playbook_runner.actions.channel import Unreachable
 from playbook_runner.actions.crm.answers import Crm, Unfit
-from playbook_runner.actions.crm.calling import CrmLine, Pass
+from playbook_runner.actions.crm.calling import CrmLine, Pass, at_once
 from playbook_runner.actions.crm.channel import Reached
 from playbook_runner.actions.crm.hubspot import Hubspot
 from playbook_runner.actions.crm.salesforce import Salesforce
@@ -53,11 +55,11 @@ class Admitting:
     lines: Lines = field(repr=False)
     _held: dict[tuple[UUID, datetime], Held] = field(default_factory=dict, repr=False)
 
-    def crm(self, outlet: OpenOutlet) -> Crm:
-        """Return the CRM behind an outlet. Raises NoCrm."""
+    def crm(self, outlet: OpenOutlet, turn: Callable[[], Awaitable[None]] = at_once) -> Crm:
+        """Return the CRM behind an outlet, a `turn` taken before each call. Raises NoCrm."""
         if outlet.kind not in CRM_KINDS:
             raise NoCrm(f"the outlet {outlet.name} is no CRM")
-        line = CrmLine(self.lines, OutletPasses(self, outlet))
+        line = CrmLine(self.lines, OutletPasses(self, outlet), turn=turn)
         version = outlet.settings["api_version"]
         return Hubspot(line, version) if outlet.kind == "hubspot" else Salesforce(line, version)
 
@@ -78,7 +80,7 @@ class Admitting:
             return Pass(outlet.secrets["token"], outlet.settings["api_url"])
         held = self._held.get(_place(outlet))
         if held is None or not held.good:
-            held = await self._find(outlet, None if held is None else held.entry)
+            held = await self._found(outlet, None if held is None else held.entry)
         return held.entry
 
     async def renewed(self, outlet: OpenOutlet, stale: Pass) -> Pass:
@@ -86,7 +88,11 @@ class Admitting:
         held = self._held.get(_place(outlet))
         if held is not None and held.good and held.entry.token != stale.token:
             return held.entry
-        return (await self._find(outlet, stale)).entry
+        return (await self._found(outlet, stale)).entry
+
+    async def _found(self, outlet: OpenOutlet, stale: Pass | None) -> Held:
+        """Shielded: a pass that was bought is kept even when nobody waits for it any more, as it may be the last one."""
+        return await asyncio.shield(self._find(outlet, stale))
 
     async def _find(self, outlet: OpenOutlet, stale: Pass | None) -> Held:
         """With the outlet's row held: take the pass that somebody else has bought meanwhile, else buy one."""

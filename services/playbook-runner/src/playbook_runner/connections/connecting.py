@@ -25,8 +25,8 @@ from playbook_runner.connections.outlet_shapes import (
     checked,
     fault_between,
 )
+from playbook_runner.queries import destinations, writing_back
 from playbook_runner.queries import outlets as queries
-from playbook_runner.queries import writing_back
 
 log = structlog.get_logger()
 
@@ -116,7 +116,8 @@ class Outlets:
     async def change(self, outlet_id: UUID, wanted: Mapping[str, Any]) -> asyncpg.Record:
         """Change what is given; settings are merged key by key, secrets replaced as a whole. A pass is bought anew.
 
-        A CRM that is switched on again, or leads elsewhere now, is told of every account anew.
+        A CRM that is switched on again, or leads elsewhere now, is told of every account anew. What waited for the
+        receiver to be well again tries at once.
 
         Raises OutletUnknown, OutletTaken, OutletUnfit, OutletShut (its secrets cannot be read: send others),
         UrlRefused, ValidationError.
@@ -134,6 +135,7 @@ class Outlets:
             except asyncpg.UniqueViolationError:
                 raise OutletTaken(f"there is an outlet {values['name']} already") from None
             changed = _known(await queries.one(connection, outlet_id))
+            await destinations.lift(connection, changed["name"])
             begins_again = "settings" in wanted or not row["active"]
             if changed["active"] and changed["writes_health"] and begins_again:
                 await writing_back.mark_all(connection, outlet_id)

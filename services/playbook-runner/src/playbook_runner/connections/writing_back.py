@@ -5,6 +5,7 @@ again. What a CRM holds is remembered as a digest without the moment, so that a 
 not written, and the echo of a write, should one come in, ends here.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from playbook_runner.clients.scoring import HealthAway, ScoringClient
 from playbook_runner.connections.admitting import Admitting, NoCrm
 from playbook_runner.connections.connecting import OpenOutlet, Outlets, OutletShut
 from playbook_runner.connections.figuring import figures_of, record_of
+from playbook_runner.connections.turns import Turns
 from playbook_runner.measures import WRITEBACKS
 from playbook_runner.queries import outlets as connections
 from playbook_runner.queries import writing_back as queries
@@ -95,18 +97,23 @@ class WritingBack:
         for outlet_id, mine in by_outlet.items():
             try:
                 outlet = self.outlets.opened(rows[outlet_id])
-                crm = self.admitting.crm(outlet)
+                turns = Turns(self.pool, outlet.name, time.monotonic() + self.lease_s / 2)
+                crm = self.admitting.crm(outlet, turns.take)
             except (KeyError, OutletShut, NoCrm) as error:
                 # Switched on again, it is told of everything anew.
                 await self._settle([_done(claim, error=str(error)) for claim in mine])
                 continue
-            await self._tell(outlet, crm, mine, healths)
+            await self._tell(outlet, crm, turns, (mine, healths))
         return len(claims)
 
     async def _tell(
-        self, outlet: OpenOutlet, crm: Crm, claims: Sequence[Claim], healths: Mapping[UUID, HealthDocument]
+        self,
+        outlet: OpenOutlet,
+        crm: Crm,
+        turns: Turns,
+        work: tuple[Sequence[Claim], Mapping[UUID, HealthDocument]],
     ) -> None:
-        due, settled = _sorted(outlet, claims, healths)
+        due, settled = _sorted(outlet, *work)
         await self._settle(settled)
         records = _by_record(due)
         for start in range(0, len(records), crm.most_records):
@@ -114,9 +121,11 @@ class WritingBack:
             try:
                 verdicts = await crm.write_health([Entry(one[0].record_id, one[0].figures) for one in part])
             except (Busy, Unfit, Refused, Unclear) as error:
+                await turns.tell(error)
                 rest = [row for group in records[start:] for row in group]
                 await self._refused(outlet, rest, error)
                 return
+            await turns.tell(None)
             await self._told(outlet, part, verdicts)
 
     async def _told(self, outlet: OpenOutlet, part: Sequence[Sequence[Due]], verdicts: Sequence[Verdict]) -> None:

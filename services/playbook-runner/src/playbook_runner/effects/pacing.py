@@ -13,11 +13,13 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from milepost_core.destinations import Destination, Turn, admit, rested, spaced, tallied
+from milepost_core.effects import GiveUp, Outcome, TryLater, Unknown
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.grouping import Group
 from milepost_runtime.lanes import Claim
 from playbook_runner.measures import CIRCUITS
 from playbook_runner.queries import destinations as queries
+from playbook_runner.queries.destinations import WAITS_ITS_TURN
 
 log = structlog.get_logger()
 CALLS_AT_ONCE = 128
@@ -30,7 +32,6 @@ MOST_SLACK_S = 0.04
 # Who is later than that gives its moment up for another one: the next ones are other workers' by now.
 MOST_LATE_S = 0.04
 MOST_MOMENTS = 5
-WAITS_ITS_TURN = "waits its turn: "
 
 
 def destination_of(claim: Claim) -> str:
@@ -50,6 +51,18 @@ class Called:
     good: bool
     wish_s: float | None = None
     gone: str = ""
+
+
+def called(claim: Claim, outcome: Outcome) -> Called:
+    """Return how the receiver did: a clear no about the message is the answer of one that is well."""
+    name = destination_of(claim)
+    match outcome:
+        case TryLater(_, wish_s, everyone):
+            return Called(name, good=wish_s is not None, wish_s=wish_s if everyone else None)
+        case GiveUp(reason, gone):
+            return Called(name, good=True, gone=reason if gone else "")
+        case _:
+            return Called(name, good=not isinstance(outcome, Unknown))
 
 
 class Busy(Exception):

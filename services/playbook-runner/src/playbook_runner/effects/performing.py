@@ -22,23 +22,23 @@ from milepost_core.effects import (
     Move,
     Outcome,
     TryLater,
-    Unknown,
     may_begin,
     settle,
     spread,
 )
 from milepost_runtime.database import STORE_TROUBLE, Pool
 from milepost_runtime.failpoints import afp
-from milepost_runtime.lanes import Claim, Lane, finish
-from playbook_runner.actions.channel import Channel, NotReached, Sendable, Unreachable
+from milepost_runtime.lanes import Claim, Lane, finish, release
+from playbook_runner.actions.channel import WHOLE_CALL_S, Channel, NotReached, Sendable, Unreachable
 from playbook_runner.clients.scoring import HealthAway
-from playbook_runner.effects.calling import make
+from playbook_runner.effects.calling import make, reached
 from playbook_runner.effects.committing import Committing, Ending, Wish, held_or_cancelled
 from playbook_runner.effects.doubting import Doubting, kept
-from playbook_runner.effects.pacing import WAITS_ITS_TURN, Busy, Called, Pacing, destination_of
+from playbook_runner.effects.pacing import Busy, Pacing, called, destination_of
 from playbook_runner.measures import EFFECTS
 from playbook_runner.queries import advancing as runs
 from playbook_runner.queries import performing as queries
+from playbook_runner.queries.destinations import WAITS_ITS_TURN
 from playbook_runner.queries.performing import Moving, PutOff
 from playbook_runner.runs.absorbing import Absorbing
 from playbook_runner.runs.deciding import Deciding, Decision
@@ -74,6 +74,7 @@ class Performing:
     doubting: Doubting
     channels: Mapping[str, Channel]
     lease_s: float
+    stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     @property
     def lane(self) -> Lane:
@@ -89,6 +90,7 @@ class Performing:
             batch=BATCH,
             lease_s=self.lease_s,
             abreast=4,
+            stopping=self.stopping,
         )
 
     async def perform(self, claims: Sequence[Claim]) -> int:
@@ -206,22 +208,30 @@ class Performing:
 
     async def _attempt(self, wish: Wish, channel: Channel) -> asyncio.Task[None] | None:
         """Start and call; return the writing down, which needs neither line nor turn. None: it did not start."""
-        claim = wish.claim
+        claim, until = wish.claim, asyncio.get_running_loop().time() + WHOLE_CALL_S
         try:
             # The line is open before the start, so that between start and write there is little to wait for.
-            async with channel.open(wish.sendable) as call:
+            async with reached(channel, wish.sendable, until) as call:
                 began = time.monotonic()
-                leaves_at = await self.committing.start(wish)
+                leaves_at = None if await self._stops(claim) else await self.committing.start(wish)
                 if leaves_at is None:
                     return None
                 await afp("playbooks.perform.started")
                 await self.pacing.step_apart(claim, leaves_at)
-                outcome = await make(call, began, self.lease_s)
+                outcome = await make(call, began, self.lease_s, until)
                 return asyncio.create_task(self._end(claim, channel, outcome))
         except NotReached as error:
             return asyncio.create_task(self._end(claim, channel, TryLater(str(error)), reached=False))
         except Unreachable as error:
             return asyncio.create_task(self._end(claim, channel, GiveUp(str(error)), reached=False))
+
+    async def _stops(self, claim: Claim) -> bool:
+        """Leave an effect to other workers, as due as it was, once this one is told to stop."""
+        if not self.stopping.is_set():
+            return False
+        async with self.pool.acquire() as connection, connection.transaction():
+            await release(connection, self.lane, [claim])
+        return True
 
     async def _end(self, claim: Claim, channel: Channel, outcome: Outcome, *, reached: bool = True) -> None:
         """T3: write down how the try ended and what follows; a store in trouble is asked again, the call never is."""
@@ -238,7 +248,7 @@ class Performing:
         )
         told = _told(found.move, moving) if reached else "not_reached"
         # Who cannot be reached as things are set up has not been called.
-        call = None if not reached and isinstance(outcome, GiveUp) else _called(claim, outcome)
+        call = None if not reached and isinstance(outcome, GiveUp) else called(claim, outcome)
         ending = Ending(claim, moving, told, call=call, no_mailbox=getattr(outcome, "no_mailbox", False))
         for left in reversed(range(WRITE_DOWN_TRIES)):
             try:
@@ -284,15 +294,3 @@ def _may(step: asyncpg.Record) -> Move:
 def _told(move: Move, moving: Moving) -> str:
     """Return how a try is remembered: one that may have done something ended in doubt, whatever came after it."""
     return "unknown" if moving.keeps else REMEMBERED[move]
-
-
-def _called(claim: Claim, outcome: Outcome) -> Called:
-    """Return how the receiver did: a clear no about the message is the answer of one that is well."""
-    name = destination_of(claim)
-    match outcome:
-        case TryLater(_, wish_s, everyone):
-            return Called(name, good=wish_s is not None, wish_s=wish_s if everyone else None)
-        case GiveUp(reason, gone):
-            return Called(name, good=True, gone=reason if gone else "")
-        case _:
-            return Called(name, good=not isinstance(outcome, Unknown))

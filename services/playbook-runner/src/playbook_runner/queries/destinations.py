@@ -7,6 +7,10 @@ import asyncpg
 from milepost_core.destinations import Destination
 from milepost_runtime.database import Connection, Pool
 
+# How reasons begin that only a rate gives, and what the ledger calls it when an effect waits for its receiver.
+WAITS_ITS_TURN = "waits its turn: "
+WAITS_FOR_RECEIVER = ("circuit_open", "resting", "not_reached")
+
 _KNOWN = (
     "rate_per_s", "probe_at", "since", "good", "bad", "was_good", "was_bad", "free_at", "booked_to", "resting_until",
     "call_at",
@@ -75,11 +79,8 @@ async def shut(connection: Connection, name: str, because: str) -> None:
     )
 
 
-async def lift(connection: Connection, name: str, codes: Sequence[str], turns: str) -> int:
-    """Forget what keeps calls from a receiver, and let what waits for it ask again at once; return how many.
-
-    Waiting for it are those whose runs were last told one of these codes, and whose reasons begin with `turns`.
-    """
+async def lift(connection: Connection, name: str) -> int:
+    """Forget what keeps calls from a receiver, and let what waits for it ask again at once; return how many."""
     await connection.execute(
         "update destination set probe_at = null, resting_until = null, good = 0, bad = 0, was_good = 0, was_bad = 0"
         " where name = $1",
@@ -92,8 +93,8 @@ async def lift(connection: Connection, name: str, codes: Sequence[str], turns: s
         " and l.run_id = e.run_id order by l.id desc limit 1) = any($2::text[])) order by e.key for update skip locked)"
         " update effect e set next_at = clock_timestamp() from mine where e.key = mine.key returning e.key",
         name,
-        codes,
-        turns,
+        WAITS_FOR_RECEIVER,
+        WAITS_ITS_TURN,
     )
     return len(rows)
 

@@ -175,7 +175,7 @@ async def matters(connection: Connection, accounts: Sequence[UUID]) -> list[asyn
 
 
 async def tasks(connection: Connection, of: Of) -> list[asyncpg.Record]:
-    """Return the work that was open at these accounts when the span began: reason, when due, when it ended if it did."""
+    """Return the work that was open at these accounts when the span began: reason, due, end (if it did)."""
     rows: list[asyncpg.Record] = await connection.fetch(
         "select account_id, reason, due_at, ended_at from task where account_id = any($1::uuid[])"
         " and created_at <= $2 and (ended_at is null or ended_at > $2) order by created_at",

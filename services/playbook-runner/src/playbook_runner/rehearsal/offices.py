@@ -18,6 +18,7 @@ from milepost_core.playbooks import Playbook
 from milepost_core.playbooks.document import EmailStep, SlackStep, Step, TaskStep
 from milepost_core.playbooks.tiers import owners
 from milepost_core.rehearsal import Piece, Reader
+from milepost_core.rehearsal.carrying import OF_WORDS
 from milepost_core.schedules import instant
 from playbook_runner.actions.addresses import BadAddress
 from playbook_runner.arbiter.arbitrating import Arbitrating
@@ -30,8 +31,6 @@ from playbook_runner.wording.briefing import brief
 from playbook_runner.wording.drafting import Around, Desk, Draft, NoReasons, Occasion, Outward, words
 from playbook_runner.wording.templates import TemplateFailed
 
-OF_WORDS = ("no_reasons", "not_sendable")
-"""Why there is nothing to write today; what there was to write in the past nobody knows."""
 _NO_RUN = UUID(int=0)
 
 
@@ -99,13 +98,28 @@ class AccountOffice:
         occasion = Occasion(_NO_RUN, step.id, 0, "", at)
         found = drafted(step, self.playbook, health, around, self.firm.desk, occasion)
         if isinstance(found, Leave) and found.code in OF_WORDS and at < self.firm.now:
-            found = _unworded(step, self.account, health, around)
+            # What there was to say in the past nobody knows.
+            found = self.recipient(step, at)
         if isinstance(found, Leave):
             return found
         connection = getattr(step, "connection", None)
         if connection is not None and connection not in self.firm.outlets:
             return Leave("failed", f"there is no outlet {connection} that is switched on")
         return self._as_reader(step, found, at)
+
+    def recipient(self, step: Step, at: datetime) -> Draft | Leave:
+        """Return whom a step means, whatever it says; the draft has no words."""
+        if not isinstance(step, EmailStep):
+            where = {"slack": getattr(step, "channel", ""), "in_app": getattr(step, "role", "")}
+            to = where.get(step.kind, str(self.account))
+            return Draft(b"", to, b"", colleague=isinstance(step, SlackStep))
+        directory = Directory(self.firm.staff.otherwise, self.firm.at(at).colleagues)
+        owner = (self.health.account.owner or "") if self.health is not None else ""
+        try:
+            found = directory.find(step.to, owner, self._words())
+        except (NobodyToWriteTo, BadAddress) as error:
+            return Leave("nobody_to_write_to", str(error))
+        return Draft(b"", found.address, b"", colleague=found.colleague)
 
     def piece(self, step: TaskStep, playbook: Playbook, tier: str | None, at: datetime) -> Piece | Leave:
         """Return the task that somebody is given, with its title as it would read today."""
@@ -139,25 +153,12 @@ def _present(one: Colleague, absence: asyncpg.Record | None) -> Colleague:
     return replace(one, away=absence is not None, delegate=None if absence is None else absence["delegate_id"])
 
 
-def _unworded(step: Outward, account: UUID, health: HealthDocument, around: Around) -> Draft | Leave:
-    """Return whom a step meant in the past, though nobody knows what it said."""
-    if not isinstance(step, EmailStep):
-        where = {"slack": getattr(step, "channel", ""), "in_app": getattr(step, "role", "")}
-        return Draft(b"", where.get(step.kind, str(account)), b"", colleague=isinstance(step, SlackStep))
-    try:
-        to = around.directory.find(step.to, health.account.owner or "", around.attributes)
-    except (NobodyToWriteTo, BadAddress) as error:
-        return Leave("nobody_to_write_to", str(error))
-    return Draft(b"", to.address, b"", colleague=to.colleague, transactional=step.transactional)
-
-
 def persons_of(playbook: Playbook, firm: Firm, offices: Mapping[UUID, AccountOffice]) -> set[bytes]:
     """Return everybody to whom a playbook may write about these accounts, as the arbiter knows them."""
     ours = {row["email"] for row in firm.rows if row["email"]} | {firm.staff.otherwise}
-    found = {bytes.fromhex(firm.person("email", address, _NO_RUN)) for address in ours}
-    for office in offices.values():
-        for step in playbook.steps:
-            reader = office.reader(step, firm.now) if isinstance(step, Outward) else None
-            if isinstance(reader, Reader):
-                found.add(bytes.fromhex(reader.person))
-    return found
+    found = {firm.person("email", address, _NO_RUN) for address in ours}
+    steps = [step for step in playbook.steps if isinstance(step, Outward)]
+    for account, office in offices.items():
+        meant = ((step, office.recipient(step, firm.now)) for step in steps)
+        found |= {firm.person(step.kind, one.recipient, account) for step, one in meant if isinstance(one, Draft)}
+    return {bytes.fromhex(one) for one in found}

@@ -3,6 +3,7 @@
 It writes no row, asks nobody to do anything, and calls nothing but the scoring API's questions.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -36,7 +37,7 @@ class Rehearsing:
     staging: Staging
 
     async def preview(self, playbook_id: str, body: PreviewBody) -> PreviewView:
-        """Return who would have matched in the last days, and what that would take. Raises PlaybookUnknown, HealthAway."""
+        """Return who would have matched lately, and what that would take. Raises PlaybookUnknown, HealthAway."""
         playbook = await self._playbook(playbook_id, body.version)
         now = await self._now()
         span = Span(now - timedelta(days=body.days), now)
@@ -96,6 +97,8 @@ class Rehearsing:
         async for scenes in self.staging.scenes(cast):
             for account, scene in scenes.items():
                 tally.add(account, rehearse(cast.playbook, scene, cast.span.until, cast.policy, assumed))
+                # A play is all computing: whoever else waits gets their turn in between.
+                await asyncio.sleep(0)
         return tally
 
 

@@ -4,7 +4,7 @@ The past is read from changes and events. What no feed tells (attributes, signal
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
@@ -24,7 +24,7 @@ from milepost_core.playbooks.document import (
 )
 from milepost_core.playbooks.starting import STARTING_CAUSES, Declines
 from milepost_core.playbooks.watching import Stand, look
-from milepost_core.rehearsal import Before, Line, Office, Scene
+from milepost_core.rehearsal import Line, Scene
 from playbook_runner.runs.asking import Known
 from playbook_runner.runs.looking import at_first
 
@@ -59,15 +59,6 @@ class Happened:
     news: Sequence[tuple[datetime, str]] = ()
 
 
-@dataclass(frozen=True)
-class Around:
-    """What stood around an account when the span began: our own rows, who is who, how the watch stood to it."""
-
-    before: Before = field(default_factory=Before)
-    office: Office | None = None
-    stand: Stand | None = None
-
-
 def is_told(trigger: WatchTrigger) -> bool:
     """Return whether feeds tell everything that a trigger looks at."""
     return all(_is_told(subject) for subject in subjects_of(trigger.enter, trigger.rearm))
@@ -80,22 +71,22 @@ def looks_at_score(trigger: WatchTrigger) -> bool:
 
 
 def scene(
-    playbook: Playbook, account: UUID, known: Known, happened: Happened, span: Span, around: Around | None = None
+    playbook: Playbook, account: UUID, known: Known, happened: Happened, span: Span, stand: Stand | None = None
 ) -> Scene:
-    """Return what a rehearsal of one account is played over, with every reason to start that lies in the span."""
-    around = around if around is not None else Around()
+    """Return what a rehearsal of one account is played over, with every reason to start that lies in the span.
+
+    `stand` is how the playbook's watch stood to the account when the span began, if that is known.
+    """
     bare = Scene(
         account=str(account),
         known=_timeline(known.facts, happened.changes, span.since),
         events=tuple(sorted(happened.events)),
         calendar=known.calendar,
         attributes=tuple(sorted(known.attributes.items())),
-        before=around.before,
-        office=around.office,
     )
     if span.at_once:
-        return replace(bare, occasions=(Occasion(BY_HAND, span.since),))
-    found = _occasions(playbook, bare, known.facts, happened, span, around.stand)
+        return replace(bare, occasions=(Occasion(BY_HAND, span.since, _word(bare.known[0][1], "band")),))
+    found = _occasions(playbook, bare, known.facts, happened, span, stand)
     inside = [one for one in found if span.since <= one.happened_at <= span.until]
     declined = tuple(
         line for row in happened.changes if row.computed_at <= span.until for line in _declined(playbook, row)

@@ -4,13 +4,12 @@ It starts nothing and writes nothing.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from milepost_contracts.changes import ChangeRow
-from milepost_contracts.health import HealthDocument
 from milepost_core.arbiter import Policy
 from milepost_core.cadence import EXIT_EVENTS
 from milepost_core.cadence.admitting import subjects_to_admit
@@ -30,14 +29,13 @@ from playbook_runner.rehearsal.offices import AccountOffice, Firm, persons_of
 from playbook_runner.rehearsal.scenes import (
     SCORE,
     TOLD_BY_FEEDS,
-    Around,
     Happened,
     Span,
     is_told,
     looks_at_score,
     scene,
 )
-from playbook_runner.rehearsal.standing import Stood, stood
+from playbook_runner.rehearsal.standing import stands, stood
 from playbook_runner.runs.asking import Answers, Asking
 from playbook_runner.runs.deciding import Deciding
 from playbook_runner.wording.addressing import ATTRIBUTE
@@ -50,13 +48,14 @@ Counts = Mapping[UUID, int]
 
 @dataclass(frozen=True)
 class Cast:
-    """Whom a rehearsal is about, in order, how many rows feeds tell of them, and who is who."""
+    """Whom a rehearsal is about, in order, how many rows feeds tell of them, whose runs are open, and who is who."""
 
     playbook: Playbook
     span: Span
     accounts: tuple[UUID, ...]
     changes: Counts
     events: Counts
+    standing: frozenset[UUID]
     firm: Firm
 
     @property
@@ -84,8 +83,9 @@ class Staging:
             events = await queries.happened(connection, accounts, types, between)
             starts = sorted(_starting_types(playbook))
             started = await queries.happened(connection, accounts, starts, between) if starts else {}
-        who = set(accounts) if accounts is not None else await self._meant(playbook, changes, started, span)
-        return Cast(playbook, span, tuple(sorted(who)), changes, events, firm)
+            standing = frozenset(await queries.under_way(connection, playbook.id, span.since))
+        who = set(accounts or ()) or standing | await self._meant(playbook, changes, started, span)
+        return Cast(playbook, span, tuple(sorted(who)), changes, events, standing, firm)
 
     async def scenes(self, cast: Cast) -> AsyncIterator[Mapping[UUID, Scene]]:
         """Yield the scenes of a cast, some accounts at a time, so that a long feed needs no more room than a short one.
@@ -96,29 +96,36 @@ class Staging:
             known = await self.asking.known(some, [cast.playbook], cast.span.since, more=_subjects(cast.playbook))
             here = sorted(known)
             happened = await self._happened(cast, here)
-            # Who is who matters only where something may happen at all.
-            health = await self.deciding.scoring.healths(here)
-            offices = self._offices(cast, known, health)
-            since = await self._stood(cast, here, offices)
-            yield {
+            of = Of(here, cast.playbook.id, cast.span.since, cast.span.until)
+            async with self.pool.acquire() as connection:
+                seen = await stands(connection, of)
+            bare = {
                 account: scene(
                     cast.playbook, account, known[account], happened.get(account, Happened()), cast.span,
-                    Around(since.before[account], offices[account], since.stands.get(account)),
+                    seen.get(account),
                 )
                 for account in here
             }  # fmt: skip
+            yield await self._furnished(cast, of, bare, known)
 
-    def _offices(self, cast: Cast, known: Answers, health: Mapping[UUID, HealthDocument]) -> dict[UUID, AccountOffice]:
-        return {
-            account: AccountOffice(account, cast.playbook, cast.firm, one, health.get(account))
-            for account, one in known.items()
+    async def _furnished(
+        self, cast: Cast, of: Of, scenes: Mapping[UUID, Scene], known: Answers
+    ) -> Mapping[UUID, Scene]:
+        """Say what stood around the accounts at which something may begin or goes on; nobody asks about the others."""
+        busy = sorted(account for account, one in scenes.items() if one.occasions or account in cast.standing)
+        health = await self.deciding.scoring.healths(busy)
+        offices = {
+            account: AccountOffice(account, cast.playbook, cast.firm, known[account], health.get(account))
+            for account in busy
         }
-
-    async def _stood(self, cast: Cast, here: Sequence[UUID], offices: Mapping[UUID, AccountOffice]) -> Stood:
         persons = sorted(persons_of(cast.playbook, cast.firm, offices))
-        of = Of(here, cast.playbook.id, cast.span.since, cast.span.until, persons)
         async with self.pool.acquire() as connection:
-            return await stood(connection, self.keeping, of, cast.policy)
+            asked = replace(of, accounts=busy, persons=persons)
+            before = await stood(connection, self.keeping, asked, cast.policy)
+        return {
+            account: replace(one, before=before[account], office=offices[account]) if account in before else one
+            for account, one in scenes.items()
+        }
 
     async def _firm(self, connection: Connection, playbook: Playbook, span: Span) -> Firm:
         now = await queries.clock(connection)
@@ -162,19 +169,17 @@ class Staging:
         trigger = playbook.trigger
         if span.at_once:
             return await self.asking.meant(playbook.audience or EVERYBODY)
-        async with self.pool.acquire() as connection:
-            standing = set(await queries.under_way(connection, playbook.id, span.since))
         match trigger:
             case EventTrigger():
-                return standing | set(started)
+                return set(started)
             case DateTrigger():
-                return standing | await self.asking.meant(Compare(f"attribute.{trigger.attribute}", "known"))
+                return await self.asking.meant(Compare(f"attribute.{trigger.attribute}", "known"))
             case ByHand():
-                return standing
+                return set()
             case WatchTrigger():
-                return standing | set(changes) | await self.asking.meant(trigger.enter)
+                return set(changes) | await self.asking.meant(trigger.enter)
             case _:
-                return standing | set(changes)
+                return set(changes)
 
 
 def provisos(playbook: Playbook, span: Span, now: datetime) -> list[str]:

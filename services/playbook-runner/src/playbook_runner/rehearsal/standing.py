@@ -1,4 +1,4 @@
-"""Standing: what our own rows tell of accounts as a rehearsal begins: runs, work, words to leave somebody alone, touches.
+"""Standing: what our own rows tell of accounts as a rehearsal begins: runs, work, words to leave alone, touches.
 
 It reads, decides nothing and writes nothing.
 """
@@ -14,7 +14,7 @@ import asyncpg
 from milepost_core.arbiter import Objection, Policy, Touched
 from milepost_core.playbooks.assigning import Assignment
 from milepost_core.playbooks.watching import Stand
-from milepost_core.rehearsal import Before, Matter, Underway, Word
+from milepost_core.rehearsal import Before, Matter, Underway, Word, Work
 from milepost_runtime.database import Connection
 from playbook_runner.documents.keeping import Keeping
 from playbook_runner.queries import rehearsing as queries
@@ -23,19 +23,11 @@ from playbook_runner.queries.rehearsing import Of
 _GIVEN = ("task", "approval")
 
 
-@dataclass(frozen=True)
-class Stood:
-    """What there was, by account."""
-
-    before: Mapping[UUID, Before]
-    stands: Mapping[UUID, Stand]
-
-
 @dataclass
 class _Rows:
     """Rows by account while they are read."""
 
-    found: defaultdict[UUID, dict[str, list[Any]]] = field(
+    found: defaultdict[UUID, defaultdict[str, list[Any]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
 
@@ -43,7 +35,15 @@ class _Rows:
         self.found[account][name].append(value)
 
 
-async def stood(connection: Connection, keeping: Keeping, of: Of, policy: Policy) -> Stood:
+async def stands(connection: Connection, of: Of) -> dict[UUID, Stand]:
+    """Return how the playbook's watch stood to accounts when a span began, as far as rows tell."""
+    return {
+        row["account_id"]: Stand(row["armed"], row["episode"], row["held_since"])
+        for row in await queries.stands(connection, of)
+    }
+
+
+async def stood(connection: Connection, keeping: Keeping, of: Of, policy: Policy) -> dict[UUID, Before]:
     """Return what there was around accounts when a span began, and what is known to end or to come within it."""
     rows = _Rows()
     for run in await queries.runs(connection, of):
@@ -52,17 +52,13 @@ async def stood(connection: Connection, keeping: Keeping, of: Of, policy: Policy
         found = Assignment(row["arm"], row["bucket"], row["stratum"], row["version"], excluded=row["excluded"])
         rows.add(row["account_id"], "kept", found)
     for task in await queries.tasks(connection, of):
-        rows.add(task["account_id"], "tasks", (task["reason"], task["ended_at"] or task["due_at"] or of.until))
+        rows.add(task["account_id"], "tasks", Work(task["reason"], task["due_at"] or of.until, task["ended_at"]))
     for one in await queries.matters(connection, of.accounts):
         matter = Matter(one["kind"], one["opened_at"], one["closed_at"], one["starts_at"])
         rows.add(one["account_id"], "matters", matter)
     await _add_words(rows, connection, of)
     persons = await _add_touches(rows, connection, of, policy)
-    stands = {
-        row["account_id"]: Stand(row["armed"], row["episode"], row["held_since"])
-        for row in await queries.stands(connection, of)
-    }
-    return Stood({account: _before(rows.found[account], persons) for account in of.accounts}, stands)
+    return {account: _before(rows.found[account], persons) for account in of.accounts}
 
 
 async def _add_run(rows: _Rows, connection: Connection, keeping: Keeping, run: asyncpg.Record, of: Of) -> None:

@@ -206,6 +206,8 @@ def _mail(
     way_out = "" if step.transactional else desk.ways_out.address_for(health.account.id, to.address)
     same = canonical(to.address)
     key = _key(step, occasion, to.address)
+    # How an account stands is for our own eyes: the frame of a customer's mail has no colour of it.
+    band = health.effective_band.band if to.colleague else ""
     mail = Mail(
         key=key,
         sender=desk.sender,
@@ -213,9 +215,7 @@ def _mail(
         recipient=to.address,
         subject=said["subject"],
         text=with_way_out(said["text"], way_out),
-        html=lay_out(
-            said["html"], said["text"], title=said["subject"], band=health.effective_band.band, way_out=way_out
-        ),
+        html=lay_out(said["html"], said["text"], title=said["subject"], band=band, way_out=way_out),
         written_at=occasion.now,
         correlation_id=occasion.correlation_id,
         follows=tuple(message_id(key, desk.sender) for to, key in occasion.earlier if canonical(to) == same),

@@ -16,8 +16,10 @@ from milepost_core.rehearsal.scene import (
     Scene,
     Underway,
     Word,
+    Work,
 )
 
 __all__ = [
-    "Assumed", "Before", "Line", "Matter", "Office", "Piece", "Reader", "Scene", "Underway", "Word", "rehearse",
+    "Assumed", "Before", "Line", "Matter", "Office", "Piece", "Reader", "Scene", "Underway", "Word", "Work",
+    "rehearse",
 ]  # fmt: skip

@@ -16,6 +16,8 @@ from milepost_core.worktime import hours_after
 
 APPROVED_AFTER_HOURS: Final = 1.0
 DONE: Final = "done"
+OF_WORDS: Final = ("no_reasons", "not_sendable")
+"""Why there is nothing to say: nobody is asked then whether it may be said."""
 
 
 def perform(course: Course, step: Step) -> bool:
@@ -25,6 +27,9 @@ def perform(course: Course, step: Step) -> bool:
             piece = course.scene.people.piece(step, course.playbook, course.tier, course.at)
             return course.leave(piece, step) if isinstance(piece, Leave) else _task(course, step, piece)
         case ApprovalStep():
+            refused = _unsayable(course, course.playbook.step(step.about))
+            if refused is not None:
+                return course.leave(refused, step)
             course.say("approval", f"somebody is asked whether {step.about} may go out", step)
             return await_gate(course, step, course.at + timedelta(hours=step.expires_hours))
         case _:
@@ -52,6 +57,14 @@ def await_gate(course: Course, step: ApprovalStep, expires_at: datetime) -> bool
         return False
     course.outcome = outcome
     return True
+
+
+def _unsayable(course: Course, about: Step | None) -> Leave | None:
+    """Return why nobody can be shown what a gate is about, if that is so."""
+    if about is None or about.kind not in OUTWARD:
+        return None
+    found = course.scene.people.reader(about, course.at)
+    return found if isinstance(found, Leave) and found.code in OF_WORDS else None
 
 
 def _task(course: Course, step: TaskStep, piece: Piece) -> bool:

@@ -16,7 +16,7 @@ from milepost_core.playbooks.document import ApprovalStep, Playbook
 from milepost_core.playbooks.starting import Declines
 from milepost_core.rehearsal.carrying import await_gate, await_task, perform
 from milepost_core.rehearsal.course import Course, Table
-from milepost_core.rehearsal.scene import Assumed, Line, Scene, Underway
+from milepost_core.rehearsal.scene import Assumed, Line, Scene, Underway, Work
 
 MOST_MOVES: Final = 2_000
 """A run that has not come to an end after so many is shown as it stands."""
@@ -28,7 +28,10 @@ def rehearse(playbook: Playbook, scene: Scene, until: datetime, policy: Policy, 
     A run that is open already goes on; every occasion is admitted or declined as live ones are; runs follow one
     another, and touches of all of them count.
     """
-    before, table = scene.before, Table(tasks=dict(scene.before.tasks))
+    before, table = (
+        scene.before,
+        Table(tasks={one.reason: _open_until(one, until, assumed) for one in scene.before.tasks}),
+    )
     lines, began, open_until = list(scene.declined), list(before.began), before.open_until
     pursuit, kept = before.pursuit, before.kept
 
@@ -38,6 +41,7 @@ def rehearse(playbook: Playbook, scene: Scene, until: datetime, policy: Policy, 
     run = before.underway
     if run is not None:
         resumed = course(run.playbook, run.path, run.at, run.since, run.trigger_kind)
+        resumed.held_out = kept is not None and kept.arm == HOLDOUT
         _resume(resumed, run)
         open_until, lines = resumed.at, lines + resumed.lines
     for occasion in scene.occasions:
@@ -50,11 +54,17 @@ def rehearse(playbook: Playbook, scene: Scene, until: datetime, policy: Policy, 
             lines.append(Line(at, verdict.code, verdict.sentence))
             continue
         begun = course(playbook, verdict.start, at, at, occasion.kind)
-        _begin(begun, verdict)
+        _begin(begun, verdict, kept)
         open_until, lines = begun.at, lines + begun.lines
         began.append(at)
         pursuit = replace(pursuit, last_started_at=at)
     return tuple(sorted(lines, key=lambda line: line.at))
+
+
+def _open_until(task: Work, until: datetime, assumed: Assumed) -> datetime:
+    if task.ended is not None:
+        return task.ended
+    return task.due if assumed.people == "act" else until + timedelta(days=1)
 
 
 def _recent(playbook: Playbook, began: list[datetime], now: datetime) -> int:
@@ -67,10 +77,10 @@ def _kept(verdict: Admitted | Declines, before: Assignment | None) -> Assignment
     return found if found is not None else before
 
 
-def _begin(course: Course, admitted: Admitted) -> None:
-    tier, found = admitted.tier.tier, admitted.assignment
+def _begin(course: Course, admitted: Admitted, kept: Assignment | None) -> None:
+    tier = admitted.tier.tier
     course.band, course.tier = admitted.band, tier
-    course.held_out = found is not None and found.arm == HOLDOUT
+    course.held_out = kept is not None and kept.arm == HOLDOUT
     course.say("started", f"it starts at {course.path}" + (f", tier {tier}" if tier else ""))
     _play(course)
 

@@ -115,6 +115,15 @@ class Underway:
 
 
 @dataclass(frozen=True)
+class Work:
+    """A task that was open when the span began: what it is about, when it is due, and when it really ended, if known."""
+
+    reason: str
+    due: datetime
+    ended: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Before:
     """What there was when the span began: this playbook's runs, open work, what stood against messages.
 
@@ -129,7 +138,7 @@ class Before:
     open_until: datetime | None = None
     underway: Underway | None = None
     kept: Assignment | None = None
-    tasks: tuple[tuple[str, datetime], ...] = ()
+    tasks: tuple[Work, ...] = ()
     words: tuple[Word, ...] = ()
     touches: tuple[Touched, ...] = ()
     matters: tuple[Matter, ...] = ()

@@ -3,6 +3,7 @@
 It never does the work, and it knows of no process but the one that asks.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -40,7 +41,8 @@ class Lane:
     `abreast`: so many batches at once in one process, so that a slow row holds up its own batch and no other.
     `rung_for`: whoever makes rows due here rings for it, so that a glance which did less than this needs no second one.
     `unsettled` are claims of this process that it lost sight of when the store went away; `suspects_at` is when it will
-    next look for suspects although others are due (one of `abreast` does).
+    next look for suspects although others are due (one of `abreast` does). `stopping` is set once its worker is to end:
+    no further batch is claimed, and a handler may hear it too.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Lane:
     abreast: int = 1
     unsettled: list[Claim] = field(default_factory=list, init=False, repr=False, compare=False)
     suspects_at: list[float] = field(default_factory=lambda: [0.0], init=False, repr=False, compare=False)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False, compare=False)
 
     @cached_property
     def pairs(self) -> str:

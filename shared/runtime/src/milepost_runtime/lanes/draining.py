@@ -42,11 +42,12 @@ async def drain(pool: Pool, lane: Lane, *, seconds: float = 15.0, glance: bool =
     """Do all that is due in a lane, at most for about `seconds`; return how much was done.
 
     A batch that raises is tried again row by row, so that one bad row cannot hold up the others. Suspects wait until
-    nothing else is due, but never for long. A `glance` trusts the bell: see `Lane.rung_for`.
+    nothing else is due, but never for long. A `glance` trusts the bell: see `Lane.rung_for`. A lane that is `stopping`
+    ends after the batch that is under way.
     """
     until = time.monotonic() + seconds
     total = 0
-    while time.monotonic() < until:
+    while time.monotonic() < until and not lane.stopping.is_set():
         async with pool.acquire() as connection:
             await _give_back(connection, lane)
             claims = await claim(connection, lane, lane.batch)
@@ -67,7 +68,7 @@ async def _drain_suspects(pool: Pool, lane: Lane) -> int:
     began = time.monotonic()
     lane.suspects_at[0] = began + SUSPECTS_EVERY_S
     done = 0
-    while time.monotonic() < began + SUSPECTS_FOR_S:
+    while time.monotonic() < began + SUSPECTS_FOR_S and not lane.stopping.is_set():
         async with pool.acquire() as connection:
             suspects = await claim_suspects(connection, lane)
         now = await _handle_all(pool, lane, suspects)

@@ -4,10 +4,9 @@ What could not be written certainly did nothing; what was written may have been 
 renewed once, as a refused call did nothing either.
 """
 
-import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -87,13 +86,21 @@ class Question:
         return {"Content-Type": "application/json"}, json.dumps(self.json).encode()
 
 
+async def at_once() -> None:
+    """Wait for nothing."""
+
+
 @dataclass(frozen=True)
 class CrmLine:
-    """Calls to one CRM with one kind of pass. `may_write` is asked directly before the bytes of every call."""
+    """Calls to one CRM with one kind of pass. `may_write` is asked directly before the bytes of every call.
+
+    `turn` is waited for before each; whoever has taken a turn for all of it waits for nothing.
+    """
 
     lines: Lines = field(repr=False)
     passes: Passes = field(repr=False)
     limit_s: float = CALL_LIMIT_S
+    turn: Callable[[], Awaitable[None]] = at_once
 
     async def call(self, question: Question, may_write: MayWrite = always) -> Answer:
         """Make a call; raises Busy when it surely did nothing, Unclear when nobody knows, Unfit."""
@@ -113,6 +120,7 @@ class CrmLine:
 
     async def _once(self, held: Pass, question: Question, may_write: MayWrite) -> Answer:
         headers = {"Authorization": f"Bearer {held.token}"}
+        await self.turn()
         return await ask(self.lines, held.base, question, headers, (self.limit_s, may_write))
 
 
@@ -142,10 +150,6 @@ async def ask(
         raise Busy(str(error)) from None
     except AnswerLost as error:
         raise Unclear(str(error)) from None
-    except asyncio.CancelledError:
-        # Its answer may still come: nobody else may hear it.
-        line.close()
-        raise
     finally:
         lines.give_back(target, line)
     if not answer.whole and answer.status < 300:

@@ -13,11 +13,9 @@ from typing import Any
 
 from milepost_core.effects import Doubt, GiveUp, Outcome, Performed, TryLater, Unknown
 from milepost_runtime.failpoints import afp
-from playbook_runner.actions.channel import NotReached, Sendable, Unreachable
+from playbook_runner.actions.channel import WHOLE_CALL_S, NotReached, Sendable, Unreachable
 from playbook_runner.actions.crm.answers import Busy, Crm, MissingProperty, Order, Refused, Unclear, Unfit
 
-# Twice a call (a refused pass is renewed and the call repeated), and a pass that is bought between them.
-LONGEST_CALL_S = 40.0
 PRIORITIES = ("high", "normal", "low")
 KINDS = ("todo", "call", "email")
 MOST_DAYS = 365
@@ -95,8 +93,8 @@ class CrmChannel:
 
     @property
     def longest_call_s(self) -> float:
-        """See LONGEST_CALL_S."""
-        return LONGEST_CALL_S
+        """A call, the same again after a refused pass, and a pass that is bought between them: up to the limit of all."""
+        return WHOLE_CALL_S
 
     @contextlib.asynccontextmanager
     async def open(self, effect: Sendable) -> AsyncIterator[CrmCall]:

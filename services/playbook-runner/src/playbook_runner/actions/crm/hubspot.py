@@ -66,8 +66,15 @@ class Hubspot:
             if len(entries) == 1:
                 return [Declined(str(error))]
             half = len(entries) // 2
-            return await self.write_health(entries[:half]) + await self.write_health(entries[half:])
+            return await self._part(entries[:half]) + await self._part(entries[half:])
         return _verdicts(entries, body)
+
+    async def _part(self, entries: Sequence[Entry]) -> list[Verdict]:
+        """Write a part of what was refused together; what has no turn any more comes later, the rest has its verdict."""
+        try:
+            return await self.write_health(entries)
+        except Busy as error:
+            return [Later(str(error), error.after_s)] * len(entries)
 
     async def ready(self) -> None:
         """Have a pass at hand."""
