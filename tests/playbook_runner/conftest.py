@@ -104,7 +104,7 @@ async def bench(
     playbooks_pool: Pool, scoring_pool: Pool, scoring: HealthServer, redis_url: str
 ) -> AsyncIterator[CrmBench]:
     """A runner's CRM side alone, without outlets and without news."""
-    await playbooks_pool.execute("truncate outlet, writeback")
+    await playbooks_pool.execute("truncate outlet, writeback, destination")
     await scoring_pool.execute("truncate change")
     scoring.forget()
     async with http.client(scoring.url) as client:

@@ -70,8 +70,12 @@ async def test_what_cannot_be_done_is_said_in_a_line_and_ends_with_one(
     unknown = await crm(environment, tmp_path, "setup", "nobody")
     wrong = await crm(environment, tmp_path, "connect", "wrong.json")
     missing = await crm(environment, tmp_path, "connect", "missing.json")
+    (tmp_path / "deep.json").write_text("[" * 200_000)
+    deep = await crm(environment, tmp_path, "connect", "deep.json")
 
-    assert [one.returncode for one in (unknown, wrong, missing)] == [1, 1, 1]
+    assert [one.returncode for one in (unknown, wrong, missing, deep)] == [1, 1, 1, 1]
+    assert "deep.json is no JSON, or nested too deeply" in deep.stderr + deep.stdout
+    assert "Traceback" not in deep.stderr
     assert "there is no connection nobody" in unknown.stderr + unknown.stdout
     assert "/portal_id" in wrong.stderr + wrong.stdout
     assert "missing.json cannot be read" in missing.stderr + missing.stdout

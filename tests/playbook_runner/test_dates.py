@@ -1,6 +1,7 @@
 """Claims about dates of accounts: waits and triggers that go by them, in the place where the account lives."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,6 +13,7 @@ from support.outreach import Outreach, health_of
 from milepost_core.playbooks import Playbook
 from milepost_core.playbooks.conditions import Fact
 from milepost_core.playbooks.document import DateTrigger, WaitStep
+from milepost_core.playbooks.watching import Stand
 from milepost_core.schedules import Calendar, instant
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
@@ -255,6 +257,24 @@ async def test_a_date_that_came_while_nobody_looked_leaves_a_line_however_long_a
     assert await outreach.outcomes(account) == [("skipped", "stale_change")]
 
 
+async def test_dates_of_long_ago_are_gone_through_once_a_day_and_those_of_today_in_every_sweep(
+    outreach: Outreach,
+) -> None:
+    await dated(outreach, at="00:00")
+    await look(outreach)
+    late = await scored(outreach, renewal=(datetime.now(UTC) - 30 * DAY).date().isoformat())
+    today = await scored(outreach, renewal=datetime.now(UTC).date().isoformat())
+    # Five minutes later, on the same day; and then on the next.
+    soon = "greatest(swept_at - interval '5 minutes', date_trunc('day', clock_timestamp(), 'UTC'))"
+    await outreach.pool.execute(f"update watch set next_at = '-infinity', swept_at = {soon}")
+    await drain(outreach.pool, replace(outreach.runner.watching, sweep_every_s=0.0).lane, seconds=0.5)
+    same_day = [await runs(outreach, today), len(await outreach.outcomes(late))]
+    await look(outreach)
+
+    assert same_day == [1, 0]
+    assert await outreach.outcomes(late) == [("skipped", "stale_change")]
+
+
 def test_a_rehearsal_starts_at_a_date_when_the_watch_would() -> None:
     trigger = DateTrigger("renewal", -1, time(7, 30))
     playbook = Playbook("at-a-date", 1, "At a date", "", trigger, (WaitStep("w", days=1),))
@@ -264,3 +284,7 @@ def test_a_rehearsal_starts_at_a_date_when_the_watch_would() -> None:
 
     found = scene(playbook, uuid4(), known, Happened(), span).occasions
     assert [one.happened_at for one in found] == [datetime(2027, 5, 31, 22, 30, tzinfo=UTC)]
+
+    answered = Stand(armed=True, held_since=datetime(2027, 5, 31, tzinfo=UTC))
+    again = scene(playbook, uuid4(), known, Happened(), span, answered).occasions
+    assert again == (), "the watch answered that day already"

@@ -1,5 +1,6 @@
 """Claims about telling HubSpot of health: on change only, in batches, each company judged by itself."""
 
+import time
 from uuid import UUID
 
 import pytest
@@ -77,7 +78,6 @@ async def test_only_what_is_news_is_written_and_a_new_moment_is_none(bench: CrmB
     assert calls == 1
     assert len(portal.batches) == 2
     assert portal.companies["1"]["milepost_score"] == "46.9"
-    assert (await bench.row(account))["next_at"] is None
 
 
 async def test_changes_that_come_in_a_handful_are_one_write(bench: CrmBench, portal: Portal) -> None:
@@ -143,7 +143,7 @@ async def test_two_accounts_of_one_company_are_one_input_of_a_batch(bench: CrmBe
 
     assert portal.batches == [["1"]]
     assert portal.companies["1"]["milepost_score"] == "47.3"
-    assert (await bench.row(older))["next_at"] is None
+    assert (await bench.row(older))["digest"] is not None
 
 
 async def test_a_book_goes_out_in_batches_of_a_hundred(bench: CrmBench, portal: Portal) -> None:
@@ -175,6 +175,40 @@ async def test_one_wrong_value_spoils_nobody_elses_write(bench: CrmBench, portal
     assert len(portal.batches) < 12
 
 
+async def test_write_back_keeps_to_the_rate_of_its_connection_however_often_it_has_to_call(
+    bench: CrmBench, portal: Portal
+) -> None:
+    await ready(bench, portal)
+    options = [{"value": "green"}, {"value": "yellow"}, {"value": "red"}]
+    portal.properties["companies"]["milepost_band"] = {"name": "milepost_band", "options": options}
+    for number in range(1, 25):
+        await bench.account(portal.company(number), **({"band": "unknown"} if number % 6 == 0 else {}))
+
+    began = time.monotonic()
+    await bench.tell()
+    took = time.monotonic() - began
+
+    assert len(portal.batches) > 12
+    assert took >= (len(portal.batches) - 1) / 9.0 * 0.95
+
+
+async def test_write_back_leaves_a_crm_alone_that_rests_and_loses_nothing(bench: CrmBench, portal: Portal) -> None:
+    await ready(bench, portal)
+    account = await bench.account(portal.company(1))
+    await bench.pool.execute(
+        "insert into destination (name, resting_until) values ('our-hubspot', clock_timestamp() + interval '1 minute')"
+        " on conflict (name) do update set resting_until = excluded.resting_until"
+    )
+    await bench.tell()
+    row = await bench.row(account)
+    assert (portal.batches, row["digest"], "resting" in row["error"]) == ([], None, True)
+
+    await bench.pool.execute("update destination set resting_until = null")
+    await bench.pool.execute("update writeback set next_at = clock_timestamp()")
+    await bench.tell()
+    assert (await bench.row(account))["digest"] is not None
+
+
 @pytest.mark.parametrize(("policy", "seconds"), [("TEN_SECONDLY_ROLLING", 10), ("DAILY", 3600)])
 async def test_a_limit_is_waited_for_as_its_policy_says(
     bench: CrmBench, portal: Portal, policy: str, seconds: int
@@ -185,6 +219,7 @@ async def test_a_limit_is_waited_for_as_its_policy_says(
 
     await bench.tell()
     wait = await bench.pool.fetchval("select extract(epoch from next_at - clock_timestamp()) from writeback")
+    await bench.rested()
     await bench.tell()
 
     assert seconds - 2 < wait <= seconds

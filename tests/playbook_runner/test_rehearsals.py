@@ -75,7 +75,7 @@ async def test_a_preview_tells_who_would_have_matched_and_the_work_it_implies(
     told = await preview(api, days=30)
 
     assert {one["account_id"] for one in told["data"]} == {str(long_ago), str(lately)}
-    assert (told["matched"], told["considered"]) == (2, 3)
+    assert (told["matched"], told["considered"], told["declined"]) == (2, 3, {"cause_backfill": 1})
     assert told["work"]["messages"] == {"email": 2}
     assert (told["work"]["tasks"], told["work"]["minutes"]) == (1, 40.0)
 
@@ -176,6 +176,156 @@ async def test_a_span_of_nothing_or_of_years_is_refused(
     answer = await api.post("/playbooks/rescue:dry-run", json=body)
 
     assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (422, "span_refused")
+
+
+async def test_the_work_is_told_by_week_and_owner(outreach: Outreach, api: httpx.AsyncClient) -> None:
+    await outreach.runner.keeping.stock([playbook(CALL | {"title": "Call {{ account.name }}"})])
+    for days in (1, 1, 15):
+        await dropped(outreach, days)
+    theirs = await dropped(outreach, 15)
+    outreach.scoring.documents[theirs] = health_of(theirs, "red", owner="lee@vendor.example")
+
+    told = await preview(api, days=30)
+
+    weeks = [(one["week"], one["owner"], one["tasks"], one["minutes"]) for one in told["work"]["weeks"]]
+    mondays = [
+        (at.date() - timedelta(days=at.weekday())).isoformat()
+        for at in (datetime.now(UTC) - timedelta(days=days) for days in (15, 1))
+    ]
+    kim, lee = "kim@vendor.example", "lee@vendor.example"
+    assert weeks == [(mondays[0], kim, 1, 40.0), (mondays[0], lee, 1, 40.0), (mondays[1], kim, 2, 80.0)]
+
+
+async def test_tasks_are_told_as_they_would_read(outreach: Outreach, api: httpx.AsyncClient) -> None:
+    await outreach.runner.keeping.stock([playbook(CALL | {"title": "Call {{ account.name }}"})])
+    account = await dropped(outreach, 1)
+
+    told = await dry_run(api, 0, 1, accounts=[str(account)], begin="since")
+
+    (task,) = [line for line in told["data"][0]["lines"] if line["code"] == "task"]
+    assert task["sentence"] == "kim@vendor.example is asked: Call Aurora Logistics"
+
+
+async def test_accounts_that_nobody_knows_are_named(outreach: Outreach, api: httpx.AsyncClient) -> None:
+    await outreach.runner.keeping.stock([playbook(MAIL)])
+    known, stranger = await dropped(outreach, 1), uuid4()
+
+    told = await dry_run(api, 2, 0, accounts=[str(known), str(stranger)])
+
+    assert (told["accounts"], told["unknown"]) == (1, [str(stranger)])
+
+
+async def test_a_feed_of_any_length_is_played(outreach: Outreach, api: httpx.AsyncClient) -> None:
+    await outreach.runner.keeping.stock([playbook(MAIL)])
+    accounts = [await dropped(outreach, 9) for _ in range(4)]
+    await outreach.scoring_pool.execute(
+        "insert into change (account_id, kind, from_band, to_band, from_score, to_score, cause, model_id,"
+        " model_version, as_of, computed_at, snapshot_as_of, correlation_id)"
+        " select a, 'score_moved', 'red', 'red', 38, 30, 'live', 'b2b-onboarding', 1, t, t, t, ''"
+        " from unnest($1::uuid[]) a cross join lateral (select clock_timestamp() - interval '8 days'"
+        " + n * interval '10 seconds' as t from generate_series(1, 13000) n) moved",
+        accounts,
+    )
+
+    told = await preview(api, days=30)
+
+    assert told["matched"] == 4
+    assert told["work"]["messages"] == {"email": 4}
+
+
+async def test_a_score_that_sank_in_small_steps_counts_at_the_end(outreach: Outreach, api: httpx.AsyncClient) -> None:
+    low = {"kind": "threshold", "when": {"subject": "score", "operator": "lt", "value": 50}}
+    await outreach.runner.keeping.stock([playbook(MAIL, trigger=low)])
+    account = uuid4()
+    outreach.scoring.documents[account] = health_of(account, "red")
+    await moved(outreach, account, 5, "green", "green", kind="score_moved", from_score=70.0, to_score=52.0)
+
+    told = await preview(api, days=30)
+
+    assert [one["account_id"] for one in told["data"]] == [str(account)]
+    assert any("score" in sentence for sentence in told["provisos"])
+
+
+async def test_what_stood_then_counts_in_a_rehearsal_of_the_past(outreach: Outreach, api: httpx.AsyncClient) -> None:
+    capped = {"opens": "00:00", "closes": "00:00", "workdays": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+              "holidays": False, "spread_minutes": 1, "caps": [{"of": "account", "most": 1, "days": 2}]}  # fmt: skip
+    await outreach.runner.policies.say(capped, "test")
+    write = MAIL | {"transactional": False, "to": "sponsor@customer.example"}
+    await outreach.runner.keeping.stock([playbook(write)])
+    free, opted, lifted, written = [await dropped(outreach, 5) for _ in range(4)]
+    for account, ended in ((opted, None), (lifted, 6)):
+        await outreach.pool.execute(
+            "insert into suppression (id, account_id, kind, since, ended_at) values ($1, $2, 'opt_out',"
+            " clock_timestamp() - interval '9 days', clock_timestamp() - make_interval(days => $3))",
+            uuid4(), account, ended,
+        )  # fmt: skip
+    await outreach.pool.execute(
+        "insert into touch (account_id, effect_key, person, channel, at) values"
+        " ($1, $2, $2, 'email', clock_timestamp() - interval '6 days')",
+        written,
+        uuid4().bytes * 2,
+    )
+
+    told = await dry_run(api, 8, 0)
+
+    codes = {one["account_id"]: [line["code"] for line in one["lines"]] for one in told["data"]}
+    assert codes[str(free)] == codes[str(lifted)] == ["started", "sent", "completed"]
+    assert codes[str(opted)] == ["started", "suppressed", "completed"]
+    assert codes[str(written)] == ["started", "deferred", "sent", "completed"]
+
+
+async def test_what_is_meant_for_somebody_who_will_be_away_goes_to_whoever_stands_in(
+    outreach: Outreach, api: httpx.AsyncClient
+) -> None:
+    await outreach.runner.keeping.stock([playbook(CALL | {"waits": False}, WAIT, CALL | {"id": "again"})])
+    await outreach.pool.execute(
+        "insert into person (id, email) values ('kim', 'kim@vendor.example'), ('lee', 'lee@vendor.example')"
+    )
+    await outreach.pool.execute(
+        "insert into absence (id, person_id, since, until, delegate_id)"
+        " values ($1, 'kim', current_date + 2, current_date + 9, 'lee')",
+        uuid4(),
+    )
+    account = await dropped(outreach, 1)
+
+    told = await dry_run(api, 0, 5, accounts=[str(account)], begin="since")
+
+    assert [line["owner"] for line in told["data"][0]["lines"] if line["code"] == "task"] == ["kim", "lee"]
+
+
+async def test_an_open_run_keeps_another_from_starting_and_goes_on(outreach: Outreach, api: httpx.AsyncClient) -> None:
+    await outreach.runner.keeping.stock([playbook(WAIT, MAIL)])
+    account = await dropped(outreach, 0.01)
+    await outreach.start()
+    await outreach.advance()
+
+    told = await dry_run(api, 0, 9, accounts=[str(account)], begin="since")
+
+    assert [line["code"] for line in told["data"][0]["lines"]] == [
+        "waits", "already_running", "passed", "sent", "completed",
+    ]  # fmt: skip
+
+
+async def test_an_event_that_takes_anothers_place_or_comes_late_starts_nothing(
+    outreach: Outreach, api: httpx.AsyncClient, ingest_pool: Pool
+) -> None:
+    wanted = {"kind": "event", "events": ["ticket.escalated"]}
+    await outreach.runner.keeping.stock([playbook(MAIL, trigger=wanted, re_entry={"days": 0})])
+    account = uuid4()
+    outreach.scoring.documents[account] = health_of(account, "red")
+    for days, late, supersedes in ((9, 0, None), (8, 0, "first"), (7, 3, None)):
+        await ingest_pool.execute(
+            "insert into event (event_id, account_id, type, occurred_at, recorded_at, source, properties, supersedes)"
+            " select $1, $2, 'ticket.escalated', t, t + make_interval(days => $4), 'test', '{}', $5"
+            " from (select clock_timestamp() - make_interval(days => $3) as t) told",
+            str(uuid4()), account, days, late, supersedes,
+        )  # fmt: skip
+
+    told = await preview(api, days=30)
+
+    assert [(one["account_id"], one["starts"]) for one in told["data"] if one["account_id"] == str(account)] == [
+        (str(account), 1)
+    ]
 
 
 async def test_nobody_rehearses_what_is_not_there(outreach: Outreach, api: httpx.AsyncClient) -> None:

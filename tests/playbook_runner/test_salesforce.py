@@ -144,6 +144,7 @@ async def test_the_days_limit_puts_the_book_off_and_fields_that_we_may_not_write
     wait = await bench.pool.fetchval("select extract(epoch from next_at - clock_timestamp()) from writeback")
     organisation.limited = False
     organisation.granted.clear()
+    await bench.rested()
     await bench.tell()
     because = (await bench.outlets.one(outlet))["off_because"]
     await bench.setting_up.set_up(outlet)

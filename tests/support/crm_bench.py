@@ -49,6 +49,10 @@ class CrmBench:
         await self.say(account, references, **parts)
         return account
 
+    async def rested(self) -> None:
+        """Let the time pass for which CRMs asked to be left alone."""
+        await self.pool.execute("update destination set resting_until = null")
+
     async def say(self, account: UUID, references: tuple[str, ...], **parts: Any) -> HealthDocument:
         """Let an account's health be this from now on, and say so in the feed."""
         document = health_of(account, parts.pop("band", "red"), references=list(references)).model_copy(update=parts)

@@ -18,7 +18,8 @@ class MailServer:
 
     `answers` are used up one per message: a reply such as `450 later`, or `silence` (kept, no answer), `cut` (kept,
     connection cut), `lose` (not kept, connection cut). `recipient_answer` refuses every recipient, after
-    `recipient_delay_s` seconds. The go-ahead for a message (354) waits for `gate`; `go_ahead` replaces it.
+    `recipient_delay_s` seconds. It greets after `greeting_s`, and answers `answer_s` after it kept a message. The
+    go-ahead for a message (354) waits for `gate`; `go_ahead` replaces it.
     """
 
     port: int = 0
@@ -28,6 +29,8 @@ class MailServer:
     answers: list[str] = field(default_factory=list)
     recipient_answer: str | None = None
     recipient_delay_s: float = 0.0
+    greeting_s: float = 0.0
+    answer_s: float = 0.0
     connections: int = 0
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     go_ahead: str | None = None
@@ -60,6 +63,7 @@ class MailServer:
             self.raw.append(envelope.content)
             self.senders.append(str(envelope.mail_from))
             self.recipients.append(list(envelope.rcpt_tos))
+            await asyncio.sleep(self.answer_s)
         if answer == "silence":
             await asyncio.sleep(60)
         if answer in ("cut", "lose"):
@@ -76,6 +80,8 @@ class MailServer:
 class _Smtp(SMTP):
     async def push(self, status: Any) -> None:
         server = self.event_handler
+        if isinstance(server, MailServer) and str(status).startswith("220"):
+            await asyncio.sleep(server.greeting_s)
         if isinstance(server, MailServer) and str(status).startswith("354"):
             server.asked_to_write += 1
             await server.gate.wait()

@@ -23,8 +23,8 @@ log = structlog.get_logger()
 SWEEP_EVERY_S = 0.5
 LAG_LIMIT_S = 10.0
 MEASURE_EVERY_S = 10.0
-# Told to stop, a worker ends what is under way. Nothing outside may take longer than that (each service sees to it), and
-# whoever stops a worker waits longer: what is killed in the middle of a call may have been done, and nobody knows.
+# Told to stop, a worker ends what is under way. Nothing outside may take longer than that (each service sees to it),
+# and whoever stops a worker waits longer: what is killed in the middle of a call may have been done, and nobody knows.
 GRACE_S = 75.0
 
 Build = Callable[[Pool, Hints], Sequence[Lane]]

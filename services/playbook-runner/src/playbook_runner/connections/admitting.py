@@ -91,7 +91,7 @@ class Admitting:
         return (await self._found(outlet, stale)).entry
 
     async def _found(self, outlet: OpenOutlet, stale: Pass | None) -> Held:
-        """Shielded: a pass that was bought is kept even when nobody waits for it any more, as it may be the last one."""
+        """Shielded: a pass that was bought is kept though nobody waits for it any more; it may be the last one."""
         return await asyncio.shield(self._find(outlet, stale))
 
     async def _find(self, outlet: OpenOutlet, stale: Pass | None) -> Held:

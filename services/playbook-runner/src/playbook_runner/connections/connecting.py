@@ -136,6 +136,7 @@ class Outlets:
                 raise OutletTaken(f"there is an outlet {values['name']} already") from None
             changed = _known(await queries.one(connection, outlet_id))
             await destinations.lift(connection, changed["name"])
+            await writing_back.hurry(connection, outlet_id)
             begins_again = "settings" in wanted or not row["active"]
             if changed["active"] and changed["writes_health"] and begins_again:
                 await writing_back.mark_all(connection, outlet_id)

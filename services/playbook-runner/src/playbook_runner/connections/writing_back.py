@@ -2,13 +2,14 @@
 
 Telling the same thing twice changes nothing over there, so nothing is ever in doubt: what was not surely taken is told
 again. What a CRM holds is remembered as a digest without the moment, so that a score which was only computed again is
-not written, and the echo of a write, should one come in, ends here.
+not written, and the echo of a write, should one come in, ends here. Of small moves nobody is told, so an account is
+compared with what its CRM holds again after a while, whatever was heard.
 """
 
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 import structlog
@@ -44,6 +45,8 @@ ACCOUNTS_AT_ONCE = 400
 # Waits after a try that a CRM did not take, by tries before; and until somebody may have mended a connection.
 AGAIN_S = (10.0, 30.0, 120.0, 600.0, 1800.0, 3600.0)
 MENDED_S = 900.0
+# So long after an account was told or looked at it is looked at again, a batch of them at a time.
+COMPARED_AGAIN_S = 3 * 3600.0
 NO_SCORE = "the account has no score, or goes by another id today"
 NOT_THERE = "no name of the account leads to a record of this CRM"
 
@@ -77,7 +80,7 @@ class WritingBack:
             self.write,
             bury=self.bury,
             key_type="uuid",
-            columns=("account_id", "outlet_id", "change_id", "digest", "attempts"),
+            columns=("account_id", "outlet_id", "change_id", "digest", "record_id", "attempts"),
             batch=ACCOUNTS_AT_ONCE,
             lease_s=self.lease_s,
         )
@@ -101,7 +104,7 @@ class WritingBack:
                 crm = self.admitting.crm(outlet, turns.take)
             except (KeyError, OutletShut, NoCrm) as error:
                 # Switched on again, it is told of everything anew.
-                await self._settle([_done(claim, error=str(error)) for claim in mine])
+                await self._settle([replace(_done(claim, error=str(error)), again_s=None) for claim in mine])
                 continue
             await self._tell(outlet, crm, turns, (mine, healths))
         return len(claims)
@@ -155,7 +158,7 @@ class WritingBack:
 
     async def bury(self, claim: Claim, reason: str) -> None:
         """Leave an account out until its next change."""
-        await self._settle([_done(claim, error=reason)])
+        await self._settle([replace(_done(claim, error=reason), again_s=None)])
 
 
 def _sorted(
@@ -171,7 +174,7 @@ def _sorted(
             settled.append(_done(claim, error=NO_SCORE if health is None else NOT_THERE))
             continue
         figures = figures_of(health)
-        if figures.digest == claim.row["digest"]:
+        if (figures.digest, record_id) == (claim.row["digest"], claim.row["record_id"]):
             settled.append(_done(claim))
         else:
             due.append(Due(claim, record_id, figures))
@@ -192,7 +195,8 @@ def _by_record(due: Sequence[Due]) -> list[list[Due]]:
 def _settled(row: Due, verdict: Verdict) -> Settled:
     match verdict:
         case Declined(sentence):
-            return _done(row.claim, record_id=row.record_id, error=sentence)
+            # What it refused it refuses until something changes.
+            return replace(_done(row.claim, record_id=row.record_id, error=sentence), again_s=None)
         case Later():
             return _later(row.claim, verdict)
         case _:
@@ -200,7 +204,8 @@ def _settled(row: Due, verdict: Verdict) -> Settled:
 
 
 def _done(claim: Claim, *, record_id: str | None = None, digest: bytes | None = None, error: str = "") -> Settled:
-    return Settled(claim.key, claim.fence, claim.row["change_id"], digest, record_id, error[:500])
+    change = claim.row["change_id"]
+    return Settled(claim.key, claim.fence, change, digest, record_id, error[:500], again_s=COMPARED_AGAIN_S)
 
 
 def _later(claim: Claim, verdict: Later) -> Settled:

@@ -29,7 +29,7 @@ from milepost_core.effects import (
 from milepost_runtime.database import STORE_TROUBLE, Pool
 from milepost_runtime.failpoints import afp
 from milepost_runtime.lanes import Claim, Lane, finish, release
-from playbook_runner.actions.channel import WHOLE_CALL_S, Channel, NotReached, Sendable, Unreachable
+from playbook_runner.actions.channel import Channel, NotReached, Sendable, Unreachable
 from playbook_runner.clients.scoring import HealthAway
 from playbook_runner.effects.calling import make, reached
 from playbook_runner.effects.committing import Committing, Ending, Wish, held_or_cancelled
@@ -42,6 +42,7 @@ from playbook_runner.queries.destinations import WAITS_ITS_TURN
 from playbook_runner.queries.performing import Moving, PutOff
 from playbook_runner.runs.absorbing import Absorbing
 from playbook_runner.runs.deciding import Deciding, Decision
+from playbook_runner.settings import WHOLE_CALL_S
 
 log = structlog.get_logger()
 LANE = "playbooks.perform"

@@ -29,7 +29,8 @@ class Held:
 class Progress:
     """How far a watch has come: in the feed of changes, and in its sweep over the book.
 
-    `stage` is what it sweeps: `book`, then `standing` (accounts that it knows), or nothing; `after` is where it is.
+    `stage` is what it sweeps: `book`, then `standing` (accounts that it knows), or nothing; of dates `book` or `lately`
+    (those about today alone). `after` is where it is.
     `settled`: it has seen the whole book since it was switched on or changed; `begins`: its next sweep begins.
     """
 

@@ -14,8 +14,9 @@ GATHER_S = 2.0
 
 @dataclass(frozen=True)
 class Settled:
-    """What became of one row under its claim. `digest` None: the CRM holds what it held. `wait_s` None: nothing is due.
+    """What became of one row under its claim. `digest` None: the CRM holds what it held.
 
+    `wait_s`: it is tried again after so long; else `again_s`: it is looked at again after so long, if at all.
     A change that came since `change_id` was read makes the row due again, whatever became of it.
     """
 
@@ -26,6 +27,7 @@ class Settled:
     record_id: str | None = None
     error: str = ""
     wait_s: float | None = None
+    again_s: float | None = None
 
 
 async def mark(connection: Connection, accounts: Sequence[UUID], changes: Sequence[int]) -> None:
@@ -36,7 +38,8 @@ async def mark(connection: Connection, accounts: Sequence[UUID], changes: Sequen
         " clock_timestamp() + make_interval(secs => $3) from unnest($1::uuid[], $2::bigint[]) t(account_id, change_id)"
         " cross join outlet o where o.writes_health and o.active group by t.account_id, o.id order by 2, 3"
         " on conflict (account_id, outlet_id) do update set change_id = excluded.change_id,"
-        " next_at = coalesce(writeback.next_at, excluded.next_at)",
+        " next_at = case when writeback.attempts > 0 then coalesce(writeback.next_at, excluded.next_at)"
+        " else least(writeback.next_at, excluded.next_at) end",
         accounts,
         changes,
         GATHER_S,
@@ -66,9 +69,12 @@ async def settle(connection: Connection, settled: Sequence[Settled]) -> None:
         " attempts = case when n.wait_s is null then 0 else least(t.attempts + 1, 1000) end,"
         " lease_until = null, crashes = 0, next_at = case when n.wait_s is not null"
         " then clock_timestamp() + make_interval(secs => n.wait_s)"
-        " when t.change_id > n.change_id then clock_timestamp() end"
-        " from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bytea[], $5::text[], $6::text[], $7::float8[])"
-        " as n(id, fence, change_id, digest, record_id, error, wait_s) where t.id = n.id and t.fence = n.fence",
+        " when t.change_id > n.change_id then clock_timestamp()"
+        # Those of one minute together: a question for many costs little more than one for one.
+        " else to_timestamp(60 * ceil((extract(epoch from clock_timestamp()) + n.again_s) / 60)) end"
+        " from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bytea[], $5::text[], $6::text[], $7::float8[],"
+        " $8::float8[]) as n(id, fence, change_id, digest, record_id, error, wait_s, again_s)"
+        " where t.id = n.id and t.fence = n.fence",
         [one.key for one in settled],
         [one.fence for one in settled],
         [one.change_id for one in settled],
@@ -76,15 +82,28 @@ async def settle(connection: Connection, settled: Sequence[Settled]) -> None:
         [one.record_id for one in settled],
         [one.error for one in settled],
         [one.wait_s for one in settled],
+        [one.again_s for one in settled],
+    )
+
+
+async def hurry(connection: Connection, outlet_id: UUID) -> None:
+    """Let every account that waits for another try be tried at once: its CRM may take it now."""
+    await connection.execute(
+        "update writeback set next_at = clock_timestamp(), attempts = 0 where outlet_id = $1 and attempts > 0"
+        " and next_at > clock_timestamp()",
+        outlet_id,
     )
 
 
 async def counts(connection: Connection, outlet_id: UUID) -> tuple[int, int]:
     """Return how many accounts of a CRM wait to be told, and how many it refused."""
     row = await connection.fetchrow(
-        "select count(*) filter (where next_at is not null) as waiting,"
-        " count(*) filter (where next_at is null and error <> '') as refused from writeback where outlet_id = $1",
+        # What is only to be looked at again waits for nothing.
+        "select count(*) filter (where waits) as waiting, count(*) filter (where not waits and error <> '') as refused"
+        " from (select error, attempts > 0 or coalesce(next_at <= clock_timestamp() + make_interval(secs => $2), false)"
+        " as waits from writeback where outlet_id = $1) told",
         outlet_id,
+        GATHER_S,
     )
     return row["waiting"], row["refused"]
 

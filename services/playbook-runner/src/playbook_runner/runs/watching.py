@@ -6,7 +6,7 @@ never sends. What holds already when a watch begins is not news: it arms nothing
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -35,6 +35,9 @@ KEEPER_EVERY_S = 5.0
 LOOK_EVERY_S = 2.0
 ASK_AGAIN_S = 5.0
 REFUSED_LOOK_S = 60.0
+# Dates of long ago are more each year, and were answered when they came: the first sweep of a day (UTC) looks at them
+# again, for those that were told late, and the others only at what comes about that day.
+LATELY = "lately"
 
 
 @dataclass(frozen=True)
@@ -146,12 +149,12 @@ class Watching:
             further = replace(at, stage="", after=None, settled=True) if over else replace(at, after=accounts[-1])
             return Glance(await self._ask(one, accounts), further)
         dated = isinstance(trigger, DateTrigger)
-        meant = _who_may(trigger, row)
-        page = await self.opening.scoring.meant(meant, subjects_to_see(one), at.after)
+        stage = at.stage or (LATELY if dated and _is_same_day(swept_at, row["now"]) else "book")
+        page = await self.opening.scoring.meant(_who_may(trigger, row, stage), subjects_to_see(one), at.after)
         facts = {match.account: match.known() for match in page.data}
-        stage = "book" if page.after is not None else "" if dated else "standing"
-        settled = at.settled or (dated and stage == "")
-        further = Progress(at.position, stage, page.after, settled, begins=at.stage == "")
+        then = stage if page.after is not None else "" if dated else "standing"
+        settled = at.settled or (dated and then == "")
+        further = Progress(at.position, then, page.after, settled, begins=at.stage == "")
         return Glance(facts, further, frozenset() if at.settled else frozenset(facts))
 
     async def _ask(self, one: Kept, accounts: Sequence[UUID]) -> dict[UUID, Facts]:
@@ -163,9 +166,15 @@ async def ensure_watching(pool: Pool) -> None:
     await queries.ensure_keeper(pool)
 
 
-def _who_may(trigger: Trigger, row: asyncpg.Record) -> Condition:
+def _is_same_day(swept_at: datetime | None, now: datetime) -> bool:
+    return swept_at is not None and swept_at.astimezone(UTC).date() == now.astimezone(UTC).date()
+
+
+def _who_may(trigger: Trigger, row: asyncpg.Record, stage: str) -> Condition:
     if isinstance(trigger, DateTrigger):
-        return about_due(trigger, row["begun_at"], row["now"])
+        today = row["now"].astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        since = max(row["begun_at"], today) if stage == LATELY else row["begun_at"]
+        return about_due(trigger, since, row["now"])
     assert isinstance(trigger, WatchTrigger)
     return trigger.enter
 

@@ -28,21 +28,17 @@ def rehearse(playbook: Playbook, scene: Scene, until: datetime, policy: Policy, 
     A run that is open already goes on; every occasion is admitted or declined as live ones are; runs follow one
     another, and touches of all of them count.
     """
-    before, table = (
-        scene.before,
-        Table(tasks={one.reason: _open_until(one, until, assumed) for one in scene.before.tasks}),
-    )
+    before = scene.before
+    table = Table(tasks={one.reason: _open_until(one, until, assumed) for one in before.tasks})
     lines, began, open_until = list(scene.declined), list(before.began), before.open_until
     pursuit, kept = before.pursuit, before.kept
 
     def course(of: Playbook, path: str, at: datetime, since: datetime, kind: str) -> Course:
         return Course(of, scene, policy, assumed, until, table, path, at, since, kind)
 
-    run = before.underway
-    if run is not None:
+    if (run := before.underway) is not None:
         resumed = course(run.playbook, run.path, run.at, run.since, run.trigger_kind)
-        resumed.held_out = kept is not None and kept.arm == HOLDOUT
-        _resume(resumed, run)
+        _resume(resumed, run, kept)
         open_until, lines = resumed.at, lines + resumed.lines
     for occasion in scene.occasions:
         at = occasion.happened_at
@@ -77,16 +73,21 @@ def _kept(verdict: Admitted | Declines, before: Assignment | None) -> Assignment
     return found if found is not None else before
 
 
+def _is_held_out(kept: Assignment | None) -> bool:
+    return kept is not None and kept.arm == HOLDOUT
+
+
 def _begin(course: Course, admitted: Admitted, kept: Assignment | None) -> None:
     tier = admitted.tier.tier
     course.band, course.tier = admitted.band, tier
-    course.held_out = kept is not None and kept.arm == HOLDOUT
+    course.held_out = _is_held_out(kept)
     course.say("started", f"it starts at {course.path}" + (f", tier {tier}" if tier else ""))
     _play(course)
 
 
-def _resume(course: Course, run: Underway) -> None:
+def _resume(course: Course, run: Underway, kept: Assignment | None) -> None:
     """Play a run on from where it stands; what a person has already is not given again."""
+    course.held_out = _is_held_out(kept)
     course.band, course.tier, course.outcome = run.band, run.tier, run.outcome
     step = course.playbook.step(course.path)
     if run.given and isinstance(step, ApprovalStep):

@@ -116,7 +116,7 @@ class Underway:
 
 @dataclass(frozen=True)
 class Work:
-    """A task that was open when the span began: what it is about, when it is due, and when it really ended, if known."""
+    """A task that was open when the span began: what it is about, when it is due, when it really ended (if it has)."""
 
     reason: str
     due: datetime
@@ -129,9 +129,9 @@ class Before:
 
     Args:
         began: when earlier runs began, oldest first; open_until: a run was open then and ended at that moment;
-        underway: one is open still; kept: where the account was assigned to; tasks: open work by its reason and until
-        when it is taken to be open; touches: messages to the account that are no part of the play, also those within
-        the span; persons: the same by person, at whichever account.
+        underway: one is open still; kept: where the account was assigned to; tasks: open work; touches: messages to
+        the account that are no part of the play, also those within the span; persons: the same by person, at whichever
+        account.
     """
 
     began: tuple[datetime, ...] = ()

@@ -13,8 +13,9 @@ from typing import Any
 
 from milepost_core.effects import Doubt, GiveUp, Outcome, Performed, TryLater, Unknown
 from milepost_runtime.failpoints import afp
-from playbook_runner.actions.channel import WHOLE_CALL_S, NotReached, Sendable, Unreachable
+from playbook_runner.actions.channel import NotReached, Sendable, Unreachable
 from playbook_runner.actions.crm.answers import Busy, Crm, MissingProperty, Order, Refused, Unclear, Unfit
+from playbook_runner.settings import WHOLE_CALL_S
 
 PRIORITIES = ("high", "normal", "low")
 KINDS = ("todo", "call", "email")
@@ -93,7 +94,7 @@ class CrmChannel:
 
     @property
     def longest_call_s(self) -> float:
-        """A call, the same again after a refused pass, and a pass that is bought between them: up to the limit of all."""
+        """Two calls (a refused pass is renewed and the call repeated) and a pass bought between: the limit of all."""
         return WHOLE_CALL_S
 
     @contextlib.asynccontextmanager

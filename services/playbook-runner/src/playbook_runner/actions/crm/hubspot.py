@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from playbook_runner.actions.crm.answers import (
+    Busy,
     Declined,
     Entry,
     Figures,
@@ -70,7 +71,7 @@ class Hubspot:
         return _verdicts(entries, body)
 
     async def _part(self, entries: Sequence[Entry]) -> list[Verdict]:
-        """Write a part of what was refused together; what has no turn any more comes later, the rest has its verdict."""
+        """Write a part of what was refused together; what gets no turn comes later, the rest has its verdict."""
         try:
             return await self.write_health(entries)
         except Busy as error:
