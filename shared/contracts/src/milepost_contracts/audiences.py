@@ -229,7 +229,12 @@ def facts_of(health: HealthDocument, attributes: Mapping[str, Any] | None = None
     found |= {f"dimension.{one.id}": _fact(one.score, "too little of it was observed") for one in health.dimensions}
     found |= {f"milestone.{one.id}": Fact(one.state) for one in health.milestones.items}
     found |= {f"gate.{one.id}": Fact(True) for one in health.gates}
-    return found | {f"attribute.{name}": _fact(value) for name, value in (attributes or {}).items()}
+    return found | attributes_of(attributes)
+
+
+def attributes_of(attributes: Mapping[str, Any] | None) -> dict[str, Fact]:
+    """Return the facts that an account's attributes are."""
+    return {f"attribute.{name}": _fact(value) for name, value in (attributes or {}).items()}
 
 
 def _fact(value: Any, why: str = "nothing has been said about it") -> Fact:
