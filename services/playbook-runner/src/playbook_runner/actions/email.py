@@ -54,7 +54,7 @@ class EmailCall:
                 await self.smtp.mail(self.sender)
                 await self.smtp.rcpt(self.effect.recipient)
         except SMTPRecipientRefused as error:
-            if no_such_mailbox(error.code, error.message):
+            if no_such_mailbox(error.code, error.message, self.sender):
                 return GiveUp(_words(error), no_mailbox=True)
             return _refusal(error) or TryLater(_words(error))
         except SMTPResponseException as error:

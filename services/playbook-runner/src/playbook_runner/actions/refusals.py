@@ -1,38 +1,59 @@
 """What a mail server's refusal of a recipient means: that the mailbox is not there, or something else; it is pure.
 
 Only the first says anything about the person. A policy, a block list, a full mailbox or a sender that is not welcome
-says something about us, or about today.
+says something about us, or about today. In doubt it is no word about anybody.
 """
 
 import re
 from typing import Final
 
-# Enhanced codes (RFC 3463) of a mailbox or a domain that is not there, is not written so, has moved, takes no mail at
-# all (RFC 7505), or was switched off.
-_GONE: Final = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
+# Enhanced codes (RFC 3463) of a mailbox or a domain that is not there, is not written so, has moved, or takes no mail
+# at all (RFC 7505).
+_GONE: Final = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
+# A mailbox that takes no mail: switched off for good, or only for now. The words have to say which.
+_SWITCHED_OFF: Final = "5.2.1"
+_OFF: Final = re.compile(r"\b(disabled|inactive|deactivated|discontinued|closed|deleted|removed)\b", re.IGNORECASE)
 # Codes that say as little as none: the words have to.
 _VAGUE: Final = frozenset({"5.0.0", "5.1.0"})
-# What SMTP itself says of mailboxes (RFC 5321, 4.2.3); 550 is also said for reasons of policy.
-_OF_MAILBOXES: Final = frozenset({550, 551, 553})
-_ENHANCED: Final = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
+# What SMTP itself says of mailboxes (RFC 5321, 4.2.3), and 511 as some servers say it; 550 is also said for reasons of
+# policy.
+_OF_MAILBOXES: Final = frozenset({511, 550, 551, 553})
+# Where a server puts its code: before everything else. Numbers like it further on are addresses of machines, or the
+# answer of another server about another mailbox.
+_ENHANCED: Final = re.compile(r"[#\s]*(5\.\d{1,3}\.\d{1,3})(?![\w.])")
+# Addresses and links are names, whatever words are in them.
+_NAMES: Final = re.compile(r"\S*@\S*|\S+://\S*")
 _SAID: Final = re.compile(
-    r"(no such|unknown|invalid|non-?existent) (local )?(user|recipient|mailbox|account|address)"
-    r"|(user|recipient|mailbox|account|address)( is| was)? (unknown|not found|not known|invalid|does(n't| not) exist)"
-    r"|(no|not a(ny)?) (known )?(user|mailbox|recipient) (here|by that name|found)"
-    r"|does(n't| not) (exist|have an? [a-z.]* ?(account|mailbox))",
+    r"\b(no such|unknown|invalid|non-?existent) (local )?(user|recipient|mailbox|account|address|person)\b"
+    r"|\b(user|recipient|mailbox|account|address)( is| was)? (unknown|not found|not known|invalid)\b"
+    r"|\b(user|recipient|mailbox|account|address)\b[^.;:]{0,40} (does(n't| not) exist|not listed)\b"
+    r"|\b(no|not a(ny)?) (known )?(user|mailbox|recipient) (here|by that name|found)\b"
+    r"|\b(user|recipient)\b.{0,20} (does(n't| not) have|has no) (an? )?([\w.-]+ )?(account|mailbox)\b",
+    re.IGNORECASE,
+)
+# What is said of the sender, of how much and from where we send, of rules, of today, or of another server's answer.
+_NOT_OF_THEM: Final = re.compile(
+    r"\b(sender|from|return.?path|verif\w*|call(out|back)\w*|helo|ehlo|reverse|r?dns|ptr|ip|client|your (host|server|"
+    r"domain)|spf|dkim|dmarc|authenti\w*|rates?|limit\w*|too|throttl\w*|frequency|block\w*|(black|deny|white)-?list\w*"
+    r"|r?bl|spam\w*|abuse\w*|reputation|policy|prohibit\w*|denied|permitted|allowed|relaying|quota|full|exceed\w*|"
+    r"storage|space|size|temporar\w*|later|greylist\w*|suspended|maintenance)\b|(?<!not )\blisted\b",
     re.IGNORECASE,
 )
 
 
-def no_such_mailbox(code: int, words: str) -> bool:
+def no_such_mailbox(code: int, words: str, sender: str = "") -> bool:
     """Return whether a server's answer to RCPT says that there will never be anybody under this address.
 
-    The enhanced code decides where there is one; without it the words have to say so plainly, as servers answer 550
-    also to whom they merely do not like.
+    The enhanced code at its beginning decides where there is one; without it the words have to say so plainly, as
+    servers answer 550 also to whom they merely do not like. What names our own address `sender`, or speaks of anything
+    but the mailbox, says nothing.
     """
-    if not 500 <= code < 600:
+    if not 500 <= code < 600 or (sender and sender.casefold() in words.casefold()):
         return False
-    found = _ENHANCED.search(words)
-    if found is not None and found[1] not in _VAGUE:
-        return found[1] in _GONE
-    return code in _OF_MAILBOXES and _SAID.search(words) is not None
+    plain = " ".join(_NAMES.sub(" ", words).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())
+    if _NOT_OF_THEM.search(plain):
+        return False
+    found = _ENHANCED.match(plain)
+    if found is None or found[1] in _VAGUE:
+        return code in _OF_MAILBOXES and _SAID.search(plain) is not None
+    return found[1] in _GONE or (found[1] == _SWITCHED_OFF and _OFF.search(plain) is not None)

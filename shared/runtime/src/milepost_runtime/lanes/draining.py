@@ -18,9 +18,12 @@ from milepost_runtime.metrics import LANE_BURIED, LANE_FAILED, LANE_SECONDS
 
 log = structlog.get_logger()
 RENEW_EVERY_S = 5.0
-# While others are due, suspects are looked at so often; then they get so much time, and never more than the others had.
+# While others are due, suspects are looked for so often. Those that are claimed alone then get so much time, and never
+# more than the others had.
 SUSPECTS_EVERY_S = 0.5
 SUSPECTS_FOR_S = 0.5
+# While this process is at suspects and nothing else is due, the others look again after so long.
+WHILE_SUSPECTS_S = 0.1
 RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0, 600.0)
 # What takes too long may be the row's doing: its lease runs out, and it is claimed alone, so that it delays nobody.
 _TOO_LONG = (TimeoutError, asyncpg.QueryCanceledError)
@@ -41,42 +44,96 @@ class GiveUp(Exception):
 async def drain(pool: Pool, lane: Lane, *, seconds: float = 15.0, glance: bool = False) -> int:
     """Do all that is due in a lane, at most for about `seconds`; return how much was done.
 
-    A batch that raises is tried again row by row, so that one bad row cannot hold up the others. Suspects wait until
-    nothing else is due, but never for long. A `glance` trusts the bell: see `Lane.rung_for`. A lane that is `stopping`
-    ends after the batch that is under way.
+    A batch that raises is tried again row by row, so that one bad row cannot hold up the others. What a dead worker
+    held goes on beside the others, a few at a time; who was there more than once waits until nothing else is due, but
+    never for long. A `glance` trusts the bell: see `Lane.rung_for`. A lane that is `stopping` ends after the batches
+    that are under way.
     """
-    until = time.monotonic() + seconds
+    until, over = time.monotonic() + seconds, asyncio.Event()
+    beside = asyncio.create_task(_beside(pool, lane, until, over), name=f"suspects {lane.name}")
+    try:
+        done = await _drain_others(pool, lane, until, glance=glance)
+        over.set()
+        return done + await beside
+    except asyncio.CancelledError:
+        beside.cancel()
+        raise
+    finally:
+        over.set()
+        # Waited for, not awaited: what the others raised goes before what it may raise.
+        await asyncio.wait([beside])
+
+
+async def _drain_others(pool: Pool, lane: Lane, until: float, *, glance: bool) -> int:
     total = 0
     while time.monotonic() < until and not lane.stopping.is_set():
         async with pool.acquire() as connection:
             await _give_back(connection, lane)
             claims = await claim(connection, lane, lane.batch)
         done = await _handle_all(pool, lane, claims)
-        suspected = await _drain_suspects(pool, lane) if not claims or _is_time(lane) else 0
+        suspected = await _drain_alone(pool, lane, until) if not claims or _is_time(lane.alone_at) else 0
         total += done + suspected
-        if done + suspected == 0 or (glance and not suspected and done < lane.rung_for):
+        if done + suspected == 0 and lane.suspects_at[0] == _TAKEN:
+            # Somebody is at suspects: what comes due meanwhile does not wait for their end.
+            await asyncio.sleep(WHILE_SUSPECTS_S)
+        elif done + suspected == 0 or (glance and not suspected and done < lane.rung_for):
             break
     return total
 
 
-def _is_time(lane: Lane) -> bool:
-    return time.monotonic() >= lane.suspects_at[0]
+def _is_time(at: Sequence[float]) -> bool:
+    return time.monotonic() >= at[0]
 
 
-async def _drain_suspects(pool: Pool, lane: Lane) -> int:
-    """Do what is due of suspects, a few at a time; return how much was done."""
-    began = time.monotonic()
-    lane.suspects_at[0] = began + SUSPECTS_EVERY_S
+async def _beside(pool: Pool, lane: Lane, until: float, over: asyncio.Event) -> int:
+    """Do what a dead worker held beside the others, as long as they last; return how much was done."""
     done = 0
-    while time.monotonic() < began + SUSPECTS_FOR_S and not lane.stopping.is_set():
-        async with pool.acquire() as connection:
-            suspects = await claim_suspects(connection, lane)
-        now = await _handle_all(pool, lane, suspects)
-        done += now
-        if now == 0:
-            break
-    # However long one of them took: the others have as much time now.
-    lane.suspects_at[0] = time.monotonic() + max(SUSPECTS_EVERY_S, time.monotonic() - began)
+    while not over.is_set() and time.monotonic() < until and not lane.stopping.is_set():
+        if _is_time(lane.suspects_at):
+            done += await _drain_held(pool, lane, until)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SUSPECTS_EVERY_S):
+                await over.wait()
+    return done
+
+
+async def _drain_held(pool: Pool, lane: Lane, until: float) -> int:
+    """Do, a few at a time, all that was there when one worker died; return how much was done."""
+    lane.suspects_at[0] = _TAKEN
+    done = 0
+    try:
+        while time.monotonic() < until and not lane.stopping.is_set():
+            async with pool.acquire() as connection:
+                few = await claim_held(connection, lane)
+            if not few:
+                break
+            done += await _handle_all(pool, lane, few)
+    finally:
+        lane.suspects_at[0] = time.monotonic() + SUSPECTS_EVERY_S
+    return done
+
+
+async def _drain_alone(pool: Pool, lane: Lane, until: float) -> int:
+    """Do what is due of those that were there more than once, one at a time; return how much was done.
+
+    None of this process's batches of what a dead worker held is beside them: one may kill, and they are near burial.
+    """
+    if lane.suspects_at[0] == _TAKEN:
+        return 0
+    done, began = await _drain_held(pool, lane, until), time.monotonic()
+    lane.suspects_at[0] = _TAKEN
+    try:
+        while time.monotonic() < began + SUSPECTS_FOR_S and not lane.stopping.is_set():
+            async with pool.acquire() as connection:
+                one = await claim_alone(connection, lane)
+            if not one:
+                break
+            done += await _handle_all(pool, lane, one)
+    finally:
+        # However long one of them took: the others have as much time now.
+        now = time.monotonic()
+        lane.alone_at[0] = now + max(SUSPECTS_EVERY_S, now - began)
+        lane.suspects_at[0] = now + SUSPECTS_EVERY_S
     return done
 
 
