@@ -10,7 +10,6 @@ from support.outreach import Outreach
 
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
-from playbook_runner.actions.refusals import no_such_mailbox
 from playbook_runner.queries.waking import SETTLED_S
 
 KIM = "kim@vendor.example"
@@ -101,30 +100,6 @@ async def test_many_bounces_at_once_are_one_word(outreach: Outreach) -> None:
 async def test_what_a_server_says_of_us_is_no_word_about_anybody(outreach: Outreach, answer: str) -> None:
     await refused(outreach, answer)
     assert await words(outreach) == []
-
-
-@pytest.mark.parametrize(
-    ("code", "said", "gone"),
-    [
-        (550, "5.1.1 <a@b.example> does not like you", True),
-        (550, "5.1.10 null MX", True),
-        (553, "5.1.3 bad syntax", True),
-        (550, "5.2.1 this mailbox is disabled", True),
-        (550, "No such user here", True),
-        (550, "5.1.0 Address rejected: User unknown", True),
-        (551, "User not found", True),
-        (550, "the email account that you tried to reach does not exist", True),
-        (550, "5.7.1 no such user, says our policy", False),
-        (550, "5.1.8 sender's domain does not exist", False),
-        (550, "5.1.0 rejected", False),
-        (554, "no such user", False),
-        (530, "5.7.0 must issue a STARTTLS command first", False),
-        (450, "4.2.1 unknown user, maybe", False),
-        (250, "5.1.1", False),
-    ],
-)
-def test_only_what_speaks_of_the_mailbox_does(code: int, said: str, gone: bool) -> None:
-    assert no_such_mailbox(code, said) is gone
 
 
 @pytest.mark.parametrize(("kind", "word"), [("message.bounced", "bounced"), ("message.complained", "complained")])

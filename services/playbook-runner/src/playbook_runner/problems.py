@@ -18,7 +18,7 @@ from playbook_runner.connections.setting_up import SetUpFailed
 from playbook_runner.documents.checking import PlaybookDocumentInvalid
 from playbook_runner.documents.keeping import NotInForce, PlaybookUnknown, VersionTaken
 from playbook_runner.documents.sampling import NotOurs, NotSendable, StepUnknown
-from playbook_runner.effects.resending import NotSentAgain
+from playbook_runner.effects.resending import NotSentAgain, ReceiverUnknown
 from playbook_runner.effects.resolving import EffectUnknown, ResendRefused, RunEnded, RunUnknown
 from playbook_runner.in_app.showing import MessageUnknown, TokenRefused
 from playbook_runner.people.approving import ApprovalEnded, ApprovalUnknown, EditRefused
@@ -83,6 +83,7 @@ TABLE: Mapping[type[Exception], Callable[[Any], Problem]] = {
     NotStarted: lambda error: _as(409, error.code)(error),
     ResendRefused: _as(409, "resend_refused"),
     NotSentAgain: lambda error: _as(409, error.code)(error),
+    ReceiverUnknown: _as(404, "destination_unknown"),
     MessageUnknown: _as(404, "message_unknown"),
     TokenRefused: _as(401, "token_invalid"),
     StepUnknown: _as(404, "step_unknown"),

@@ -32,6 +32,7 @@ from playbook_runner.documents.keeping import Keeping
 from playbook_runner.documents.sampling import Sampling
 from playbook_runner.effects.committing import Committing
 from playbook_runner.effects.doubting import Doubting
+from playbook_runner.effects.foreseeing import Foreseeing
 from playbook_runner.effects.overseeing import Overseeing
 from playbook_runner.effects.pacing import Pacing
 from playbook_runner.effects.performing import Performing
@@ -178,7 +179,7 @@ def build_runner(settings: RunnerSettings, pool: Pool, hints: Hints, client: htt
             lease_s=settings.runner_lease_s,
         ),
         resolving=Resolving(pool, absorbing, hints),
-        resending=Resending(pool, absorbing, channels, hints),
+        resending=Resending(pool, absorbing, Foreseeing(pool, deciding, arbitrating), channels, hints),
         reading=Reading(pool),
         overseeing=Overseeing(pool),
         tasking=tasking,

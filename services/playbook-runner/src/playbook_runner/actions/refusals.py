@@ -35,7 +35,7 @@ _SAID: Final = re.compile(
 _NOT_OF_THEM: Final = re.compile(
     r"\b(sender|from|return.?path|verif\w*|call(out|back)\w*|helo|ehlo|reverse|r?dns|ptr|ip|client|your (host|server|"
     r"domain)|spf|dkim|dmarc|authenti\w*|rates?|limit\w*|too|throttl\w*|frequency|block\w*|(black|deny|white)-?list\w*"
-    r"|r?bl|spam\w*|abuse\w*|reputation|policy|prohibit\w*|denied|permitted|allowed|relaying|quota|full|exceed\w*|"
+    r"|rbl|spam\w*|abuse\w*|reputation|policy|prohibit\w*|denied|permitted|allowed|relaying|quota|full|exceed\w*|"
     r"storage|space|size|temporar\w*|later|greylist\w*|suspended|maintenance)\b|(?<!not )\blisted\b",
     re.IGNORECASE,
 )

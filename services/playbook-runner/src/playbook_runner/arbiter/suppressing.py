@@ -17,6 +17,7 @@ from milepost_core.cadence import OPTED_OUT
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.ids import new_id
 from milepost_runtime.secrets import Vault
+from milepost_runtime.transacting import transact
 from playbook_runner.actions.addresses import BadAddress
 from playbook_runner.arbiter.arbitrating import lock_of
 from playbook_runner.queries import addressees, lifting
@@ -71,12 +72,11 @@ class Suppressing:
         new = NewSuppression(
             new_id(), word.kind, word.account_id, self.person(word.address), word.reason, word.author, word.until
         )
-        row = await self._keep(new)
+        theirs: list[UUID] = []
         if word.kind == OPT_OUT and new.person is not None:
             named = word.account_id
             theirs = await addressees.accounts_of(self.pool, new.person, word.address) if named is None else [named]
-            await self._end_runs(theirs)
-        return row
+        return await self._keep(new, theirs)
 
     async def opt_out(self, leaving: Leaving) -> None:
         """Write to a person no more, of whatever account: when this returns, no message to them will start.
@@ -84,22 +84,22 @@ class Suppressing:
         As often as it is said, it is one word. Runs of theirs to which that is an end, end.
         """
         reason = "by the link in a mail"
-        await self._keep(NewSuppression(new_id(), OPT_OUT, None, leaving.person, reason, "the recipient", None))
-        await self._end_runs([leaving.account_id, *await addressees.accounts_of(self.pool, leaving.person)])
+        theirs = [leaving.account_id, *await addressees.accounts_of(self.pool, leaving.person)]
+        await self._keep(NewSuppression(new_id(), OPT_OUT, None, leaving.person, reason, "the recipient", None), theirs)
 
-    async def _end_runs(self, accounts: Sequence[UUID]) -> None:
-        # In a transaction of its own: a start holds its effect and waits for the person, so this must not hold the
-        # person and wait for the effect.
-        async with self.pool.acquire() as connection, connection.transaction():
-            await self.waking.happened(connection, list(dict.fromkeys(accounts)), OPTED_OUT)
+    async def _keep(self, new: NewSuppression, ending: Sequence[UUID]) -> asyncpg.Record:
+        """Keep a word and end the runs of these accounts to which it is an end: both or neither."""
 
-    async def _keep(self, new: NewSuppression) -> asyncpg.Record:
-        async with self.pool.acquire() as connection, connection.transaction():
-            if new.account_id is not None:
-                led = await living(connection, [new.account_id])
-                new = replace(new, account_id=led.get(new.account_id, new.account_id))
-            await queries.lock(connection, _locks(new.person, new.account_id))
-            row = await queries.insert(connection, new)
+        async def work(connection: Connection) -> asyncpg.Record:
+            # A start holds its run and waits for the person, so the runs come first.
+            if ending:
+                await self.waking.happened(connection, list(dict.fromkeys(ending)), OPTED_OUT)
+            led = {} if new.account_id is None else await living(connection, [new.account_id])
+            here = new if new.account_id is None else replace(new, account_id=led.get(new.account_id, new.account_id))
+            await queries.lock(connection, _locks(here.person, here.account_id))
+            return await queries.insert(connection, here)
+
+        row = await transact(self.pool, work)
         log.info("suppressed", kind=new.kind, suppression_id=str(row["id"]))
         return row
 

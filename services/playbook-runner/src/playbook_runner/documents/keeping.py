@@ -12,6 +12,7 @@ from milepost_core.playbooks import Playbook
 from milepost_core.playbooks.parsing import PlaybookInvalid, parse_playbook
 from milepost_runtime.database import Connection, Pool
 from playbook_runner.documents.checking import ReadPlaybook, read_playbook
+from playbook_runner.queries import locking
 from playbook_runner.queries import playbooks as queries
 
 log = structlog.get_logger()
@@ -139,6 +140,7 @@ class Keeping:
                     raise PlaybookUnknown(f"there is no playbook {playbook_id}")
                 raise NotInForce(f"no version of the playbook {playbook_id} is in force: activate one of them")
             if state == "active":
+                await locking.runs_held(connection, playbook_id)
                 await queries.wake_held(connection, playbook_id)
         log.info("playbook_state", playbook_id=playbook_id, state=state, by=by)
 
@@ -147,6 +149,7 @@ class Keeping:
         async with self.pool.acquire() as connection, connection.transaction():
             row = await queries.set_control(connection, paused=paused, by=by)
             if not paused:
+                await locking.runs_held(connection, None)
                 await queries.wake_held(connection)
         log.info("outreach_switched", paused=paused, by=by)
         return row

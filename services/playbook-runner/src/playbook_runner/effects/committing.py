@@ -23,6 +23,7 @@ from playbook_runner.actions.channel import Sendable
 from playbook_runner.arbiter.arbitrating import Arbitrating, Asked
 from playbook_runner.effects.pacing import Called, Pacing
 from playbook_runner.measures import EFFECTS
+from playbook_runner.queries import locking
 from playbook_runner.queries import performing as queries
 from playbook_runner.queries.performing import Ended, Moving, Start
 from playbook_runner.runs.absorbing import Absorbing, Happened
@@ -92,6 +93,7 @@ class Committing:
 
     async def _start(self, wishes: Sequence[Wish]) -> list[float | None]:
         async with self.pool.acquire() as connection, connection.transaction():
+            await locking.runs_of_effects(connection, [wish.claim.key for wish in wishes])
             facts = await queries.read_before_start(connection, [_as_start(wish) for wish in wishes])
             ours = [wish for wish in wishes if wish.claim.key in facts]
             may = [wish for wish in ours if _may(facts[wish.claim.key]) is Move.START]
@@ -121,6 +123,7 @@ class Committing:
 
     async def _end(self, endings: Sequence[Ending]) -> list[bool]:
         async with self.pool.acquire() as connection, connection.transaction():
+            await locking.runs_of_effects(connection, [ending.claim.key for ending in endings])
             written = await self._write(connection, endings)
             await self.pacing.tally(connection, [ending.call for ending in endings if ending.call is not None])
         self._tell(endings, written)

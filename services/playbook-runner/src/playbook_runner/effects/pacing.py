@@ -27,6 +27,12 @@ CALLS_AT_ONCE = 128
 PATIENCE_S = 2.0
 # Mail servers take few connections from one client.
 FEWER_AT_ONCE = {"email": 8}
+# So much work at most is taken up ahead of free lines: what waits longer would be decided and worded in vain.
+TAKEN_AHEAD_S = 1.0
+# Whoever finds no line free comes back when half of those before it are likely to be through, within these.
+BACK_AFTER_S = (0.3, 5.0)
+# How long a call takes is learnt from the last twenty or so.
+LEARNT_BY = 0.05
 # How far ahead of an even spacing calls may run; who is later than that stays late.
 MOST_SLACK_S = 0.04
 # Who is later than that gives its moment up for another one: the next ones are other workers' by now.
@@ -71,12 +77,29 @@ class Busy(Exception):
 
 @dataclass
 class Gate:
-    """One receiver's turns in this process."""
+    """One receiver's turns in this process: `lines` calls at once, and who has been promised one of them."""
 
+    lines: int
     free: asyncio.Semaphore
+    promised: set[bytes] = field(default_factory=set)
+    took_s: float = 0.1
     order: asyncio.Lock = field(default_factory=asyncio.Lock)
     next_at: float = 0.0
     gap_s: float = 0.0
+
+    def room(self) -> int:
+        """Return how many more may be taken up: as many as are likely to get a line soon."""
+        return max(0, int(self.lines * max(1.0, TAKEN_AHEAD_S / self.took_s)) - len(self.promised))
+
+    def back_after_s(self, place: int) -> float:
+        """Return when to come back as the so-manieth of those for whom there is no room."""
+        least, most = BACK_AFTER_S
+        likely_s = (len(self.promised) + place) * self.took_s / self.lines / 2
+        return min(most, max(least, likely_s)) * random.uniform(0.8, 1.2)
+
+    def learn(self, took_s: float) -> None:
+        """Count how long a line was held."""
+        self.took_s += LEARNT_BY * (took_s - self.took_s)
 
 
 @dataclass(frozen=True)
@@ -94,7 +117,8 @@ class Pacing:
     def _gate(self, destination: str) -> Gate:
         gate = self._gates.get(destination)
         if gate is None:
-            gate = Gate(asyncio.Semaphore(FEWER_AT_ONCE.get(destination, CALLS_AT_ONCE)))
+            lines = FEWER_AT_ONCE.get(destination, CALLS_AT_ONCE)
+            gate = Gate(lines, asyncio.Semaphore(lines))
             self._gates[destination] = gate
         return gate
 
@@ -104,7 +128,10 @@ class Pacing:
         return now, known | own
 
     async def turns(self, claims: Sequence[Claim]) -> dict[bytes, Turn]:
-        """Return each effect's turn, by key; who has waited for one longest gets the first."""
+        """Return each effect's turn, by key; who has waited for one longest gets the first.
+
+        Whoever may go has been promised a line, until its call is over or it is told to `forget`.
+        """
         wanted: dict[str, list[Claim]] = defaultdict(list)
         for claim in claims:
             wanted[destination_of(claim)].append(claim)
@@ -114,13 +141,22 @@ class Pacing:
         async with self.pool.acquire() as connection, connection.transaction():
             now, known = await self._locked(connection, list(wanted))
             for name, those in wanted.items():
-                those.sort(key=lambda claim: (not _returning(claim), -claim.row["priority"]))
-                self._gate(name).gap_s = 1.0 / (known[name].rate_per_s or float("inf"))
-                after, given = admit(known[name], [_returning(claim) for claim in those], now)
+                those.sort(key=lambda claim: (not _returning(claim), -claim.row["priority"], claim.row["created_at"]))
+                gate = self._gate(name)
+                gate.gap_s = 1.0 / (known[name].rate_per_s or float("inf"))
+                room = gate.room()
+                after, given = admit(known[name], [_returning(claim) for claim in those[:room]], now)
                 known[name] = after
+                given += [Full(gate.back_after_s(place)) for place in range(len(those) - len(given))]
                 turns |= {claim.key: turn for claim, turn in zip(those, given, strict=True)}
+                gate.promised |= {claim.key for claim in those if isinstance(turns[claim.key], Go)}
             await queries.keep(connection, known)
         return turns
+
+    def forget(self, claims: Sequence[Claim]) -> None:
+        """Give the lines to others that were promised to these."""
+        for claim in claims:
+            self._gate(destination_of(claim)).promised.discard(claim.key)
 
     @contextlib.asynccontextmanager
     async def turn(self, claim: Claim, at: float, patience_s: float = PATIENCE_S) -> AsyncIterator[None]:

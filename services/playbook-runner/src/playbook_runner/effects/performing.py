@@ -275,10 +275,10 @@ class Performing:
         """End the run instead of sending: by the same rule as when the effect was intended."""
         move = Move.GIVE_UP if leave.code == "not_sendable" else Move.SUPPRESS
         async with self.pool.acquire() as connection, connection.transaction():
+            await runs.lock_run(connection, step["run_id"])
             if not await queries.move(connection, [Moving(claim.key, move, claim.fence, leave.sentence)]):
                 log.warning("effect_not_ours", fence=claim.fence, move=move.value)
                 return
-            await runs.lock_run(connection, step["run_id"])
             await self.absorbing.run_left(connection, step, leave.code, leave.sentence, claim.key)
         EFFECTS.labels(claim.row["channel"], move.value).inc()
         log.info("run_left", code=leave.code, reason=leave.sentence, step=step["path"])

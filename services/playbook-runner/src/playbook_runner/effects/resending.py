@@ -16,10 +16,11 @@ from milepost_core.effects import Doubt, EffectState, Move
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.queue import Hints
 from playbook_runner.actions.channel import Channel
+from playbook_runner.effects.foreseeing import Foreseeing
 from playbook_runner.effects.resolving import EffectUnknown
 from playbook_runner.measures import EFFECTS
+from playbook_runner.queries import locking, starting
 from playbook_runner.queries import resending as queries
-from playbook_runner.queries import starting
 from playbook_runner.runs.absorbing import Absorbing, Happened
 from playbook_runner.runs.stopping import FAILED
 
@@ -34,6 +35,10 @@ class NotSentAgain(Exception):
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+class ReceiverUnknown(Exception):
+    """Nothing of ours goes to a receiver of this name."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class Resending:
 
     pool: Pool = field(repr=False)
     absorbing: Absorbing
+    foreseeing: Foreseeing
     channels: Mapping[str, Channel]
     hints: Hints = field(repr=False)
 
@@ -82,18 +88,28 @@ class Resending:
             raise NotSentAgain(letter.code, letter.sentence)
 
     async def several(self, wanted: Wanted, by: str) -> Resent:
-        """Send again what failed for good at a receiver, the oldest first; what may not be stays and says why."""
+        """Send again what failed for good at a receiver, the oldest first; what may not be stays and says why.
+
+        Raises ReceiverUnknown, and EffectUnknown when there is nothing by the key to begin after.
+        """
+        if not await queries.is_receiver(self.pool, wanted.destination):
+            raise ReceiverUnknown(f"there is no receiver {wanted.destination}")
+        if wanted.after is not None and not await queries.goes_to(self.pool, wanted.after, wanted.destination):
+            raise EffectUnknown(f"the cursor is none of the letters to {wanted.destination}")
         keys = await queries.failed_at(self.pool, wanted.destination, wanted.reason, wanted.after, wanted.limit)
         sent, left = await self._send(keys, by) if keys else ([], [])
         return Resent(tuple(sent), tuple(left), keys[-1] if len(keys) == wanted.limit else None)
 
     async def _send(self, keys: Sequence[bytes], by: str) -> tuple[list[bytes], list[Left]]:
         """Return which letters are on their way again, and which are not and why."""
+        # Before anything is locked: others are asked for it. What is said in between is heeded when the letter starts.
+        forbidden = await self.foreseeing.refused(keys)
         async with self.pool.acquire() as connection, connection.transaction():
             # A run that goes on again must not meet another one of its playbook that begins at this moment.
             await starting.lock_starts(connection)
+            await locking.runs_of_effects(connection, keys)
             rows = await queries.letters(connection, keys, sorted(FAILED))
-            verdicts = _judged(rows, self.channels)
+            verdicts = _judged(rows, self.channels, forbidden)
             going = [row["key"] for row in rows if verdicts[row["key"]] is None and not _on_its_way(row)]
             effects = await self._revive(connection, going, by) if going else []
         for effect in effects:
@@ -115,8 +131,13 @@ def _on_its_way(row: asyncpg.Record) -> bool:
     return EffectState(row["state"]) in _ON_ITS_WAY
 
 
-def _judged(rows: Sequence[asyncpg.Record], channels: Mapping[str, Channel]) -> dict[bytes, tuple[str, str] | None]:
-    """Return by key why a letter stays; two of one playbook and account cannot both go on."""
+def _judged(
+    rows: Sequence[asyncpg.Record], channels: Mapping[str, Channel], forbidden: Mapping[bytes, tuple[str, str]]
+) -> dict[bytes, tuple[str, str] | None]:
+    """Return by key why a letter stays; two of one playbook and account cannot both go on.
+
+    What the arbiter would refuse stays a letter, so that it can be sent when the word against it is taken back.
+    """
     found: dict[bytes, tuple[str, str] | None] = {}
     going: set[tuple[UUID, str]] = set()
     for row in rows:
@@ -128,7 +149,7 @@ def _judged(rows: Sequence[asyncpg.Record], channels: Mapping[str, Channel]) -> 
             EffectState(row["state"]), row["run_state"], row["ended_by_it"],
             row["rival"] or pursuit in going, row["unclear"],
         )  # fmt: skip
-        refusal = revive_refusal(letter, Doubt.BLIND if channel is None else channel.doubt)
+        refusal = revive_refusal(letter, Doubt.BLIND if channel is None else channel.doubt) or forbidden.get(row["key"])
         found[row["key"]] = refusal
         if refusal is None:
             going.add(pursuit)

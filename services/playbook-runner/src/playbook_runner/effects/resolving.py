@@ -7,10 +7,12 @@ import structlog
 
 from milepost_core.cadence import Leave
 from milepost_core.effects import RESOLUTIONS, EffectState, Move, Resolution, moved, resend_refusal
-from milepost_runtime.database import Pool
+from milepost_runtime.database import Connection, Pool
 from milepost_runtime.queue import Hints
+from milepost_runtime.transacting import transact
 from playbook_runner.measures import EFFECTS
 from playbook_runner.queries import advancing as runs
+from playbook_runner.queries import locking
 from playbook_runner.queries import performing as queries
 from playbook_runner.queries.performing import Moving
 from playbook_runner.runs.absorbing import Absorbing, Happened
@@ -51,6 +53,7 @@ class Resolving:
         """
         move = RESOLUTIONS[resolution]
         async with self.pool.acquire() as connection, connection.transaction():
+            await locking.runs_of_effects(connection, [key])
             found = await queries.doubt_of(connection, key)
             if found is None:
                 raise EffectUnknown(f"there is no effect {key.hex()}")
@@ -73,10 +76,13 @@ class Resolving:
     async def cancel(self, run_id: UUID, by: str) -> None:
         """Stop a run: what has not been started will not be. Raises RunUnknown or RunEnded."""
         leaving = Leaving(run_id, Leave("cancelled", f"cancelled by {by}"), cancelled=True)
-        async with self.pool.acquire() as connection, connection.transaction():
+
+        async def work(connection: Connection) -> None:
             ended = await stop(connection, [leaving])
             if not ended and await runs.lock_run(connection, run_id) is None:
                 raise RunUnknown(f"there is no run {run_id}")
             if not ended:
                 raise RunEnded(f"the run {run_id} has ended already")
+
+        await transact(self.pool, work)
         log.info("run_cancelled", run_id=str(run_id), by=by)

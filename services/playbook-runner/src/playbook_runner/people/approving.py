@@ -18,10 +18,12 @@ from milepost_runtime.failpoints import afp
 from milepost_runtime.ids import new_id
 from milepost_runtime.lanes import Claim, Lane, finish, hold
 from milepost_runtime.queue import Hints
+from milepost_runtime.transacting import transact
 from playbook_runner.documents.keeping import Keeping
 from playbook_runner.people.staffing import staff
 from playbook_runner.queries import advancing as steps
 from playbook_runner.queries import approvals as queries
+from playbook_runner.queries import locking
 from playbook_runner.queries.approvals import NewApproval, Word
 from playbook_runner.wording.drafting import Outward
 from playbook_runner.wording.editing import Fault, faults
@@ -113,7 +115,8 @@ class Approving:
         reason: str,
         edited: Mapping[str, str] | None,
     ) -> None:
-        async with self.pool.acquire() as connection, connection.transaction():
+        async def work(connection: Connection) -> None:
+            await locking.runs_of_gates(connection, [approval_id])
             gate = next(iter(await queries.lock(connection, [approval_id])), None)
             if gate is None:
                 raise ApprovalUnknown(f"there is no approval {approval_id}")
@@ -122,6 +125,8 @@ class Approving:
             words = await self._checked(connection, gate, edited) if edited else None
             await queries.end(connection, [Word(approval_id, state, who, reason, words)])
             await steps.close_steps(connection, [gate["step_id"]], state)
+
+        await transact(self.pool, work)
         self.hints.nudge("playbooks.advance")
         log.info("approval_ended", approval_id=str(approval_id), state=state, by=who)
 
@@ -138,6 +143,7 @@ class Approving:
     async def expire(self, claims: Sequence[Claim]) -> int:
         """Do what nobody's word means."""
         async with self.pool.acquire() as connection, connection.transaction():
+            await locking.runs_of_gates(connection, [claim.key for claim in claims])
             ours = await hold(connection, self.lane, claims)
             rows = [row for row in await queries.lock(connection, sorted(ours)) if row["state"] == "open"]
             await finish(connection, self.lane, claims)

@@ -23,8 +23,8 @@ from playbook_runner.people.task_views import (
 )
 from playbook_runner.people.tending import TaskUnknown
 from playbook_runner.queries import approvals as gates
+from playbook_runner.queries import desks as queries
 from playbook_runner.queries import people
-from playbook_runner.queries import tasks as queries
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,14 @@ import structlog
 from milepost_core.owning import Owner
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.queue import Hints
+from milepost_runtime.transacting import transact
 from playbook_runner.people.awaiting import Resumed, resume
 from playbook_runner.people.clocks import charge, moved
 from playbook_runner.people.ending import ended
 from playbook_runner.people.staffing import Staff, staff
 from playbook_runner.people.telling import tell
 from playbook_runner.queries import advancing as steps
-from playbook_runner.queries import people
+from playbook_runner.queries import locking, people
 from playbook_runner.queries import tasks as queries
 from playbook_runner.queries.tasks import Word
 
@@ -166,17 +167,19 @@ class Tending:
         await self._end(task_id, {"state": SKIPPED, "outcome_note": reason}, who)
 
     async def _end(self, task_id: UUID, ending: Mapping[str, Any], who: str) -> None:
-        async with self.pool.acquire() as connection, connection.transaction():
+        word = str(ending.get("outcome") or SKIPPED)
+
+        async def work(connection: Connection) -> None:
+            waiting = await queries.steps_of(connection, task_id)
+            await locking.runs_of_steps(connection, waiting)
             task = await _open(connection, task_id)
+            if await queries.steps_of(connection, task_id) != waiting:
+                raise asyncpg.SerializationError("another run asked for the same work meanwhile")
             await self._charged(connection, task)
-            over = {"ended_at": task["now"], "ended_by": who, "awaiting_since": None, "awaiting": ""}
-            await _move(connection, task, dict(ending) | over)
-            word = str(ending.get("outcome") or SKIPPED)
-            detail = {"outcome": word, "minutes": ending.get("minutes_spent")}
-            say = Word(task["account_id"], task_id, str(ending["state"]), who, str(ending["outcome_note"]), detail)
-            await queries.say(connection, [say])
-            await tell(connection, [ended(await queries.again(connection, task_id), word)])
-            await steps.close_steps(connection, await queries.steps_of(connection, task_id), word)
+            await _over(connection, task, ending, word, who)
+            await steps.close_steps(connection, waiting, word)
+
+        await transact(self.pool, work)
         self.hints.nudge("playbooks.advance")
         self.hints.nudge("playbooks.tell")
         log.info("task_ended", task_id=str(task_id), outcome=word, by=who)
@@ -213,6 +216,15 @@ async def _open(connection: Connection, task_id: UUID) -> asyncpg.Record:
 
 async def _move(connection: Connection, task: asyncpg.Record, columns: Mapping[str, Any]) -> None:
     await queries.change(connection, task["id"], columns)
+
+
+async def _over(connection: Connection, task: asyncpg.Record, ending: Mapping[str, Any], word: str, who: str) -> None:
+    over = {"ended_at": task["now"], "ended_by": who, "awaiting_since": None, "awaiting": ""}
+    await _move(connection, task, dict(ending) | over)
+    detail = {"outcome": word, "minutes": ending.get("minutes_spent")}
+    said = Word(task["account_id"], task["id"], str(ending["state"]), who, str(ending["outcome_note"]), detail)
+    await queries.say(connection, [said])
+    await tell(connection, [ended(await queries.again(connection, task["id"]), word)])
 
 
 def _given(account_id: UUID, task_id: UUID, owner: str, to: str, who: str, reason: str) -> Word:

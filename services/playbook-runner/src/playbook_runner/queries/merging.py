@@ -11,12 +11,12 @@ import asyncpg
 
 from milepost_runtime.database import Connection
 
-# Effects first, then steps, then runs: every writer locks in this order.
 _LOCKED = (
+    "select id from run where account_id = any($1::uuid[]) and state = 'running' order by id for update",
+    "select id from step where account_id = any($1::uuid[]) and ended_at is null order by id for update",
     "select key from effect where account_id = any($1::uuid[]) and state in ('ready', 'started', 'in_doubt', 'parked')"
     " order by key for update",
-    "select id from step where account_id = any($1::uuid[]) and ended_at is null order by id for update",
-    "select id from run where account_id = any($1::uuid[]) and state = 'running' order by id for update",
+    "select id from approval where account_id = any($1::uuid[]) and state = 'open' order by id for update",
     "select id from task where account_id = any($1::uuid[]) and state in ('open', 'claimed', 'snoozed')"
     " order by id for update",
 )
@@ -90,10 +90,10 @@ async def lead(connection: Connection, gone: UUID, survivor: UUID) -> None:
     )
 
 
-async def lock(connection: Connection, gone: UUID, survivor: UUID) -> None:
-    """Let nobody move what either of two accounts still has to do until the transaction ends."""
+async def lock(connection: Connection, accounts: Collection[UUID]) -> None:
+    """Let nobody move what accounts still have to do until the transaction ends."""
     for statement in _LOCKED:
-        await connection.execute(statement, [gone, survivor])
+        await connection.execute(statement, list(accounts))
 
 
 async def rival_runs(connection: Connection, gone: UUID, survivor: UUID) -> list[asyncpg.Record]:

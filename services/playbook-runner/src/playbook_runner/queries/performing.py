@@ -50,7 +50,7 @@ class Start:
 
 
 async def read_before_start(connection: Connection, starts: Sequence[Start]) -> dict[bytes, asyncpg.Record]:
-    """Lock the effects that are ours and ready, with their runs; return by key what may forbid the start."""
+    """Lock the effects that are ours and ready, of locked runs; return by key what may forbid the start."""
     rows = await connection.fetch(
         "select e.key, e.asked_at, clock_timestamp() as now, r.playbook_id, r.state as run_state, c.paused,"
         " coalesce(p.state = 'paused', false) as playbook_paused"
@@ -58,7 +58,7 @@ async def read_before_start(connection: Connection, starts: Sequence[Start]) -> 
         " join run r on r.id = e.run_id and r.account_id = e.account_id cross join control c"
         " left join playbook p on p.id = r.playbook_id and p.state in ('active', 'paused')"
         " where e.state = any($3::text[]) and e.lease_until > clock_timestamp()"
-        " order by e.key for update of e for share of r",
+        " order by e.key for update of e",
         [start.key for start in starts],
         [start.fence for start in starts],
         stored_sources(Move.START),

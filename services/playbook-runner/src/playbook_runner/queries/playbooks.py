@@ -137,16 +137,17 @@ _HELD = (
 
 
 async def wake_held(connection: Connection, playbook_id: str | None = None) -> None:
-    """Make steps and effects due now that waited for a pause to end, of one playbook or of all.
+    """Make steps and effects of locked runs due now that waited for a pause to end, of one playbook or of all.
 
     The time for which a pause held a message is no time for which it waited: it has all its days still.
     """
-    for table, states, more in (("step", ["due", "waiting"], ""), ("effect", ["ready"], _HELD)):
+    for table, key, states, more in (("step", "id", ["due", "waiting"], ""), ("effect", "key", ["ready"], _HELD)):
         await connection.execute(
-            f"update {table} t set next_at = clock_timestamp(){more} from run r"  # noqa: S608 - constants of the code
-            " where r.id = t.run_id and r.account_id = t.account_id and r.state = 'running' and t.reason = 'paused'"
-            " and t.state = any($1::text[]) and t.next_at is not null and t.lease_until is null"
-            " and ($2::text is null or r.playbook_id = $2)",
+            f"with held as (select t.{key} from {table} t join run r on r.id = t.run_id and r.account_id = t.account_id"  # noqa: S608 - constants of the code
+            " where r.state = 'running' and t.reason = 'paused' and t.state = any($1::text[])"
+            " and t.next_at is not null and t.lease_until is null and ($2::text is null or r.playbook_id = $2)"
+            f" order by 1 for update of t) update {table} t set next_at = clock_timestamp(){more} from held"
+            f" where t.{key} = held.{key}",
             states,
             playbook_id,
         )

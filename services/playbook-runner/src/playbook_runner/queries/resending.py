@@ -28,6 +28,42 @@ async def letters(connection: Connection, keys: Sequence[bytes], failed: Sequenc
     return rows
 
 
+async def unsent(pool: Pool, keys: Sequence[bytes]) -> list[asyncpg.Record]:
+    """Return what failed for good of these effects, with what the arbiter has to know of it.
+
+    `unclear`: one of its tries may have arrived, so it would be the same bytes to whom they went before.
+    """
+    rows: list[asyncpg.Record] = await pool.fetch(
+        "select e.key, e.step_id, e.account_id, r.playbook_id, e.channel, e.recipient, e.priority, e.transactional,"
+        " clock_timestamp() as now, exists (select from attempt a where a.effect_key = e.key"
+        " and a.account_id = e.account_id and a.outcome = 'unknown') as unclear"
+        " from effect e join run r on r.id = e.run_id and r.account_id = e.account_id"
+        " where e.key = any($1::bytea[]) and e.state = 'failed_permanent' order by e.key",
+        keys,
+    )
+    return rows
+
+
+async def is_receiver(pool: Pool, name: str) -> bool:
+    """Return whether anything was ever called by this name, or is to be."""
+    found: bool = await pool.fetchval(
+        "select exists (select from destination where name = $1) or exists (select from outlet where name = $1)"
+        " or exists (select from effect where coalesce(nullif(destination, ''), channel) = $1)",
+        name,
+    )
+    return found
+
+
+async def goes_to(pool: Pool, key: bytes, destination: str) -> bool:
+    """Return whether this effect is one that goes to this receiver."""
+    found: bool = await pool.fetchval(
+        "select exists (select from effect where key = $1 and coalesce(nullif(destination, ''), channel) = $2)",
+        key,
+        destination,
+    )
+    return found
+
+
 async def failed_at(pool: Pool, destination: str, reason: str | None, after: bytes | None, limit: int) -> list[bytes]:
     """Return keys of what failed for good at a receiver (for one reason, or any), oldest first, after a key."""
     rows = await pool.fetch(
@@ -50,7 +86,7 @@ async def revive(connection: Connection, keys: Sequence[bytes], reason: str) -> 
     """
     rows: list[asyncpg.Record] = await connection.fetch(
         "update effect e set state = 'ready', attempts = 0, crashes = 0, lease_until = null, reason = $2,"
-        " next_at = clock_timestamp(), payload = case when exists (select from attempt a where a.effect_key = e.key"
+        " next_at = clock_timestamp(), asked_at = clock_timestamp(), payload = case when exists (select from attempt a where a.effect_key = e.key"
         " and a.account_id = e.account_id and a.outcome = 'unknown') then e.payload end"
         " where e.key = any($1::bytea[]) and e.state = 'failed_permanent'"
         " returning e.key, e.account_id, e.run_id, e.step_id, e.channel, e.correlation_id",

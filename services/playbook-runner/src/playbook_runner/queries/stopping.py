@@ -22,21 +22,23 @@ update step s set state = 'cancelled', reason = $2, next_at = null, lease_until 
 from gone where s.id = gone.id
 """
 _GATES = """
-update approval set state = 'cancelled', reason = $2, next_at = null, lease_until = null, ended_at = clock_timestamp()
-where run_id = any($1::uuid[]) and state = 'open'
+with gone as (select id from approval where run_id = any($1::uuid[]) and state = 'open' order by id for update)
+update approval a set state = 'cancelled', reason = $2, next_at = null, lease_until = null,
+  ended_at = clock_timestamp()
+from gone where a.id = gone.id
 """
 # Several runs may have given a reason for the same work: it is closed with the last of them.
 _TASKS = """
-with closed as (update task set state = 'closed', next_at = null, lease_until = null, ended_at = clock_timestamp(),
-    ended_by = 'playbook', outcome_note = $2
-  where state in ('open', 'claimed', 'snoozed')
+with gone as (select id from task where state in ('open', 'claimed', 'snoozed')
     and account_id in (select account_id from run where id = any($1::uuid[]) and id <> all($3::uuid[]))
     and exists (select from task_word w where w.task_id = task.id and w.kind = 'evidence'
       and (w.detail ->> 'run_id')::uuid = any($1::uuid[]) and (w.detail ->> 'run_id')::uuid <> all($3::uuid[]))
     and not exists (select from task_word w join run r on r.id = (w.detail ->> 'run_id')::uuid
       where w.task_id = task.id and w.kind = 'evidence' and r.state = 'running'
-        and (r.id <> all($1::uuid[]) or r.id = any($3::uuid[])))
-  returning *),
+        and (r.id <> all($1::uuid[]) or r.id = any($3::uuid[]))) order by id for update),
+closed as (update task t set state = 'closed', next_at = null, lease_until = null, ended_at = clock_timestamp(),
+    ended_by = 'playbook', outcome_note = $2 from gone where t.id = gone.id
+    and t.state in ('open', 'claimed', 'snoozed') returning t.*),
 said as (insert into task_word (account_id, task_id, kind, author, text)
   select account_id, id, 'closed', 'playbook', $2 from closed)
 select *, ended_at as now from closed order by id
@@ -48,12 +50,9 @@ async def stop_waiting(
 ) -> list[asyncpg.Record]:
     """Cancel everything of runs that has not been started; the tasks of the runs in `keep_tasks` stay open.
 
-    Returns the tasks that were closed.
-
-    Effects first, then steps, then (by the caller) runs: every writer locks in this order, and rows in that of their
-    ids.
+    Returns the tasks that were closed. The caller holds the runs.
     """
-    for statement in (_EFFECTS, _STEPS, _GATES):
+    for statement in (_STEPS, _EFFECTS, _GATES):
         await connection.execute(statement, run_ids, reason)
     closed: list[asyncpg.Record] = await connection.fetch(_TASKS, run_ids, reason, keep_tasks)
     return closed

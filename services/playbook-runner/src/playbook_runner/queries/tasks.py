@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from milepost_runtime.database import Connection, Pool
+from milepost_runtime.database import Connection
 
 OPEN = "('open', 'claimed', 'snoozed')"
 
@@ -71,8 +71,16 @@ _ASK = (
 async def ask(connection: Connection, tasks: Sequence[NewTask]) -> list[asyncpg.Record]:
     """Open tasks, at most one of each account and reason among these; one that is open already learns today's figures.
 
+    Those that are open already are locked in the order of their ids, those that are not in that of these.
+
     Returns every task in question, `fresh` where it was opened now.
     """
+    await connection.execute(
+        "select t.id from task t join unnest($1::uuid[], $2::text[]) as n(account_id, reason)"  # noqa: S608 - a constant of the code
+        f" using (account_id, reason) where t.state in {OPEN} order by t.id for update of t",
+        [task.account_id for task in tasks],
+        [task.reason for task in tasks],
+    )
     rows: list[asyncpg.Record] = await connection.fetch(
         _ASK, *([getattr(task, name) for task in tasks] for name in _NEW)
     )
@@ -237,63 +245,3 @@ async def give_all(connection: Connection, ids: Sequence[UUID], owners: Sequence
         owners,
         roles,
     )
-
-
-async def page(
-    pool: Pool, filters: tuple[Sequence[str] | None, str | None, UUID | None], before: UUID | None, limit: int
-) -> list[asyncpg.Record]:
-    """Return tasks of an owner (under these names), a state, an account (None: any), newest first, below an id."""
-    rows: list[asyncpg.Record] = await pool.fetch(
-        "select * from task where ($1::text[] is null or owner = any($1)) and ($2::text is null or state = $2)"
-        " and ($3::uuid is null or account_id = $3) and ($4::uuid is null or id < $4) order by id desc limit $5",
-        *filters,
-        before,
-        limit,
-    )
-    return rows
-
-
-async def one(pool: Pool, task_id: UUID) -> asyncpg.Record | None:
-    """Return one task."""
-    return await pool.fetchrow("select * from task where id = $1", task_id)
-
-
-async def words_of(pool: Pool, task_id: UUID) -> list[asyncpg.Record]:
-    """Return what was said and done about a task, oldest first."""
-    rows: list[asyncpg.Record] = await pool.fetch(
-        "select kind, author, text, detail, at from task_word where task_id = $1 order by id", task_id
-    )
-    return rows
-
-
-async def awake_of(pool: Pool, owners: Sequence[str]) -> list[asyncpg.Record]:
-    """Return what is on somebody's desk today: open and claimed, neither asleep nor waiting for the customer."""
-    rows: list[asyncpg.Record] = await pool.fetch(
-        "select * from task where owner = any($1::text[]) and state in ('open', 'claimed')"
-        " and awaiting_since is null order by id",
-        owners,
-    )
-    return rows
-
-
-async def experience(pool: Pool, playbooks: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Return for playbooks how many of their tasks helped, and how many ended with any outcome."""
-    rows = await pool.fetch(
-        "select playbook_id, count(*) filter (where outcome in ('helped', 'root_cause'))::int as helped,"
-        " count(*)::int as ended"
-        " from task where playbook_id = any($1::text[]) and outcome is not null group by 1",
-        playbooks,
-    )
-    return {row["playbook_id"]: (row["helped"], row["ended"]) for row in rows}
-
-
-async def minutes_spent(pool: Pool, owners: Sequence[str], zone: str) -> float:
-    """Return the minutes of work that somebody has ended today, where they live; without a word, what was thought."""
-    minutes: float = await pool.fetchval(
-        "select coalesce(sum(coalesce(minutes_spent, effort_minutes)), 0)::float8 from task"
-        " where owner = any($1::text[]) and state = 'done'"
-        " and ended_at >= date_trunc('day', clock_timestamp() at time zone $2) at time zone $2",
-        owners,
-        zone,
-    )
-    return minutes

@@ -141,8 +141,8 @@ class Advancing:
             return
         page = Page()
         async with self.pool.acquire() as connection, connection.transaction():
-            held = await hold(connection, self.lane, [mine[one.row["step_id"]] for one in decided])
             runs = await queries.lock_runs(connection, [one.row["run_id"] for one in decided])
+            held = await hold(connection, self.lane, [mine[one.row["step_id"]] for one in decided])
             open_, gone = kept(decided, held, {run["id"] for run in runs if run["state"] == "running"})
             page.ends.extend(gone)
             for one in open_:

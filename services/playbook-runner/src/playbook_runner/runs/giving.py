@@ -95,8 +95,8 @@ class Giving:
     async def _write(self, lane: Lane, mine: Mapping[UUID, Claim], parts: Sequence[tuple[Decided, Part]]) -> None:
         page = Page()
         async with self.pool.acquire() as connection, connection.transaction():
-            held = await hold(connection, lane, [mine[one.row["step_id"]] for one, _ in parts])
             runs = await queries.lock_runs(connection, [one.row["run_id"] for one, _ in parts])
+            held = await hold(connection, lane, [mine[one.row["step_id"]] for one, _ in parts])
             running = {run["id"] for run in runs if run["state"] == "running"}
             open_, gone = kept([one for one, _ in parts], held, running)
             page.ends.extend(gone)

@@ -73,8 +73,8 @@ class Intending:
         self, lane: Lane, mine: Mapping[UUID, Claim], steps: Sequence[asyncpg.Record], effects: Mapping[UUID, NewEffect]
     ) -> None:
         async with self.pool.acquire() as connection, connection.transaction():
-            held = await hold(connection, lane, [mine[step["step_id"]] for step in steps])
             runs = await queries.lock_runs(connection, [step["run_id"] for step in steps])
+            held = await hold(connection, lane, [mine[step["step_id"]] for step in steps])
             running = {run["id"] for run in runs if run["state"] == "running"}
             ours = [step for step in steps if step["step_id"] in held]
             going = [step for step in ours if step["run_id"] in running]

@@ -7,7 +7,7 @@ assigned to an arm it stays there. Words to leave an account alone, open escalat
 for both. Lines of the ledger stay where they were written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
 import asyncpg
@@ -24,20 +24,33 @@ from playbook_runner.runs.stopping import Leaving, stop
 log = structlog.get_logger()
 
 
+async def ahead(connection: Connection, rows: Sequence[asyncpg.Record], accounts: Iterable[UUID]) -> None:
+    """Lock whatever merges in these rows of the feed, and all else at these accounts, if there are any: before it."""
+    pairs = list(_pairs(rows))
+    if pairs:
+        await starting.lock_starts(connection)
+        await queries.lock(connection, {*accounts, *(account for pair in pairs for account in pair)})
+
+
 async def follow(connection: Connection, rows: Sequence[asyncpg.Record]) -> None:
     """Carry out the merges that these rows of the feed of events tell, in their order, in the caller's transaction."""
+    for gone, survivor in _pairs(rows):
+        await merge(connection, gone, survivor)
+
+
+def _pairs(rows: Sequence[asyncpg.Record]) -> Iterator[tuple[UUID, UUID]]:
     for row in rows:
         if row["type"] == ACCOUNT_MERGED and row["source"] == OWN_SOURCE:
             survivor = UUID(row["value_text"])
             if survivor != row["account_id"]:
-                await merge(connection, row["account_id"], survivor)
+                yield row["account_id"], survivor
 
 
 async def merge(connection: Connection, gone: UUID, survivor: UUID) -> None:
     """Give what belonged to one account to another; done again, it changes nothing."""
     # Nobody opens a run for either of them meanwhile.
     await starting.lock_starts(connection)
-    await queries.lock(connection, gone, survivor)
+    await queries.lock(connection, {gone, survivor})
     await queries.lead(connection, gone, survivor)
     rivals = await queries.rival_runs(connection, gone, survivor)
     sentence = f"the account was merged into {survivor}, where this is under way already"

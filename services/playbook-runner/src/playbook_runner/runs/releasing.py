@@ -17,6 +17,7 @@ from milepost_runtime.queue import Hints
 from playbook_runner.documents.cataloguing import Catalogue
 from playbook_runner.documents.checking import PlaybookDocumentInvalid, read_playbook
 from playbook_runner.documents.keeping import NotInForce, PlaybookUnknown
+from playbook_runner.queries import locking
 from playbook_runner.queries import playbooks as queries
 from playbook_runner.runs.stopping import Leaving, stop
 
@@ -78,6 +79,7 @@ class Releasing:
     async def _release(
         self, connection: Connection, playbook: Playbook, in_flight: InFlight, by: str, *, paused: bool = False
     ) -> Released:
+        await locking.runs_held(connection, playbook.id, playbook.version)
         await queries.put_in_force(connection, playbook.id, playbook.version, "paused" if paused else "active")
         if not paused:
             await queries.wake_held(connection, playbook.id)

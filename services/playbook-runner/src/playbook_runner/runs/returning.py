@@ -4,7 +4,7 @@ A mailbox that is not there is `bounced`, a reader who called a mail unwanted ha
 person takes it back, and only what happens afterwards says it again. The mailbox itself is kept nowhere.
 """
 
-import contextlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,7 +26,13 @@ log = structlog.get_logger()
 BOUNCED: Final = "bounced"
 KINDS: Final[Mapping[str, str]] = {RETURNED: BOUNCED, COMPLAINED: "complained"}
 """Event types that speak of mailboxes, and the word that each is."""
-_FOR_GOOD: Final = frozenset({"hard", "permanent"})
+# As providers write it, without what is no letter.
+_FOR_GOOD: Final = frozenset(
+    {"", "hard", "permanent", "hardbounce", "permanentbounce", "bouncehard", "permanentfailure", "permanentfail"}
+)
+_NO_LETTERS: Final = re.compile("[^a-z]")
+_SCHEME: Final = re.compile(r"\s*(mailto|email):\s*", re.IGNORECASE)
+_NAMED: Final = re.compile(r"<([^<>]*)>\s*$")
 MOST_REASON: Final = 300
 
 
@@ -49,13 +55,19 @@ class Returning:
     vault: Vault = field(repr=False)
 
     async def keep(self, connection: Connection, told: Sequence[Return]) -> None:
-        """Keep what was said, inside the caller's transaction and as the last thing in it; no address: nothing."""
+        """Keep what was said, inside the caller's transaction and as the last thing in it.
+
+        What names no address that we would write to is nothing but a line in the log.
+        """
         found = []
         for one in told:
-            with contextlib.suppress(BadAddress):
+            try:
                 person = person_of(self.vault, one.address)
-                reason = one.reason[:MOST_REASON]
-                found.append(NewReturn(new_id(), one.kind, person, reason, one.author, one.evidence, one.at))
+            except BadAddress as error:
+                _left(one.author, one.evidence, str(error))
+                continue
+            reason = one.reason[:MOST_REASON]
+            found.append(NewReturn(new_id(), one.kind, person, reason, one.author, one.evidence, one.at))
         new = await queries.keep_returns(connection, found) if found else 0
         if told:
             log.info("returned", told=len(told), new=new)
@@ -66,19 +78,37 @@ class Returning:
 
 
 def read(row: Mapping[str, Any]) -> Return | None:
-    """Return what an event says of a mailbox; None: nothing, or only that it could not be reached for a while.
+    """Return what an event says of a mailbox; None: nothing, which has a line in the log unless it is no such event.
 
-    The address is the property `address`, or who acted. A mail came back for good unless `bounce` says another word
-    than `hard` or `permanent`.
+    The address is the property `address`, else who acted. A mail came back for good unless `bounce` says another word.
     """
     kind, properties = KINDS.get(row["type"]), row["properties"] or {}
-    if kind is None or (kind == BOUNCED and str(properties.get("bounce", "hard")).lower() not in _FOR_GOOD):
+    if kind is None:
         return None
-    address = properties.get("address") or row["actor"]
-    if not isinstance(address, str):
+    if kind == BOUNCED and not _for_good(properties.get("bounce")):
+        _left(row["source"], f"event:{row['event_id']}", "it came back for a while only, or nobody knows for how long")
         return None
+    told = properties.get("address")
+    address = _bare(told if isinstance(told, str) and told.strip() else row["actor"] or "")
     said = properties.get("reason")
     reason = said if isinstance(said, str) else ""
-    return Return(
-        kind, address.removeprefix("email:"), reason, row["source"], f"event:{row['event_id']}", row["occurred_at"]
-    )
+    return Return(kind, address, reason, row["source"], f"event:{row['event_id']}", row["occurred_at"])
+
+
+def _for_good(said: object) -> bool:
+    """Whoever tells of a mail that came back and not for how long means for good."""
+    if said is None:
+        return True
+    return isinstance(said, str) and _NO_LETTERS.sub("", said.lower()) in _FOR_GOOD
+
+
+def _bare(text: str) -> str:
+    """Return the address in a text as people and providers write it: with a name, or as a link."""
+    named = _NAMED.search(text)
+    plain = _SCHEME.sub("", named[1] if named else text.strip(), count=1)
+    return plain.partition("?")[0] if plain != text.strip() and "@" in plain.partition("?")[0] else plain
+
+
+def _left(author: str, evidence: str, why: str) -> None:
+    """Say that what was told is no word about anybody; the mailbox is in no log."""
+    log.warning("return_left", author=author, evidence=evidence, why=why)

@@ -31,10 +31,10 @@ async def stop(connection: Connection, leaving: Sequence[Leaving]) -> set[UUID]:
         return set()
     by_run = {one.run_id: one for one in sorted(leaving, key=lambda one: one.run_id)}
     kept = [one.run_id for one in by_run.values() if not one.leave.close_tasks]
+    rows = {row["id"]: row for row in await runs.lock_runs(connection, list(by_run))}
     for sentence in sorted({one.leave.sentence for one in by_run.values()}):
         same = [one.run_id for one in by_run.values() if one.leave.sentence == sentence]
         await tell_closed(connection, await stopping.stop_waiting(connection, same, sentence, kept))
-    rows = {row["id"]: row for row in await runs.lock_runs(connection, list(by_run))}
     ends = [
         runs.RunEnd(one.run_id, one.leave.code, one.leave.sentence, "cancelled" if one.cancelled else "done")
         for one in by_run.values()

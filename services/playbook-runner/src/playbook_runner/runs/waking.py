@@ -35,12 +35,12 @@ from playbook_runner.clients.scoring import HealthAway
 from playbook_runner.documents.keeping import Keeping
 from playbook_runner.measures import STEPS
 from playbook_runner.people.awaiting import answered
-from playbook_runner.queries import matters, stopping, waking
+from playbook_runner.queries import locking, matters, stopping, waking
 from playbook_runner.queries.merging import living
 from playbook_runner.queries.waking import Happening
 from playbook_runner.runs.asking import Asking
 from playbook_runner.runs.heeding import HEEDED, heed
-from playbook_runner.runs.merging import follow
+from playbook_runner.runs.merging import ahead, follow
 from playbook_runner.runs.returning import KINDS, Returning
 from playbook_runner.runs.stopping import Leaving, stop
 
@@ -88,9 +88,13 @@ class Waking:
         async with self.pool.acquire() as connection, connection.transaction():
             if found and not await advance_cursor(connection, self.lane, [claim], found[-1].id):
                 return 0
-            woken = await self._wake(connection, claim.key, found) if found else 0
+            rows = await self._rows(connection, claim.key, found)
+            await ahead(connection, rows, {one.account_id for one in found})
+            woken = await self._wake(connection, claim.key, found, leaving) if found else 0
             ended = await stop(connection, leaving)
-            await self._heed(connection, claim.key, found)
+            await heed(connection, [row for row in rows if row["type"] in HEEDED])
+            await follow(connection, rows)
+            await self.returning.heed(connection, rows)
             await answered(connection, [(one.account_id, one.type, one.at) for one in found])
             await release(connection, self.lane, [claim])
             await afp("playbooks.wake.read")
@@ -102,18 +106,20 @@ class Waking:
             self.hints.nudge("playbooks.advance")
         return len(found)
 
-    async def _wake(self, connection: Connection, feed: str, found: Sequence[Happening]) -> int:
+    async def _wake(
+        self, connection: Connection, feed: str, found: Sequence[Happening], leaving: Sequence[Leaving]
+    ) -> int:
+        """Take the runs in question, then wake steps of theirs."""
         told = [one for one in found if one.type not in BOOK_KEEPING]
         words = [CHANGE if feed == CHANGES else event_word(one.type) for one in told]
-        return await stopping.wake(connection, [one.account_id for one in told], words, [one.at for one in told])
+        happened = [one.account_id for one in told], words, [one.at for one in told]
+        await locking.runs_told(connection, [one.run_id for one in leaving], *happened)
+        return await stopping.wake(connection, *happened)
 
-    async def _heed(self, connection: Connection, feed: str, found: Sequence[Happening]) -> None:
-        """Keep what outlasts the moment: matters, mailboxes, accounts that live on in others."""
+    async def _rows(self, connection: Connection, feed: str, found: Sequence[Happening]) -> list[asyncpg.Record]:
+        """Return what outlasts the moment: matters, mailboxes, accounts that live on in others."""
         ids = [one.id for one in found if one.type in _READ] if feed == EVENTS else []
-        rows = await matters.events(connection, ids) if ids else []
-        await heed(connection, [row for row in rows if row["type"] in HEEDED])
-        await follow(connection, rows)
-        await self.returning.heed(connection, rows)
+        return await matters.events(connection, ids) if ids else []
 
     async def _leaving(self, feed: str, found: Sequence[Happening]) -> list[Leaving]:
         """Return the runs that end by what happened."""

@@ -18,6 +18,8 @@ from milepost_runtime.metrics import LANE_CLAIMED, LANE_FENCED
 log = structlog.get_logger()
 # Suspects are among what is due longest: further back than this nobody looks for them.
 _FRONT = 2_000
+# The part of a batch in which what a dead worker held goes on: few are near the one that kills, and soon all go on.
+HELD_SHARE = 8
 # The clock of a claim stands still, so that an index on `next_at` is read as far as rows are due and no further.
 _NOW = "statement_timestamp()"
 
@@ -41,7 +43,8 @@ class Lane:
     `abreast`: so many batches at once in one process, so that a slow row holds up its own batch and no other.
     `rung_for`: whoever makes rows due here rings for it, so that a glance which did less than this needs no second one.
     `unsettled` are claims of this process that it lost sight of when the store went away; `suspects_at` is when it will
-    next look for suspects although others are due (one of `abreast` does). `stopping` is set once its worker is to end:
+    next look for suspects although others are due, and `alone_at` for those that are claimed alone (one of `abreast`
+    does; meanwhile the first is infinite). `stopping` is set once its worker is to end:
     no further batch is claimed, and a handler may hear it too.
     """
 
@@ -59,6 +62,7 @@ class Lane:
     abreast: int = 1
     unsettled: list[Claim] = field(default_factory=list, init=False, repr=False, compare=False)
     suspects_at: list[float] = field(default_factory=lambda: [0.0], init=False, repr=False, compare=False)
+    alone_at: list[float] = field(default_factory=lambda: [0.0], init=False, repr=False, compare=False)
     stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False, compare=False)
 
     @cached_property
@@ -122,12 +126,21 @@ async def claim(connection: Connection, lane: Lane, limit: int) -> list[Claim]:
 
 
 async def claim_suspects(connection: Connection, lane: Lane) -> list[Claim]:
-    """Take due rows whose holder died: a few that were there once, or else one that was there more often.
+    """Take due rows whose holder died: a few that were there once, or else one that was there more often."""
+    return await claim_held(connection, lane) or await claim_alone(connection, lane)
 
-    Of those the one first that was there when the fewest died: the innocent do not wait for the guilty.
+
+async def claim_held(connection: Connection, lane: Lane) -> list[Claim]:
+    """Take a few due rows that were there when one worker died."""
+    return await _claim(connection, lane, lane.claiming_first_time, max(1, lane.batch // HELD_SHARE))
+
+
+async def claim_alone(connection: Connection, lane: Lane) -> list[Claim]:
+    """Take the one due row that was there when several died, or that failed, that was there when the fewest did.
+
+    The innocent do not wait for the guilty.
     """
-    few = await _claim(connection, lane, lane.claiming_first_time, max(1, lane.batch // 8))
-    return few or await _claim(connection, lane, lane.claiming_again, 1)
+    return await _claim(connection, lane, lane.claiming_again, 1)
 
 
 async def _claim(connection: Connection, lane: Lane, statement: str, limit: int) -> list[Claim]:
@@ -140,7 +153,7 @@ async def _claim(connection: Connection, lane: Lane, statement: str, limit: int)
 async def hold(connection: Connection, lane: Lane, claims: Sequence[Claim]) -> set[Any]:
     """Lock the rows that are still ours until the transaction ends; return their keys.
 
-    Call it first in the transaction that writes a result. A key that is missing was claimed by somebody else:
+    Call it before the transaction writes a result. A key that is missing was claimed by somebody else:
     write nothing for it.
     """
     rows = await connection.fetch(

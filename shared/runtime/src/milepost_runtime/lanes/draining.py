@@ -13,7 +13,7 @@ import structlog
 
 from milepost_runtime.database import STORE_TROUBLE, Connection, Pool, is_store_trouble
 from milepost_runtime.failpoints import afp
-from milepost_runtime.lanes.claiming import Claim, Lane, claim, claim_suspects, postpone, settle
+from milepost_runtime.lanes.claiming import Claim, Lane, claim, claim_alone, claim_held, postpone, settle
 from milepost_runtime.metrics import LANE_BURIED, LANE_FAILED, LANE_SECONDS
 
 log = structlog.get_logger()
@@ -24,6 +24,8 @@ SUSPECTS_EVERY_S = 0.5
 SUSPECTS_FOR_S = 0.5
 # While this process is at suspects and nothing else is due, the others look again after so long.
 WHILE_SUSPECTS_S = 0.1
+# In the place of the moment of the next look: somebody of this process is at suspects.
+_TAKEN = float("inf")
 RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0, 600.0)
 # What takes too long may be the row's doing: its lease runs out, and it is claimed alone, so that it delays nobody.
 _TOO_LONG = (TimeoutError, asyncpg.QueryCanceledError)
@@ -50,33 +52,38 @@ async def drain(pool: Pool, lane: Lane, *, seconds: float = 15.0, glance: bool =
     that are under way.
     """
     until, over = time.monotonic() + seconds, asyncio.Event()
-    beside = asyncio.create_task(_beside(pool, lane, until, over), name=f"suspects {lane.name}")
+    held = [asyncio.create_task(_beside(pool, lane, until, over), name=f"suspects {lane.name}")]
     try:
-        done = await _drain_others(pool, lane, until, glance=glance)
+        done = await _drain_others(pool, lane, until, held, glance=glance)
         over.set()
-        return done + await beside
+        return done + sum(await asyncio.gather(*held))
     except asyncio.CancelledError:
-        beside.cancel()
+        for task in held:
+            task.cancel()
         raise
     finally:
         over.set()
-        # Waited for, not awaited: what the others raised goes before what it may raise.
-        await asyncio.wait([beside])
+        # Waited for, not awaited: what the others raised goes before what these may raise.
+        await asyncio.wait(held)
 
 
-async def _drain_others(pool: Pool, lane: Lane, until: float, *, glance: bool) -> int:
+async def _drain_others(pool: Pool, lane: Lane, until: float, held: "list[asyncio.Task[int]]", *, glance: bool) -> int:
     total = 0
-    while time.monotonic() < until and not lane.stopping.is_set():
+    # As long as suspects take: their last few may be slow, and nobody waits for them.
+    while (time.monotonic() < until or lane.suspects_at[0] == _TAKEN) and not lane.stopping.is_set():
         async with pool.acquire() as connection:
             await _give_back(connection, lane)
             claims = await claim(connection, lane, lane.batch)
         done = await _handle_all(pool, lane, claims)
-        suspected = await _drain_alone(pool, lane, until) if not claims or _is_time(lane.alone_at) else 0
-        total += done + suspected
-        if done + suspected == 0 and lane.suspects_at[0] == _TAKEN:
+        total += done
+        found = await _look(pool, lane, until, held) if not claims or _is_time(lane.suspects_at) else 0
+        if lane.suspects_at[0] == _TAKEN:
             # Somebody is at suspects: what comes due meanwhile does not wait for their end.
-            await asyncio.sleep(WHILE_SUSPECTS_S)
-        elif done + suspected == 0 or (glance and not suspected and done < lane.rung_for):
+            await asyncio.sleep(0.0 if claims else WHILE_SUSPECTS_S)
+            continue
+        alone = await _drain_alone(pool, lane) if not claims or _is_time(lane.alone_at) else 0
+        total += alone
+        if done + found + alone == 0 or (glance and not found + alone and done < lane.rung_for):
             break
     return total
 
@@ -86,19 +93,30 @@ def _is_time(at: Sequence[float]) -> bool:
 
 
 async def _beside(pool: Pool, lane: Lane, until: float, over: asyncio.Event) -> int:
-    """Do what a dead worker held beside the others, as long as they last; return how much was done."""
+    """Look for what a dead worker held also while a batch of the others lasts; return how much was done."""
     done = 0
-    while not over.is_set() and time.monotonic() < until and not lane.stopping.is_set():
-        if _is_time(lane.suspects_at):
-            done += await _drain_held(pool, lane, until)
+    while not over.is_set():
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SUSPECTS_EVERY_S):
                 await over.wait()
+        if not over.is_set() and _is_time(lane.suspects_at):
+            done += await _drain_held(pool, lane, until)
     return done
+
+
+async def _look(pool: Pool, lane: Lane, until: float, held: "list[asyncio.Task[int]]") -> int:
+    """Begin with what a dead worker held; return how much was done unless it lasts: then it goes on beside."""
+    if lane.suspects_at[0] == _TAKEN:
+        return 0
+    held.append(asyncio.create_task(_drain_held(pool, lane, until), name=f"suspects {lane.name}"))
+    await asyncio.wait(held[-1:], timeout=WHILE_SUSPECTS_S)
+    return held[-1].result() if held[-1].done() else 0
 
 
 async def _drain_held(pool: Pool, lane: Lane, until: float) -> int:
     """Do, a few at a time, all that was there when one worker died; return how much was done."""
+    if lane.suspects_at[0] == _TAKEN:
+        return 0
     lane.suspects_at[0] = _TAKEN
     done = 0
     try:
@@ -113,14 +131,12 @@ async def _drain_held(pool: Pool, lane: Lane, until: float) -> int:
     return done
 
 
-async def _drain_alone(pool: Pool, lane: Lane, until: float) -> int:
+async def _drain_alone(pool: Pool, lane: Lane) -> int:
     """Do what is due of those that were there more than once, one at a time; return how much was done.
 
-    None of this process's batches of what a dead worker held is beside them: one may kill, and they are near burial.
+    Nothing that a dead worker held is beside them: one of that may kill, and these are near burial.
     """
-    if lane.suspects_at[0] == _TAKEN:
-        return 0
-    done, began = await _drain_held(pool, lane, until), time.monotonic()
+    began, done = time.monotonic(), 0
     lane.suspects_at[0] = _TAKEN
     try:
         while time.monotonic() < began + SUSPECTS_FOR_S and not lane.stopping.is_set():

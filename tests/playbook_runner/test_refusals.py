@@ -1,0 +1,131 @@
+"""Claims about what mail servers answer to RCPT: which answers say that a mailbox is not there, in the servers' words.
+
+The wordings are those that the servers and services are documented with; names and addresses are ours.
+"""
+
+import pytest
+
+from playbook_runner.actions.refusals import no_such_mailbox
+
+US = "care@milepost.example"
+
+NOT_THERE = [
+    # Postfix
+    (550, "5.1.1 <ana@b.example>: Recipient address rejected: User unknown in local recipient table"),
+    (550, "5.1.1 <ana@b.example>: Recipient address rejected: User unknown in virtual mailbox table"),
+    (550, "5.1.1 <ana@b.example>: Recipient address rejected: User unknown in virtual alias table"),
+    (550, "5.1.1 <ana@b.example>: Recipient address rejected: User unknown in relay recipient table"),
+    (550, "5.1.1 <rate.limit@blocked.example>: Recipient address rejected: User unknown in local recipient table"),
+    (550, "5.1.1 <ana@b.example>: Recipient address rejected: undeliverable address: unknown user: \"ana\""),
+    (556, "5.1.10 <ana@b.example>: Recipient address rejected: Domain b.example does not accept mail (nullMX)"),
+    # Exim, and the panels that come with it
+    (550, "Unknown user"),
+    (550, "No Such User Here"),
+    (550, "No such person at this address"),
+    (550, "No such recipient here"),
+    # Sendmail
+    (550, "5.1.1 <ana@b.example>... User unknown"),
+    (550, "5.1.2 <ana@b.example>... Host unknown (Name server: b.example: host not found)"),
+    (553, "5.1.3 <ana@b.example>... Invalid route address"),
+    (551, "5.1.6 <ana@b.example>... User has moved; please try <ana@c.example>"),
+    # qmail, vpopmail, chkuser
+    (550, "sorry, no mailbox here by that name (#5.1.1)"),
+    (511, "sorry, no mailbox here by that name (#5.1.1 - chkuser)"),
+    # Exchange and Exchange Online
+    (550, "5.1.1 User unknown"),
+    (550, "5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient ana@b.example not found by SMTP address lookup"),
+    # Gmail
+    (
+        550,
+        "5.1.1 The email account that you tried to reach does not exist. Please try\n"
+        "5.1.1 double-checking the recipient's email address for typos or\n"
+        "5.1.1 unnecessary spaces. For more information, go to\n"
+        "5.1.1  https://support.google.com/mail/?p=NoSuchUser d2e1a72fcca58-22a.12 - gsmtp",
+    ),
+    (550, "5.2.1 The email account that you tried to reach is disabled. - gsmtp"),
+    (550, "5.2.1 The email account that you tried to reach is inactive. - gsmtp"),
+    # Others
+    (550, "5.1.1 <ana@b.example>: user does not exist"),
+    (550, "#5.1.0 Address rejected, user unknown"),
+    (550, "Message was not accepted -- invalid mailbox. Local mailbox ana@b.example is unavailable: user not found"),
+    (550, "Mailbox not found. https://service.mail.example/rate-limit"),
+    (550, "ana@b.example user ana is a user not listed in Domino Directory"),
+    (550, "Invalid Recipient - https://community.mimecast.com/docs/DOC-1369#550"),
+    (550, "This user doesn't have a b.example account"),
+    (551, "user unknown"),
+]
+
+# Said of us, of our rate, of rules, of today; and what may be either.
+NO_WORD = [
+    # Postfix
+    (550, f"5.1.0 <{US}>: Sender address rejected: User unknown in virtual mailbox table"),
+    (550, f"5.1.1 <{US}>: Sender address rejected: undeliverable address"),
+    (550, "5.1.1 <another@milepost.example>: Sender address rejected: User unknown in local recipient table"),
+    (550, f"5.1.1 <{US}>: User unknown"),
+    (550, f"5.1.7 <{US}>: Sender address rejected: Domain not found"),
+    (553, f"5.1.8 <{US}>... Domain of sender address {US} does not exist"),
+    (550, "5.7.25 Client host rejected: cannot find your reverse hostname, [192.0.2.1]"),
+    (504, "5.5.2 <host>: Helo command rejected: need fully-qualified hostname"),
+    (554, "5.7.1 <ana@b.example>: Relay access denied"),
+    (554, "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.example"),
+    (550, "5.7.1 <ana@b.example>: Recipient address rejected: Please see the policy: no such user"),
+    # Exim
+    (
+        550,
+        f"Verification failed for <{US}>\nCalled: 192.0.2.1\nSent: RCPT TO:<{US}>\n"
+        "Response: 550 5.1.1 User unknown\nSender verify failed",
+    ),
+    (550, "Verification failed for <another@milepost.example>\nNo Such User Here\nSender verify failed"),
+    (550, "Callback setup failed while verifying: no such user"),
+    (550, "relay not permitted"),
+    (550, "Unrouteable address"),
+    # qmail
+    (553, "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)"),
+    (553, "sorry, your envelope sender is in my badmailfrom list (#5.7.1)"),
+    # Exchange and Exchange Online
+    (550, "5.4.1 Recipient address rejected: Access denied. AS(201806281) [AM1.prod.outlook.com]"),
+    (550, "5.7.1 Service unavailable, Client host [192.0.2.1] blocked using Spamhaus"),
+    (550, "5.5.0 Requested action not taken: mailbox unavailable"),
+    (550, "5.1.8 Access denied, bad outbound sender"),
+    (550, "5.2.1 Mailbox cannot be accessed"),
+    (550, "5.7.124 RESOLVER.RST.SenderNotInAllowedSendersList; not authorized to send to the recipient"),
+    # Gmail
+    (
+        550,
+        "5.2.1 The user you are trying to contact is receiving mail at a rate that prevents additional messages from"
+        " being delivered. https://support.google.com/mail/?p=ReceivingRatePerm - gsmtp",
+    ),
+    (552, "5.2.2 The recipient's inbox is out of storage space and inactive. - gsmtp"),
+    (550, "5.7.26 This mail is unauthenticated: SPF did not pass and DKIM did not pass - gsmtp"),
+    (450, "4.2.1 The user you are trying to contact is receiving mail too quickly"),
+    # Yahoo
+    (553, "5.7.1 [BL21] Connections will not be accepted from 192.0.2.1, because the ip is in Spamhaus's list"),
+    (554, "Message not allowed - [PH01] Email not accepted for policy reasons"),
+    (552, "1 Requested mail action aborted, mailbox not found"),
+    # Others
+    (550, "Host 10.5.1.1 blocked"),
+    (550, "HELO 5.1.2.3 rejected: IP listed"),
+    (550, "5.1.2.3 is not welcome here"),
+    (550, "sender's domain does not exist"),
+    (550, "5.0.0 your reverse DNS does not exist"),
+    (550, "Your IP address was not found in DNS"),
+    (550, "Invalid mailbox quota; mailbox full"),
+    (550, "Mailbox not found or access denied"),
+    (550, "5.1.1 mailbox temporarily disabled"),
+    (550, "said 5.1.1 behind us"),
+    (550, "5.1.0 rejected"),
+    (550, "blocked, see our list"),
+    (554, "no such user"),
+    (530, "5.7.0 must issue a STARTTLS command first"),
+    (250, "5.1.1"),
+]
+
+
+@pytest.mark.parametrize(("code", "said"), NOT_THERE)
+def test_a_mailbox_is_not_there_by_the_words_of_many_servers(code: int, said: str) -> None:
+    assert no_such_mailbox(code, said, US)
+
+
+@pytest.mark.parametrize(("code", "said"), NO_WORD)
+def test_what_is_said_of_us_of_rules_or_of_today_is_no_word_about_a_mailbox(code: int, said: str) -> None:
+    assert not no_such_mailbox(code, said, US)
