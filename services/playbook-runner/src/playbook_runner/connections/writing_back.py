@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 
-from milepost_contracts.health import HealthDocument
+from milepost_contracts.health import HealthDigest
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import Claim, Lane
 from playbook_runner.actions.crm.answers import (
@@ -104,7 +104,7 @@ class WritingBack:
         return len(claims)
 
     async def _tell(
-        self, outlet: OpenOutlet, crm: Crm, claims: Sequence[Claim], healths: Mapping[UUID, HealthDocument]
+        self, outlet: OpenOutlet, crm: Crm, claims: Sequence[Claim], healths: Mapping[UUID, HealthDigest]
     ) -> None:
         due, settled = _sorted(outlet, claims, healths)
         await self._settle(settled)
@@ -150,7 +150,7 @@ class WritingBack:
 
 
 def _sorted(
-    outlet: OpenOutlet, claims: Sequence[Claim], healths: Mapping[UUID, HealthDocument]
+    outlet: OpenOutlet, claims: Sequence[Claim], healths: Mapping[UUID, HealthDigest]
 ) -> tuple[list[Due], list[Settled]]:
     """Return the rows that are news, and what becomes of the others."""
     due: list[Due] = []

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
-from milepost_contracts.health import HealthDocument
+from milepost_contracts.health import HealthDigest
 from milepost_core.cadence import Leave
 from milepost_core.owning import Colleague, named
 from milepost_core.playbooks import Playbook
@@ -87,7 +87,7 @@ class AccountOffice:
     playbook: Playbook
     firm: Firm
     known: Known
-    health: HealthDocument | None
+    health: HealthDigest | None
 
     def reader(self, step: Step, at: datetime) -> Reader | Leave:
         """Return who gets what a step sends, or why the run ends there, as it would live."""
@@ -139,7 +139,7 @@ def _present(one: Colleague, absence: asyncpg.Record | None) -> Colleague:
     return replace(one, away=absence is not None, delegate=None if absence is None else absence["delegate_id"])
 
 
-def _unworded(step: Outward, account: UUID, health: HealthDocument, around: Around) -> Draft | Leave:
+def _unworded(step: Outward, account: UUID, health: HealthDigest, around: Around) -> Draft | Leave:
     """Return whom a step meant in the past, though nobody knows what it said."""
     if not isinstance(step, EmailStep):
         where = {"slack": getattr(step, "channel", ""), "in_app": getattr(step, "role", "")}
