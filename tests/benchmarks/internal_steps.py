@@ -36,6 +36,7 @@ from milepost_runtime.entry import settle_in
 from milepost_runtime.lanes import drain
 from milepost_runtime.queue import Hints
 from milepost_runtime.settings import load
+from milepost_runtime.worker import run
 from playbook_runner.service import Runner, build_runner, scoring_http
 from playbook_runner.settings import SCHEMA, RunnerSettings
 
@@ -269,7 +270,7 @@ if __name__ == "__main__":
     if given.serve:
         serve(given.port)
     elif given.work:
-        asyncio.run(work(*given.work, given.port))
+        run(work(*given.work, given.port))
     else:
         os.environ.setdefault("MILEPOST_ENVIRONMENT", "test")
         asyncio.run(measure(given))

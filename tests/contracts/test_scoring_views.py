@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from milepost_contracts.audiences import facts_of
 from milepost_contracts.changes import COLUMNS, ChangeRow
-from milepost_contracts.health import HealthDocument
+from milepost_contracts.health import HealthDigest, HealthDocument
 
 EXAMPLES = Path(__file__).parent / "examples"
 
@@ -51,6 +52,29 @@ def test_a_document_holds_everything_that_the_interface_names() -> None:
 def test_a_reader_skips_keys_that_a_newer_writer_added() -> None:
     stored = example("health.document.1.json")
     assert HealthDocument.model_validate({**stored, "mood": "sunny"}) == HealthDocument.model_validate(stored)
+
+
+def test_a_digest_says_of_a_document_what_the_document_says() -> None:
+    stored = example("health.document.1.json")
+    body = json.dumps(stored)
+    whole, digest = HealthDocument.model_validate_json(body), HealthDigest.model_validate_json(body)
+    assert _said_by(digest.model_dump(), whole.model_dump())
+    assert facts_of(digest) == facts_of(whole)
+
+
+def test_what_a_digest_leaves_out_may_be_anything() -> None:
+    stored = example("health.document.1.json")
+    assert HealthDigest.model_validate({**stored, "path": "a newer word", "baseline": "-"}).account.name
+    with pytest.raises(ValidationError):
+        HealthDigest.model_validate({**stored, "drivers": "none"})
+
+
+def _said_by(part: Any, whole: Any) -> bool:
+    if isinstance(part, dict) and isinstance(whole, dict):
+        return all(name in whole and _said_by(value, whole[name]) for name, value in part.items())
+    if isinstance(part, tuple) and isinstance(whole, tuple):
+        return len(part) == len(whole) and all(map(_said_by, part, whole))
+    return bool(part == whole)
 
 
 def test_a_document_cannot_be_changed_by_its_reader() -> None:

@@ -1,6 +1,7 @@
 """Claims about asking the scoring API: every question ends in time and in size, and holds up nobody else's."""
 
 import asyncio
+import json
 import time
 from dataclasses import replace
 
@@ -38,6 +39,16 @@ async def test_an_answer_too_large_for_a_health_document_is_not_read_on(outreach
 
     assert "too large" in (await outreach.one("step", account))["reason"]
     assert MOST_DOCUMENT == 256 * 1024
+
+
+async def test_what_no_message_is_made_of_may_be_of_any_shape(outreach: Outreach) -> None:
+    account = await outreach.drop()
+    await outreach.start()
+    newer = health_of(account).model_dump(mode="json") | {"path": "a newer word", "pending": {}}
+    outreach.scoring.body = json.dumps(newer).encode()
+    await outreach.advance()
+
+    assert (await outreach.one("effect", account))["state"] == "ready"
 
 
 async def test_many_accounts_are_asked_for_in_one_question(outreach: Outreach) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -14,6 +14,8 @@ from support.runner_api import key_with, runner_api
 
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
+from playbook_runner.people.clocks import NewClocks
+from playbook_runner.people.staffing import Staff
 from playbook_runner.queries.waking import SETTLED_S
 from playbook_runner.settings import RunnerSettings
 
@@ -222,3 +224,13 @@ async def test_nothing_is_handed_to_a_role_that_nobody_has(outreach: Outreach, a
     assert [answer.status_code for answer in (one, every)] == [422, 422]
     assert one.json()["type"].rpartition("/")[2] == "hand_over_refused"
     assert (await outreach.one("task", task["account_id"]))["owner"] == "kim"
+
+
+def test_clocks_of_one_kind_are_reckoned_once_for_each_owner() -> None:
+    early = {"kim": (time(6), time(14)), "dana": (time(9), time(17))}
+    clocks = NewClocks(datetime(2026, 3, 2, 7, tzinfo=UTC), Staff("lee", hours=early))
+    assert clocks.of("kim", 1, 4) is clocks.of("kim", 1, 4)
+    assert clocks.of("kim", 1, 4)["due_at"] == datetime(2026, 3, 2, 11, tzinfo=UTC)
+    assert clocks.of("dana", 1, 4)["due_at"] == datetime(2026, 3, 2, 13, tzinfo=UTC)
+    assert clocks.of("kim", None, 2)["due_at"] == datetime(2026, 3, 2, 9, tzinfo=UTC)
+    assert clocks.of("kim", None, 2)["accept_by"] is None

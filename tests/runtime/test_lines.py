@@ -12,6 +12,12 @@ from milepost_runtime.lines import BODY_BYTES, AnswerLost, Lines, NotConnected, 
 ALLOWED = inside("127.0.0.0/8, ::1/128")
 
 
+@pytest.fixture(params=["plain", "quick"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Both loops on which a process may run: their transports are of different classes."""
+    return "asyncio", {"use_uvloop": request.param == "quick"}
+
+
 def at(server: Receiver) -> Target:
     return Target("http", "127.0.0.1", server.port, "/hook?x=1")
 

@@ -1,6 +1,5 @@
 """The working process: relays what was kept; it takes no request from outside."""
 
-import asyncio
 from collections.abc import Sequence
 
 from ingest_webhooks.jobs import lanes
@@ -11,7 +10,7 @@ from milepost_runtime.entry import refusals_in_one_line
 from milepost_runtime.lanes import Lane
 from milepost_runtime.queue import Hints
 from milepost_runtime.settings import load
-from milepost_runtime.worker import run_worker
+from milepost_runtime.worker import run, run_worker
 
 SERVICE = "ingest-webhooks"
 
@@ -22,7 +21,7 @@ def work(settings: IngestSettings) -> None:
     def build_lanes(pool: Pool, hints: Hints) -> Sequence[Lane]:
         return lanes(build(settings, pool, hints))
 
-    asyncio.run(run_worker(SERVICE, settings, SCHEMA, build_lanes, health_port=settings.ingest_worker_port))
+    run(run_worker(SERVICE, settings, SCHEMA, build_lanes, health_port=settings.ingest_worker_port))
 
 
 def main() -> None:

@@ -1,12 +1,10 @@
 """The working process of the runner: `python -m playbook_runner.worker`; it serves no API."""
 
-import asyncio
-
 from milepost_runtime import logging
 from milepost_runtime.database import open_pool, require_schema
 from milepost_runtime.entry import refusals_in_one_line
 from milepost_runtime.settings import load
-from milepost_runtime.worker import run_worker
+from milepost_runtime.worker import run, run_worker
 from playbook_runner.actions import message
 from playbook_runner.documents.checking import PlaybookDocumentInvalid, shipped
 from playbook_runner.documents.keeping import ACTIVE_AT_FIRST, Keeping
@@ -49,7 +47,7 @@ async def work(settings: RunnerSettings) -> None:
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
     with refusals_in_one_line(SERVICE, "worker", PlaybookDocumentInvalid, message.MailBuilderUnsafe):
-        asyncio.run(work(load(RunnerSettings)))
+        run(work(load(RunnerSettings)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The worker process of the scoring service: `python -m scoring_api.worker`; it holds no rule of the domain."""
 
-import asyncio
 from collections.abc import Sequence
 
 from milepost_runtime.database import Pool
@@ -8,7 +7,7 @@ from milepost_runtime.entry import refusals_in_one_line
 from milepost_runtime.lanes import Lane
 from milepost_runtime.queue import Hints
 from milepost_runtime.settings import load
-from milepost_runtime.worker import run_worker
+from milepost_runtime.worker import run, run_worker
 from scoring_api import jobs
 from scoring_api.documents.checking import ModelDocumentInvalid
 from scoring_api.documents.founding import FirstModelMissing, VersionTaken, read_founding
@@ -29,7 +28,7 @@ def work(settings: ScoringSettings) -> None:
         return jobs.lanes(build(settings, lineups, pool, hints))
 
     port = settings.scoring_worker_port
-    asyncio.run(run_worker(SERVICE, settings, SCHEMA, lanes, health_port=port, begin=lineups.found))
+    run(run_worker(SERVICE, settings, SCHEMA, lanes, health_port=port, begin=lineups.found))
 
 
 def main() -> None:

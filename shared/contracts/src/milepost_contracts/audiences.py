@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from milepost_contracts.health import HealthDocument
+from milepost_contracts.health import HealthDigest
 from milepost_core.playbooks.conditions import (
     ASKING,
     LISTING,
@@ -208,7 +208,7 @@ class Matches(_Frozen):
     after: UUID | None = None
 
 
-def facts_of(health: HealthDocument, attributes: Mapping[str, Any] | None = None) -> dict[str, Fact]:
+def facts_of(health: HealthDigest, attributes: Mapping[str, Any] | None = None) -> dict[str, Fact]:
     """Return every fact that a health document holds, and the account's attributes where they are given.
 
     It says nothing of `days_since`, and without attributes nothing of them: the scoring API knows those, too

@@ -1,6 +1,7 @@
 """The health document: an account's score with its reasons, as API, page, mail and widget read it.
 
-It never computes: every figure is put in by the scoring service, and readers show it as it is.
+It never computes: every figure is put in by the scoring service, and readers show it as it is. Who reads thousands of
+documents reads digests: the same bytes, and of them only what messages and conditions are made of.
 """
 
 from datetime import date, datetime
@@ -96,22 +97,27 @@ class Evidence(_Frozen):
     href: str | None = None
 
 
-class Driver(_Frozen):
+class DriverDigest(_Frozen):
+    """One signal's part in the score, as messages and conditions speak of it."""
+
+    signal: str
+    label: str
+    value: float | str | None = None
+    points: float
+    points_lost: float
+    sentence: str
+
+
+class Driver(DriverDigest):
     """One signal's part in the score.
 
     `points` is the distance from the baseline, in displayed tenths: all points, the baseline and the
     gates add up to the score exactly. `points_lost` is what the signal would still give at its best.
     """
 
-    signal: str
-    label: str
     dimension: str
-    value: float | str | None = None
     unit: str = ""
-    points: float
-    points_lost: float
     direction: Direction
-    sentence: str
     evidence: Evidence
     target: str = ""
     y: float
@@ -164,19 +170,24 @@ class Path(_Frozen):
     sentence: str
 
 
-class MilestoneView(_Frozen):
+class MilestoneDigest(_Frozen):
+    """How one milestone of the plan stands."""
+
+    id: str
+    label: str
+    state: MilestoneState
+    days_late: int = 0
+
+
+class MilestoneView(MilestoneDigest):
     """One milestone of the plan; `days_late` is 0 unless it is or was late; one without a day is never late.
 
     `waits_for` names the open milestones that have to be done before, `side` who is asked for it unless somebody says
     otherwise, `expected_on` the day on which it may be done at the account's own pace (null: done, or nobody knows).
     """
 
-    id: str
-    label: str
-    state: MilestoneState
     due_at: datetime | None = None
     done_at: datetime | None = None
-    days_late: int = 0
     required: bool = True
     owner: str = ""
     side: str = "customer"
@@ -201,21 +212,28 @@ class JourneyForecast(_Frozen):
     because: str = ""
 
 
-class Milestones(_Frozen):
+class MilestonesDigest(_Frozen):
+    """How the plan stands: counts, the next milestone open, and a word and a sentence on the whole."""
+
+    done: int
+    due: int
+    late: int
+    next: MilestoneDigest | None = None
+    items: tuple[MilestoneDigest, ...] = ()
+    journey: JourneyState | None = None
+    sentence: str = ""
+
+
+class Milestones(MilestonesDigest):
     """Counts over the plan (`due` counts those whose day has come, done or not), and the next one open.
 
     `journey` is how the whole stands (null: there is no plan), `since` since when if the plan itself tells, and
     `sentence` says so in words.
     """
 
-    done: int
-    due: int
-    late: int
     next: MilestoneView | None = None
     items: tuple[MilestoneView, ...] = ()
-    journey: JourneyState | None = None
     since: datetime | None = None
-    sentence: str = ""
     target_at: datetime | None = None
     forecast: JourneyForecast | None = None
 
@@ -236,7 +254,28 @@ class NextStep(_Frozen):
     playbook: str | None = None
 
 
-class HealthDocument(_Frozen):
+class HealthDigest(_Frozen):
+    """What messages, tasks and conditions are made of: a reader of many documents passes over the rest."""
+
+    account: AccountView
+    score: float | None
+    effective_band: EffectiveBand
+    confidence: Confidence
+    as_of: datetime
+    computed_at: datetime
+    model: ModelRef
+    trend: Trend
+    dimensions: tuple[DimensionView, ...]
+    drivers: tuple[DriverDigest, ...]
+    gates: tuple[GateView, ...]
+    missing: tuple[Missing, ...]
+    milestones: MilestonesDigest
+    next_steps: tuple[NextStep, ...]
+    summary: str
+    links: dict[str, str]
+
+
+class HealthDocument(HealthDigest):
     """The whole answer: value, band, confidence, reasons, model version and moment travel together.
 
     Of an earlier moment `asked_for` is the moment that somebody asked about (`as_of` is the moment of the score that
@@ -244,27 +283,13 @@ class HealthDocument(_Frozen):
     what in it is not as it would have been.
     """
 
-    account: AccountView
-    score: float | None
     band: Band
-    effective_band: EffectiveBand
-    confidence: Confidence
-    as_of: datetime
-    computed_at: datetime
     fresh_until: datetime
-    model: ModelRef
-    trend: Trend
-    dimensions: tuple[DimensionView, ...]
     drivers: tuple[Driver, ...]
     baseline: float | None
-    gates: tuple[GateView, ...]
-    missing: tuple[Missing, ...]
     pending: tuple[Missing, ...] = ()
     path: Path | None
     milestones: Milestones
-    next_steps: tuple[NextStep, ...]
-    summary: str
-    links: dict[str, str]
     restated: bool = False
     asked_for: datetime | None = None
     notes: tuple[str, ...] = ()

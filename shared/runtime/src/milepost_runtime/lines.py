@@ -12,6 +12,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from typing import cast
 
 import httptools
 
@@ -113,9 +114,8 @@ class Line(asyncio.Protocol):
     # ---- what the event loop says
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        """Keep the transport; that of the quick loop is one by what it does, not by its class."""
+        self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, _error: Exception | None) -> None:
         """Let who waits see how far the answer came; without a length, the end of the line ends a body."""

@@ -5,9 +5,11 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
 
 import structlog
+from uvicorn.loops.auto import auto_loop_factory
 
 from milepost_runtime import failpoints, logging
 from milepost_runtime.database import STORE_TROUBLE, Pool, Schema, open_pool, require_schema
@@ -69,6 +71,12 @@ class LaneRunner:
             await asyncio.sleep(0.2)
         except Exception:
             log.exception("lane_drain_failed", lane=self.lane.name)
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a worker on the loop that web processes run on: the quick one, where there is one."""
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        runner.run(work)
 
 
 async def run_worker(

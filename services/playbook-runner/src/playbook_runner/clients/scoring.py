@@ -12,7 +12,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from milepost_contracts.audiences import MOST_ACCOUNTS, MOST_SUBJECTS, FactView, Match, Matches, as_wire
-from milepost_contracts.health import HealthDocument
+from milepost_contracts.health import HealthDigest
 from milepost_core.playbooks.conditions import Condition, Fact, Facts
 from playbook_runner.measures import QUESTIONS_REFUSED
 
@@ -46,7 +46,7 @@ class _Documents(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    data: tuple[HealthDocument, ...]
+    data: tuple[HealthDigest, ...]
 
 
 @dataclass(frozen=True)
@@ -58,19 +58,19 @@ class ScoringClient:
     limit_s: float = QUESTION_LIMIT_S
     many_limit_s: float = MANY_LIMIT_S
 
-    async def health(self, account_id: UUID, correlation_id: str) -> HealthDocument:
+    async def health(self, account_id: UUID, correlation_id: str) -> HealthDigest:
         """Return the account's health document of this moment. Raises HealthAway or AccountGone."""
         status, body = await self._ask(f"/accounts/{account_id}/health", correlation_id)
         if status == 404 and _problem_type(body).endswith("/account_unknown"):
             raise AccountGone(f"the scoring API knows no account {account_id}")
-        return _read(HealthDocument, status, body)
+        return _read(HealthDigest, status, body)
 
-    async def healths(self, accounts: Sequence[UUID], correlation_id: str = "") -> dict[UUID, HealthDocument]:
+    async def healths(self, accounts: Sequence[UUID], correlation_id: str = "") -> dict[UUID, HealthDigest]:
         """Return the documents of many accounts, by the id that each stands under today; who has none is left out.
 
         Raises HealthAway.
         """
-        found: dict[UUID, HealthDocument] = {}
+        found: dict[UUID, HealthDigest] = {}
         for start in range(0, len(accounts), DOCUMENTS_AT_ONCE):
             ids = [str(account) for account in accounts[start : start + DOCUMENTS_AT_ONCE]]
             answer = _read(_Documents, *await self._ask("/accounts/health:batch", correlation_id, {"ids": ids}))

@@ -1,6 +1,6 @@
 """Figuring: what a CRM is told of an account, read from its health document; it asks nobody and writes nothing."""
 
-from milepost_contracts.health import HealthDocument
+from milepost_contracts.health import HealthDigest
 from milepost_contracts.references import SALESFORCE, Malformed, canonical, salesforce_id
 from playbook_runner.actions.crm.answers import MOST_REASON, Figures
 from playbook_runner.actions.message import one_line
@@ -10,7 +10,7 @@ NO_REASON = "nothing costs points"
 MOST_MODEL = 120
 
 
-def figures_of(health: HealthDocument) -> Figures:
+def figures_of(health: HealthDigest) -> Figures:
     """Return score, band, the reason that costs the most points, model version and moment, as one."""
     costs = [
         *((driver.points_lost, driver.signal, driver.sentence) for driver in health.drivers),

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 
-from milepost_contracts.health import HealthDocument
+from milepost_contracts.health import HealthDigest
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import Claim, Lane
 from playbook_runner.actions.crm.answers import (
@@ -114,7 +114,7 @@ class WritingBack:
         outlet: OpenOutlet,
         crm: Crm,
         turns: Turns,
-        work: tuple[Sequence[Claim], Mapping[UUID, HealthDocument]],
+        work: tuple[Sequence[Claim], Mapping[UUID, HealthDigest]],
     ) -> None:
         due, settled = _sorted(outlet, *work)
         await self._settle(settled)
@@ -162,7 +162,7 @@ class WritingBack:
 
 
 def _sorted(
-    outlet: OpenOutlet, claims: Sequence[Claim], healths: Mapping[UUID, HealthDocument]
+    outlet: OpenOutlet, claims: Sequence[Claim], healths: Mapping[UUID, HealthDigest]
 ) -> tuple[list[Due], list[Settled]]:
     """Return the rows that are news, and what becomes of the others."""
     due: list[Due] = []

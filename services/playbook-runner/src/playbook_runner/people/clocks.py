@@ -4,6 +4,7 @@ It decides about no task, and moves none.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,8 +21,23 @@ CLOCKS: Final = ("accept_by", "accept_warn_at", "due_at", "finish_warn_at")
 _PAIRS: Final = {"finish": ("due_at", "finish_warn_at"), "accept": ("accept_by", "accept_warn_at")}
 
 
-def set_out(now: datetime, accept: float | None, finish: float, hours: Worktime) -> dict[str, Any]:
-    """Return the clocks of new work that is to be accepted (None: no such clock) and finished in so many hours."""
+@dataclass(frozen=True)
+class NewClocks:
+    """The clocks of work that is given out at one moment: each kind is reckoned once for each owner, however many."""
+
+    now: datetime
+    here: Staff = field(repr=False)
+    _found: dict[tuple[str, float | None, float], Mapping[str, Any]] = field(default_factory=dict, repr=False)
+
+    def of(self, owner: str, accept: float | None, finish: float) -> Mapping[str, Any]:
+        """Return clocks of work to be accepted (None: no such clock) and finished in so many hours of its owner's."""
+        kind = owner, accept, finish
+        if kind not in self._found:
+            self._found[kind] = _set_out(self.now, accept, finish, self.here.worktime(owner))
+        return self._found[kind]
+
+
+def _set_out(now: datetime, accept: float | None, finish: float, hours: Worktime) -> dict[str, datetime | None]:
     return {
         "accept_by": None if accept is None else hours_after(now, accept, hours),
         "accept_warn_at": None if accept is None else hours_after(now, accept * WARNS_AT, hours),

@@ -7,7 +7,6 @@ adds a piece of evidence to it, and waits for the same end.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -20,7 +19,7 @@ from milepost_runtime.failpoints import afp
 from milepost_runtime.ids import new_id
 from milepost_runtime.lanes import Claim, Lane, finish, hold
 from milepost_runtime.queue import Hints
-from playbook_runner.people.clocks import WARNS_AT, charge, missed, set_out, warns
+from playbook_runner.people.clocks import WARNS_AT, NewClocks, charge, missed, warns
 from playbook_runner.people.staffing import Staff, staff
 from playbook_runner.people.telling import Happened, tell
 from playbook_runner.queries import tasks as queries
@@ -77,10 +76,10 @@ class Tasking:
         if not wanted:
             return
         here = await staff(connection, [one.owner for one in wanted], self.otherwise)
-        now = await connection.fetchval("select clock_timestamp()")
+        clocks = NewClocks(await connection.fetchval("select clock_timestamp()"), here)
         first = {(one.account_id, one.reason): one for one in reversed(wanted)}
         ordered = [first[pair] for pair in sorted(first, key=lambda pair: (pair[0].int, pair[1]))]
-        rows = await queries.ask(connection, [_new(one, here, now) for one in ordered])
+        rows = await queries.ask(connection, [_new(one, here, clocks) for one in ordered])
         tasks = {(row["account_id"], row["reason"]): row for row in rows}
         await queries.say(connection, [_evidence(one, tasks[one.account_id, one.reason]["id"]) for one in wanted])
         await tell(connection, [_created(row, first[row["account_id"], row["reason"]]) for row in rows if row["fresh"]])
@@ -123,9 +122,8 @@ class Tasking:
         await tell(connection, [_told_of_warning(row) for row in rows])
 
 
-def _new(one: Wanted, here: Staff, now: datetime) -> NewTask:
+def _new(one: Wanted, here: Staff, clocks: NewClocks) -> NewTask:
     owner = here.owner(one.owner, one.account_owner)
-    clocks = set_out(now, one.step.accept_hours, one.step.finish_hours, here.worktime(owner.id))
     return NewTask(
         id=new_id(),
         account_id=one.account_id,
@@ -141,7 +139,7 @@ def _new(one: Wanted, here: Staff, now: datetime) -> NewTask:
         value=one.value,
         effort_minutes=one.step.effort_minutes,
         escalate_to=one.step.escalate_to,
-        **clocks,
+        **clocks.of(owner.id, one.step.accept_hours, one.step.finish_hours),
     )
 
 

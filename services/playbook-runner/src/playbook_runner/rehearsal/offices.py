@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
-from milepost_contracts.health import HealthDocument
+from milepost_contracts.health import HealthDigest
 from milepost_core.cadence import Leave
 from milepost_core.owning import Colleague, named
 from milepost_core.playbooks import Playbook
@@ -86,7 +86,7 @@ class AccountOffice:
     playbook: Playbook
     firm: Firm
     known: Known
-    health: HealthDocument | None
+    health: HealthDigest | None
 
     def reader(self, step: Step, at: datetime) -> Reader | Leave:
         """Return who gets what a step sends, or why the run ends there, as it would live."""

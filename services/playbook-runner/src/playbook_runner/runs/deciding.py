@@ -14,7 +14,7 @@ import asyncpg
 import structlog
 
 from milepost_contracts.audiences import facts_of
-from milepost_contracts.health import HealthDocument
+from milepost_contracts.health import HealthDigest
 from milepost_core.cadence import Leave, Situation, looks_at_facts, stands
 from milepost_core.playbooks import Playbook
 from milepost_core.playbooks.conditions import Fact, Facts, Scalar, subjects_of
@@ -33,7 +33,7 @@ from playbook_runner.wording.templates import TemplateFailed
 
 log = structlog.get_logger()
 Decision: TypeAlias = Draft | Leave | HealthAway
-Health: TypeAlias = HealthDocument | Leave | HealthAway
+Health: TypeAlias = HealthDigest | Leave | HealthAway
 QUESTIONS_AT_ONCE = 8
 # What a customer may read, at hours of their own.
 READ_AT_HOME = frozenset({"email", "in_app"})
@@ -186,7 +186,7 @@ class Deciding:
 
     def _decided(self, step: asyncpg.Record, told: Told, heard: Heard, key: bytes | None) -> Decision:
         health = heard.health[step["account_id"]]
-        if not isinstance(health, HealthDocument):
+        if not isinstance(health, HealthDigest):
             return health
         playbook = told.playbooks[step["step_id"]]
         attributes = heard.attributes(step["account_id"])
@@ -207,7 +207,7 @@ class Deciding:
 
 
 def drafted(
-    step: Outward, playbook: Playbook, health: HealthDocument, around: Around, desk: Desk, occasion: Occasion
+    step: Outward, playbook: Playbook, health: HealthDigest, around: Around, desk: Desk, occasion: Occasion
 ) -> Draft | Leave:
     """Return what a step sends today, or why its run ends there; a rehearsal goes by the same."""
     try:

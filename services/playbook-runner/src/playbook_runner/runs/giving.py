@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from milepost_contracts.health import HealthDocument
+from milepost_contracts.health import HealthDigest
 from milepost_core.cadence import Leave
 from milepost_core.playbooks import Playbook
 from milepost_core.playbooks.document import ApprovalStep, TaskStep
@@ -76,7 +76,7 @@ class Giving:
         found = {account: known[told[account]].value for account, known in facts.items() if told[account] in known}
         return {account: float(value) for account, value in found.items() if isinstance(value, int | float)}
 
-    def _part(self, one: Decided, health: HealthDocument | None, value: float) -> Part | Leave:
+    def _part(self, one: Decided, health: HealthDigest | None, value: float) -> Part | Leave:
         if health is None:
             return Leave("account_gone", f"the scoring API knows no account {one.row['account_id']}")
         assert one.playbook is not None, "only a playbook says what a person is to do"
@@ -122,7 +122,7 @@ def _put_down(page: Page, one: Decided, part: Part) -> None:
         page.ends.append(StepEnd(part.step_id, "performing"))
 
 
-def _wanted(step: TaskStep, one: Decided, said: Mapping[str, str], health: HealthDocument, value: float) -> Wanted:
+def _wanted(step: TaskStep, one: Decided, said: Mapping[str, str], health: HealthDigest, value: float) -> Wanted:
     row, playbook = one.row, one.playbook
     assert playbook is not None, "only a playbook says what a person is to do"
     return Wanted(
@@ -143,7 +143,7 @@ def _wanted(step: TaskStep, one: Decided, said: Mapping[str, str], health: Healt
 
 
 def _gate(
-    step: ApprovalStep, row: asyncpg.Record, playbook: Playbook, health: HealthDocument, view: Mapping[str, object]
+    step: ApprovalStep, row: asyncpg.Record, playbook: Playbook, health: HealthDigest, view: Mapping[str, object]
 ) -> Gate:
     """Return a gate before the step that it is about, with that step's words of today."""
     about = playbook.step(step.about)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from milepost_contracts.health import Driver, GateView, HealthDocument
+from milepost_contracts.health import DriverDigest, GateView, HealthDigest
 from milepost_core.playbooks import Playbook
 from playbook_runner.actions.message import one_line
 
@@ -68,7 +68,7 @@ SPARSE: Mapping[str, Any] = {
 }
 
 
-def brief(health: HealthDocument, playbook: Playbook, page_base: str) -> dict[str, Any]:
+def brief(health: HealthDigest, playbook: Playbook, page_base: str) -> dict[str, Any]:
     """Return the view that templates see: SPECIMEN's names, with this account's values.
 
     The reasons are what costs the most points: two of the drivers by points lost and the gates by points taken (ties
@@ -102,8 +102,8 @@ def brief(health: HealthDocument, playbook: Playbook, page_base: str) -> dict[st
     }
 
 
-def _costliest(health: HealthDocument) -> list[tuple[Driver | GateView, float]]:
-    lost: list[tuple[float, str, Driver | GateView]] = [
+def _costliest(health: HealthDigest) -> list[tuple[DriverDigest | GateView, float]]:
+    lost: list[tuple[float, str, DriverDigest | GateView]] = [
         *((driver.points_lost, driver.signal, driver) for driver in health.drivers),
         *((-gate.points, gate.id, gate) for gate in health.gates),
     ]
@@ -111,7 +111,7 @@ def _costliest(health: HealthDocument) -> list[tuple[Driver | GateView, float]]:
     return [(reason, points) for points, _, reason in ranked[:MOST_REASONS]]
 
 
-def _milestones(health: HealthDocument) -> dict[str, Any]:
+def _milestones(health: HealthDigest) -> dict[str, Any]:
     plan = health.milestones
     return {
         "done": plan.done,
@@ -123,7 +123,7 @@ def _milestones(health: HealthDocument) -> dict[str, Any]:
     }
 
 
-def _account(health: HealthDocument) -> dict[str, Any]:
+def _account(health: HealthDigest) -> dict[str, Any]:
     account = health.account
     return {
         "id": str(account.id),
@@ -135,11 +135,11 @@ def _account(health: HealthDocument) -> dict[str, Any]:
     }
 
 
-def _said(what: Driver | GateView) -> dict[str, str]:
+def _said(what: DriverDigest | GateView) -> dict[str, str]:
     return {"label": one_line(what.label), "sentence": one_line(what.sentence, 300)}
 
 
-def page_link(health: HealthDocument, page_base: str) -> str:
+def page_link(health: HealthDigest, page_base: str) -> str:
     """Return the address of the account's page; only http and https, relative ones under `page_base`."""
     link = urljoin(page_base.rstrip("/") + "/", one_line(health.links.get("page", ""), 500))
     return link if urlsplit(link).scheme in ("http", "https") else page_base

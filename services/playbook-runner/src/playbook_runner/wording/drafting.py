@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from milepost_contracts.health import HealthDocument
+from milepost_contracts.health import HealthDigest
 from milepost_core.effects import effect_key
 from milepost_core.playbooks import Playbook
 from milepost_core.playbooks.document import CrmStep, EmailStep, InAppStep, SlackStep, Step, TaskStep, WebhookStep
@@ -113,7 +113,7 @@ def envelope(step: Step, run_id: UUID, path: str, iteration: int) -> Envelope | 
 
 
 def draft(
-    step: Outward, playbook: Playbook, health: HealthDocument, around: Around, desk: Desk, occasion: Occasion
+    step: Outward, playbook: Playbook, health: HealthDigest, around: Around, desk: Desk, occasion: Occasion
 ) -> Draft:
     """Return the message that this step sends today.
 
@@ -197,7 +197,7 @@ def _for_slack(text: str) -> str:
 def _mail(
     step: EmailStep,
     said: Mapping[str, str],
-    health: HealthDocument,
+    health: HealthDigest,
     around: Around,
     desk: Desk,
     occasion: Occasion,
@@ -233,7 +233,7 @@ def _key(step: Outward, occasion: Occasion, recipient: str) -> bytes:
     return occasion.key or effect_key(str(occasion.run_id), occasion.path, occasion.iteration, step.kind, recipient)
 
 
-def _of_account(health: HealthDocument) -> dict[str, Any]:
+def _of_account(health: HealthDigest) -> dict[str, Any]:
     account = health.account
     return {"account_id": str(account.id), "account": account.name, "references": list(account.references)}
 

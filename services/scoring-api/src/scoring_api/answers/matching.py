@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from milepost_contracts.audiences import FactView, Match, Matches, Question, as_condition, attributes_of, facts_of
-from milepost_contracts.health import HealthDocument
+from milepost_contracts.health import HealthDigest
 from milepost_core.playbooks.conditions import Fact, sentence
 from milepost_runtime.database import Pool
 from scoring_api.queries import audiences, reading
@@ -73,7 +73,7 @@ def _facts(row: asyncpg.Record, subjects: Sequence[str], days: Days) -> dict[str
         # Of a whole book, reading each document costs most of an answer.
         found = attributes_of(row["attributes"])
     else:
-        found = facts_of(HealthDocument.model_validate_json(bytes(row["body"])), row["attributes"])
+        found = facts_of(HealthDigest.model_validate_json(bytes(row["body"])), row["attributes"])
     kinds = (subject.partition(".")[2] for subject in subjects if subject.startswith("days_since."))
     found |= {f"days_since.{kind}": Fact(days.get((row["own_id"], kind)), _NOTHING.why) for kind in kinds}
     told = {name: found.get(name, _NOT_FIRED if name.startswith("gate.") else _NOTHING) for name in subjects}
