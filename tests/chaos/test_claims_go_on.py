@@ -4,15 +4,13 @@ Leases, batches and moments are those of production; the workers are processes o
 """
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.house import until
+from support.workers import Workers
 
 from milepost_runtime.database import Pool
 from playbook_runner.documents.keeping import Keeping
@@ -37,31 +35,12 @@ _DUE = """
 _LEFT = "select count(*) from step s join run r on r.id = s.run_id where r.because = 'held' and s.path = 'a' and {}"
 
 
-class Workers:
-    """Workers of the runner as production has them, but for the failpoints that they are given."""
-
-    def __init__(self, told: dict[str, str], folder: Path) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("MILEPOST_")}
-        self._environ = kept | {f"MILEPOST_{name}": value for name, value in told.items()}
-        self._folder = folder
-        self.running: list[subprocess.Popen[bytes]] = []
-
-    def start(self, failpoints: str = "") -> "subprocess.Popen[bytes]":
-        with (self._folder / f"worker-{len(self.running)}.log").open("wb") as log:
-            argv = [sys.executable, "-m", "playbook_runner.worker"]
-            environ = self._environ | {"MILEPOST_FAILPOINTS": failpoints}
-            self.running.append(subprocess.Popen(argv, env=environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL))
-        return self.running[-1]
-
-
 @pytest.fixture
 def workers(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Workers]:
     told = {"ENVIRONMENT": "test", "DATABASE_URL": database_url, "REDIS_URL": redis_url, "RUNNER_WORKER_PORT": "0"}
     made = Workers(told, tmp_path)
     yield made
-    for worker in made.running:
-        worker.kill()
-        worker.wait(timeout=10)
+    made.end()
 
 
 async def test_all_steps_that_a_killed_worker_held_go_on_within_17_s_while_others_are_always_due(

@@ -8,12 +8,14 @@ import pytest
 
 from milepost_core.cadence.admitting import Admitted, Applicant, HeldOut, Occasion, admit, subjects_to_admit
 from milepost_core.cadence.entering import Pursuit
+from milepost_core.cadence.situation import Leave
 from milepost_core.playbooks.assigning import Assignment, assign, bucket_of
 from milepost_core.playbooks.conditions import Compare, Fact, Facts
 from milepost_core.playbooks.document import (
     Arm,
     BandTrigger,
     EmailStep,
+    Exit,
     Holdout,
     Playbook,
     ReEntry,
@@ -107,6 +109,51 @@ def test_who_is_not_meant_is_told_why_and_who_may_be_is_not_started() -> None:
 def test_re_entry_is_by_rule(rule: ReEntry, pursuit: Pursuit, expected: str | None) -> None:
     found = admitted(replace(PLAIN, re_entry=rule), pursuit=pursuit)
     assert (found.code if isinstance(found, Declines) else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("tier", "taken_over"),
+    [("early", True), ("mid", True), (None, True), ("late", False), ("of-another-version", False)],
+)
+def test_only_a_worse_tier_takes_over_from_an_open_run(tier: str | None, taken_over: bool) -> None:
+    rich = {**FACTS, "attribute.arr": Fact(500_000.0)}
+    never = replace(TIERED, re_entry=ReEntry(days=300, never=True), tiers=replace(TIERS, otherwise="other"))
+    found = admitted(never, rich, pursuit=Pursuit(True, NOW, 1, tier))
+
+    if not taken_over:
+        assert code(found) == "already_running"
+        return
+    assert isinstance(found, Admitted)
+    assert (found.start, found.tier.tier) == ("sponsor", "late")
+    assert found.over == Leave("escalated", "the account has come to the tier late", close_tasks=True)
+
+
+def test_it_never_goes_downwards_nor_over_to_the_same_cadence_under_another_name() -> None:
+    same = replace(TIERS, rows=(replace(TIERS.rows[0], start="call"), *TIERS.rows[1:]))
+    rich = {**FACTS, "attribute.arr": Fact(500_000.0)}
+
+    assert code(admitted(TIERED, pursuit=Pursuit(True, NOW, 1, "late"))) == "already_running"
+    assert code(admitted(replace(TIERED, tiers=same), rich, pursuit=Pursuit(True, NOW, 1, "mid"))) == "already_running"
+
+
+def test_an_exit_says_what_becomes_of_the_tasks_of_who_is_taken_over() -> None:
+    kept = replace(TIERED, exits=(Exit("escalated", tasks="keep"),))
+    found = admitted(kept, {**FACTS, "attribute.arr": Fact(500_000.0)}, pursuit=Pursuit(True, NOW, 1, "mid"))
+
+    assert isinstance(found, Admitted)
+    assert found.over is not None
+    assert not found.over.close_tasks
+
+
+def test_who_is_held_out_or_in_an_arm_with_a_way_of_its_own_stays_there_also_in_a_worse_tier() -> None:
+    rich = {**FACTS, "attribute.arr": Fact(500_000.0)}
+    worse = Applicant("acme", rich, Pursuit(True, NOW, 1, "early"), Assignment("holdout", 0.1, "x", 1))
+    arm = replace(worse, kept=Assignment("long", 0.9, "x", 1))
+    old = Occasion("band_changed", NOW - timedelta(days=3))
+
+    assert isinstance(admit(EXPERIMENT, Occasion("band_changed", NOW), worse, NOW), HeldOut)
+    assert code(admit(EXPERIMENT, Occasion("band_changed", NOW), arm, NOW)) == "already_running"
+    assert code(admit(TIERED, old, worse, NOW)) == "stale_change"
 
 
 def test_by_hand_a_person_says_who_is_meant_and_when_but_not_twice_at_once() -> None:

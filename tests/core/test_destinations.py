@@ -91,6 +91,12 @@ def test_a_wish_to_be_left_alone_is_kept_by_everybody() -> None:
     assert rested(resting, 1.0, NOW) == resting
 
 
+def test_a_sick_receiver_that_asks_to_be_left_alone_is_not_tried_before_that() -> None:
+    sick = rested(tallied(CLOSED, 0, LEAST_CALLS, NOW), 600.0, NOW)
+    assert admit(sick, [False] * 2, NOW + PROBE_EVERY_S + 1)[1] == [ComeBack(600.0 - PROBE_EVERY_S - 1, "resting")] * 2
+    assert admit(sick, [False] * 2, NOW + 600.0)[1] == [Go(0.0), ComeBack(PROBE_EVERY_S, "circuit_open")]
+
+
 def test_a_receiver_that_asks_for_a_day_is_asked_again_after_an_hour() -> None:
     resting = rested(CLOSED, 86_400.0, NOW)
     assert admit(resting, [False], NOW + LONGEST_REST_S - 1)[1] == [ComeBack(1.0, "resting")]

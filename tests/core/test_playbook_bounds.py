@@ -45,6 +45,14 @@ def watch(condition: Document) -> Document:
         {"any": [says("journey", "eq", one) for one in ("on_track", "behind", "stuck", "done")]},
         says("owner", "known"),
         says("confidence", "gte", 0),
+        says("age_days", "gt", 0),
+        says("age_days", "gte", 1),
+        says("age_days", "lt", 3650),
+        says("score", "gt", 0),
+        says("journey", "in", ["on_track", "behind", "stuck", "done"]),
+        says("band", "in", ["red", "yellow", "green"]),
+        says("gate.sponsor_left", "in", [True, False]),
+        {"not": says("journey", "not_in", ["on_track", "behind", "stuck", "done"])},
     ],
 )
 def test_what_holds_for_everybody_bounds_nobody(condition: Document) -> None:
@@ -56,6 +64,9 @@ def test_what_holds_for_everybody_bounds_nobody(condition: Document) -> None:
     "condition",
     [
         {"any": [says("score", "lt", 50), says("score", "gt", 50)]},
+        says("age_days", "gt", 30),
+        says("journey", "in", ["on_track", "behind", "done"]),
+        says("stage", "in", ["kickoff", "adoption", "renewal"]),
         {"any": [says("score", "lt", 49.9), says("score", "gte", 50)]},
         {"any": [says("band", "eq", "red"), says("band", "eq", "yellow"), says("age_days", "lt", 30)]},
         {"any": [says("attribute.arr", "lt", 5), says("attribute.arr", "gte", 5)]},
@@ -69,6 +80,36 @@ def test_what_leaves_somebody_out_bounds(condition: Document) -> None:
 
 def test_an_audience_that_says_nothing_does_not_bound_a_band() -> None:
     assert codes(EVERY_BAND | {"first_score": True}, audience=says("score", "gte", 0)) == ["audience_unbounded"]
+
+
+def test_every_band_that_is_an_answer_is_every_band() -> None:
+    change = {"kind": "band_changed", "to": ["red", "yellow", "green"]}
+    assert codes(change) == ["audience_unbounded"]
+    assert read(change | {"direction": "down"}).trigger.direction == "down"
+    assert read(change | {"to": ["red", "yellow"]}).trigger.to == ("red", "yellow")
+
+
+def test_every_stage_of_the_models_in_charge_is_every_account() -> None:
+    stages = frozenset({"kickoff", "adoption", "renewal"})
+    often = {"kind": "event", "events": ["session.started"]}
+    for document in (
+        {"trigger": watch(says("stage", "in", sorted(stages)))},
+        {"trigger": often, "audience": {"any": [says("stage", "eq", one) for one in sorted(stages)]}},
+    ):
+        playbook = read(**document)
+        found = unknown_facts(playbook, Vocabulary(stage=stages))
+        assert [(one.pointer, one.code) for one in found] == [("/trigger", "audience_unbounded")]
+        assert unknown_facts(playbook, Vocabulary(stage=stages | {"live"})) == ()
+        assert unknown_facts(playbook, Vocabulary()) == ()
+
+
+@pytest.mark.parametrize("states", [["behind"], ["late", "on_track"]])
+def test_no_milestone_stands_as_only_a_journey_does(states: list[str]) -> None:
+    trigger = {"kind": "milestone", "states": states}
+    with pytest.raises(PlaybookInvalid) as caught:
+        read(trigger | {"milestones": ["sso"]})
+    assert [(one.pointer, one.code) for one in caught.value.problems] == [("/trigger/states", "state_never")]
+    assert read(trigger).trigger.states == tuple(states)
 
 
 def test_what_happens_to_everybody_every_day_needs_an_audience() -> None:
@@ -150,3 +191,61 @@ def test_a_recovery_to_where_runs_begin_is_doubtful() -> None:
     assert doubts("green", "yellow", trigger=drop) == ["/exits/0/bands"]
     assert doubts("red", "yellow", "green", "unknown") == ["/exits/0/bands"]
     assert doubts("green", trigger=drop) == doubts("green") == []
+
+
+def doubts(code: str, **document: Any) -> list[str]:
+    return [one.pointer for one in lint(read(**document)) if one.code == code]
+
+
+@pytest.mark.parametrize(
+    ("when", "rearm", "again"),
+    [
+        (says("score", "lt", 50), says("score", "lt", 50), True),
+        (says("score", "lt", 50), says("score", "lt", 60), True),
+        (says("score", "lt", 50), says("score", "gt", 40), True),
+        (says("score", "lt", 50), says("score", "gte", 50), False),
+        (says("signal.open", "gte", 3), says("signal.open", "lt", 1), False),
+        (says("signal.open", "gte", 3), {"not": says("signal.open", "lt", 1)}, True),
+        ({"all": [says("score", "lt", 50), says("band", "eq", "red")]}, says("band", "ne", "green"), True),
+        ({"all": [says("score", "lt", 50), says("band", "eq", "red")]}, says("band", "eq", "green"), False),
+        ({"any": [says("score", "lt", 50), says("band", "eq", "red")]}, says("score", "gte", 60), False),
+        (says("attribute.plan", "eq", "pro"), says("attribute.plan", "known"), True),
+        (says("attribute.plan", "eq", "pro"), says("attribute.plan", "gt", "pro"), False),
+    ],
+)
+def test_what_arms_a_watch_while_it_still_holds_is_doubtful(when: Document, rearm: Document, again: bool) -> None:
+    trigger = {"kind": "threshold", "when": when, "rearm": rearm}
+    assert doubts("rearmed_at_once", trigger=trigger) == ["/trigger/rearm"] * again
+
+
+LOW = {"kind": "threshold", "when": says("score", "lt", 50)}
+SSO_LATE = {"kind": "milestone", "states": ["late"], "milestones": ["sso"]}
+
+
+@pytest.mark.parametrize(
+    ("trigger", "audience", "goal", "at_once"),
+    [
+        (LOW, None, says("score", "lt", 60), True),
+        (LOW, None, says("score", "gte", 60), False),
+        (LOW, says("band", "eq", "red"), says("band", "in", ["red", "yellow"]), True),
+        (watch(says("segment", "eq", "smb")) | {"on": "leaving"}, None, says("segment", "ne", "smb"), True),
+        ({"kind": "band_changed", "to": ["red"]}, None, says("band", "ne", "green"), True),
+        (SSO_LATE, None, says("milestone.sso", "ne", "done"), True),
+        (SSO_LATE, None, says("milestone.sso", "eq", "done"), False),
+        ({"kind": "milestone", "states": ["behind"]}, None, says("journey", "ne", "stuck"), True),
+        ({"kind": "milestone", "states": ["stuck"]}, None, says("journey", "ne", "behind"), False),
+        ({"kind": "by_hand"}, says("score", "lt", 50), says("score", "lt", 50), True),
+        ({"kind": "by_hand"}, None, says("score", "gt", 70), False),
+    ],
+)  # fmt: skip
+def test_a_goal_that_holds_where_runs_begin_is_doubtful(
+    trigger: Document, audience: Document | None, goal: Document, at_once: bool
+) -> None:
+    document: Document = {"trigger": trigger, "exits": [{"kind": "goal_met", "when": goal}]}
+    document |= {} if audience is None else {"audience": audience}
+    assert doubts("goal_at_once", **document) == ["/exits/0/when"] * at_once
+
+
+def test_what_would_take_long_to_compare_is_let_be() -> None:
+    many = {"all": [says(f"attribute.a{n}", "lt", n) for n in range(MOST_PARTS)]}
+    assert doubts("rearmed_at_once", trigger={"kind": "threshold", "when": many, "rearm": many}) == []

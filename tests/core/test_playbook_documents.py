@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from support.json_schema import agrees
 
-from milepost_core.playbooks.conditions import AllOf, AnyOf, Compare, Not
+from milepost_core.playbooks.conditions import AllOf, AnyOf, Compare, Not, sentence
 from milepost_core.playbooks.document import (
     Arm,
     BandTrigger,
+    BranchStep,
     DateTrigger,
     EventTrigger,
     Exit,
@@ -346,3 +347,65 @@ def test_the_schema_takes_what_the_parser_takes_and_refuses_what_it_can() -> Non
         ("/steps/6/channel", "#cs"),
     ):  # fmt: skip
         assert not agrees(changed(pointer, value, FULL), schema, schema), pointer
+
+
+def asking(name: str, value: Any = "false_alarm", **task: Any) -> dict[str, Any]:
+    """A call, a gate, and a branch that asks what came of one of them."""
+    case = {"when": {"subject": f"outcome.{name}", "value": value}, "next": "end"}
+    steps = [
+        {"id": "call", "kind": "task", "title": "Call", "script": "Hello"} | task,
+        {"id": "gate", "kind": "approval", "about": "send"},
+        MAIL | {"id": "send", "only_if": {"not": {"subject": "outcome.gate", "value": "expired_approved"}}},
+        {"id": "which", "kind": "branch", "cases": [case], "otherwise": "late"},
+        {"id": "late", "kind": "task", "title": "Late", "script": "Late"},
+    ]
+    return GOOD | {"steps": steps}
+
+
+def test_a_branch_may_ask_what_came_of_a_step_before_it_and_says_so_in_words() -> None:
+    read = parse_playbook(asking("call"))
+    which = read.step("which")
+
+    assert isinstance(which, BranchStep)
+    assert sentence(which.cases[0].when) == "what came of call is false_alarm"
+    schema = document_schema()
+    assert agrees(asking("call"), schema, schema)
+    assert read.asks_outcomes
+    assert not parse_playbook(GOOD).asks_outcomes
+
+
+@pytest.mark.parametrize(
+    ("document", "place", "words"),
+    [
+        (asking("cal"), "/steps/3/cases/0/when/subject", "did you mean 'outcome.call'"),
+        (asking("send"), "/steps/3/cases/0/when/subject", "nothing ever comes of 'send'"),
+        (asking("call", waits=False), "/steps/3/cases/0/when/subject", "nothing ever comes of 'call'"),
+        (asking("late"), "/steps/3/cases/0/when/subject", "no run has come from 'late'"),
+        (asking("call", "done"), "/steps/3/cases/0/when/value", "'done' never comes of 'call'"),
+        (asking("gate", "helped"), "/steps/3/cases/0/when/value", "'helped' never comes of 'gate'"),
+        (asking("call") | {"audience": {"subject": "outcome.call", "value": "helped"}}, "/audience/subject",
+         "known in a run only"),
+        (asking("call") | {"exits": [{"kind": "goal_met", "when": {"subject": "outcome.call", "value": "helped"}}]},
+         "/exits/0/when/subject", "known in a run only"),
+    ],
+)  # fmt: skip
+def test_what_came_of_a_step_is_asked_only_where_it_can_be_known(
+    document: dict[str, Any], place: str, words: str
+) -> None:
+    with pytest.raises(PlaybookInvalid) as refused:
+        parse_playbook(document)
+
+    assert [one.pointer for one in refused.value.problems] == [place]
+    assert words in refused.value.problems[0].sentence
+
+
+def test_tiers_that_stand_from_the_mildest_to_the_worst_are_doubtful_as_nothing_would_take_over() -> None:
+    mild = {"id": "early", "bands": ["yellow"], "start": "first"}
+    bad = {"id": "late", "bands": ["red"], "start": "second"}
+
+    def codes(*rows: dict[str, Any]) -> list[tuple[str, str]]:
+        found = lint(parse_playbook(GOOD | {"tiers": {"rows": list(rows), "otherwise": "first"}}))
+        return [(one.pointer, one.code) for one in found if one.code.startswith("tier")]
+
+    assert codes(mild, bad) == [("/tiers/rows/1", "tier_order")]
+    assert codes(bad, mild) == []

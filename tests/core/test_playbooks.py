@@ -60,6 +60,14 @@ def test_a_rise_starts_a_playbook_for_rises() -> None:
     assert [verdict(rise, "up"), verdict(rise, "any"), verdict(rise, "down")] == ["starts", "starts", "ignores"]
 
 
+@pytest.mark.parametrize("after", ["green", "unknown"])
+def test_nobody_has_recovered_from_what_nobody_knew(after: str) -> None:
+    rise = BandTrigger(("green", "unknown"), "up")
+
+    assert match(rise, Change("band_changed", "unknown" if after == "green" else "red", after, "live")) == Ignores()
+    assert match(rise, Change("band_changed", "yellow", "green", "live")) == Starts()
+
+
 def test_keys_tell_parts_apart_and_forget_the_version() -> None:
     assert digest("ab", "c") != digest("a", "bc")
     assert trigger_key("nudge", "change", "7") == trigger_key("nudge", "change", "7")

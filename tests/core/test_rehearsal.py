@@ -17,9 +17,11 @@ from milepost_core.playbooks.document import (
     Playbook,
     ReEntry,
     TaskStep,
+    TierRow,
+    Tiers,
     WaitStep,
 )
-from milepost_core.rehearsal import Assumed, Line, Scene, rehearse
+from milepost_core.rehearsal import Assumed, Before, Line, Scene, Underway, rehearse
 
 MONDAY = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 NIGHT = datetime(2026, 3, 2, 23, 0, tzinfo=UTC)
@@ -122,6 +124,30 @@ def test_a_second_occasion_is_declined_while_a_run_is_open_and_within_the_re_ent
     assert "already_running" in codes(played(book, scene(occasions=twice)))
     assert "too_soon" in codes(played(book, scene(occasions=late)))
     assert codes(played(replace(book, re_entry=ReEntry(days=2)), scene(occasions=late))).count("started") == 2
+
+
+def test_a_worse_tier_takes_over_and_what_the_milder_run_would_have_done_later_is_not_told() -> None:
+    rows = (TierRow("late", "call", ("red",)), TierRow("early", "mail", ("yellow",)))
+    early = (replace(MAIL, next="wait"), WAIT, replace(MAIL, id="remind", next="end"))
+    book = playbook(*early, CALL, trigger=BandTrigger(("yellow", "red")), tiers=Tiers("", (), rows))
+    fallen = MONDAY + timedelta(days=1)
+    falls = (Occasion("band_changed", MONDAY, "yellow"), Occasion("band_changed", fallen, "red"))
+    lines = played(book, scene(occasions=falls))
+
+    assert codes(lines) == ["started", "sent", "waits", "escalated", "started", "task", "completed"]
+    assert [line.at for line in lines if line.code in ("escalated", "started")] == [MONDAY, fallen, fallen]
+    rises = (replace(falls[1], happened_at=MONDAY), replace(falls[0], happened_at=MONDAY + timedelta(hours=1)))
+    assert codes(played(book, scene(occasions=rises))) == ["started", "task", "already_running", "completed"]
+
+
+def test_a_branch_on_what_came_of_a_task_is_played_as_if_it_had_helped_or_by_what_really_came_of_it() -> None:
+    when = Compare("outcome.call", "eq", ("helped",))
+    book = playbook(CALL, BranchStep("which", cases=(Case(when, "mail"),), otherwise="end"), MAIL)
+    run = Underway(book, "which", MONDAY, MONDAY, "band_changed", "red", outcomes={"call": "false_alarm"})
+
+    assert codes(played(book, scene())) == ["started", "task", "passed", "sent", "completed"]
+    told = scene(occasions=(), before=Before(began=(MONDAY,), underway=run))
+    assert codes(rehearse(book, told, MONDAY + timedelta(days=3), Policy(), Assumed())) == ["passed", "completed"]
 
 
 def test_who_is_held_out_gets_nothing() -> None:

@@ -20,6 +20,8 @@ from playbook_runner.queries.waking import SETTLED_S
 from playbook_runner.settings import RunnerSettings
 
 CALL = {"id": "call", "kind": "task", "title": "Call", "script": "Call.", "finish_hours": 16, "owner": ["kim"]}
+A_WEEK = 7 * 24.0
+ACCEPTING = ("accept_by", "accept_warn_at", "next_at")
 A_MOMENT = timedelta(seconds=10)
 
 
@@ -234,3 +236,28 @@ def test_clocks_of_one_kind_are_reckoned_once_for_each_owner() -> None:
     assert clocks.of("dana", 1, 4)["due_at"] == datetime(2026, 3, 2, 13, tzinfo=UTC)
     assert clocks.of("kim", None, 2)["due_at"] == datetime(2026, 3, 2, 9, tzinfo=UTC)
     assert clocks.of("kim", None, 2)["accept_by"] is None
+
+
+@pytest.mark.parametrize("whole_desk", [False, True], ids=["one", "all"])
+async def test_who_is_handed_a_task_has_as_long_to_accept_it_as_the_first_had(
+    outreach: Outreach, api: httpx.AsyncClient, whole_desk: bool
+) -> None:
+    for name, roles in (("lea", ["lead"]), ("ben", []), ("kim", [])):
+        await api.put(f"/people/{name}", json={"name": name, "email": f"{name}@vendor.example", "roles": roles})
+    account = await given(outreach, accept_hours=1, finish_hours=20, escalate_to="role:lead")
+    task = await outreach.one("task", account)
+    await outreach.runner.tending.claim(task["id"], "kim", take_over=False)
+    await earlier(outreach, A_WEEK, *ACCEPTING)
+    await tick(outreach)
+
+    path, whose = ("/tasks:hand-over", {"owner": "kim"}) if whole_desk else (f"/tasks/{task['id']}/hand-over", {})
+    answer = await api.post(path, json=whose | {"to": "ben", "reason": "a holiday"})
+    assert answer.status_code < 300, answer.text
+    await tick(outreach)
+    handed = await outreach.one("task", account)
+    assert (handed["owner"], handed["state"], handed["breached_at"]) == ("ben", "open", None)
+    assert handed["accept_by"] > datetime.now(UTC) + timedelta(minutes=50)
+
+    await earlier(outreach, A_WEEK, *ACCEPTING)
+    await tick(outreach)
+    assert (await outreach.one("task", account))["owner"] == "lea"

@@ -10,9 +10,11 @@ import pytest
 from support.outreach import health_of
 
 from milepost_contracts.health import HealthDocument
-from milepost_core.playbooks.document import CrmStep, InAppStep, SlackStep, TaskStep, WebhookStep
+from milepost_core.cadence import Leave
+from milepost_core.playbooks.document import CrmStep, EmailStep, InAppStep, SlackStep, TaskStep, WebhookStep
 from milepost_runtime.secrets import Vault
 from playbook_runner.documents.checking import shipped
+from playbook_runner.runs.deciding import drafted as decided
 from playbook_runner.wording.addressing import Directory
 from playbook_runner.wording.briefing import SPECIMEN
 from playbook_runner.wording.drafting import Around, Desk, Draft, Occasion, Outward, approved, draft, words
@@ -98,6 +100,15 @@ def test_a_task_says_its_title_in_one_line_and_its_script_whole() -> None:
     step = TaskStep(id="s", title="Call\n{{ account.name }}", script="1. {{ reasons[0].label }}\n2. Listen\n")
 
     assert words(step, SPECIMEN) == {"title": "Call Aurora Logistics", "script": "1. Overdue tasks\n2. Listen"}
+
+
+@pytest.mark.parametrize("field", ["subject", "text"])
+def test_a_mail_that_says_nothing_today_is_not_sent(field: str) -> None:
+    step = EmailStep(**{"id": "a", "subject": "x", "text": "x", field: "{% if band == 'blue' %}x{% endif %}"})
+
+    found = decided(step, shipped()[0].parsed, health_of(ACCOUNT), AROUND, DESK, OCCASION)
+
+    assert found == Leave("not_sendable", f"TemplateFailed: the {field} says nothing")
 
 
 @pytest.mark.parametrize(

@@ -219,6 +219,18 @@ async def test_an_opt_out_that_names_only_a_mailbox_ends_the_runs_that_write_to_
     assert (await plain.one("run", other))["state"] == "running"
 
 
+async def test_an_opt_out_by_address_ends_also_runs_that_have_not_come_to_their_mail_yet(plain: Outreach) -> None:
+    document = playbook() | {"exits": [{"kind": "opted_out"}]}
+    await plain.runner.keeping.stock(
+        [document | {"steps": [{"id": "wait", "kind": "wait", "days": 9}, *document["steps"]]}]
+    )
+    theirs, other = await dropped(plain), await dropped(plain, "ann@customer.example")
+    await plain.runner.suppressing.say(Word("opt_out", CHAMPION, None, "by phone", "kim", None))
+
+    assert (await plain.one("run", theirs))["end_code"] == "opted_out"
+    assert (await plain.one("run", other))["state"] == "running"
+
+
 async def test_why_not_says_of_any_account_what_stands_in_the_way_now(plain: Outreach) -> None:
     audience = {"subject": "attribute.plan", "operator": "eq", "value": "enterprise"}
     await plain.runner.keeping.stock([playbook() | {"audience": audience}])

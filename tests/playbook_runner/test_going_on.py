@@ -10,6 +10,8 @@ from support.outreach import Outreach, health_of, publish
 
 from milepost_runtime.database import Pool
 from milepost_runtime.lanes import claim, drain
+from playbook_runner.people.task_views import OutcomeWord
+from playbook_runner.people.tending import Outcome
 from playbook_runner.queries.waking import SETTLED_S
 
 PLAN = "plan"
@@ -282,3 +284,31 @@ async def test_a_pause_holds_a_wait_that_is_over_and_costs_it_nothing(outreach: 
     await outreach.runner.keeping.switch(paused=False, by="test")
     await outreach.advance()
     assert await steps(outreach, account) == {"a": "done", "b": "performing"}
+
+
+@pytest.mark.parametrize(
+    ("word", "then"), [("false_alarm", "done"), ("helped", "after"), ("no_effect", "other"), (None, "other")]
+)
+async def test_a_branch_goes_by_what_came_of_a_task(outreach: Outreach, word: OutcomeWord | None, then: str) -> None:
+    def case(value: str, to: str) -> dict[str, Any]:
+        return {"when": {"subject": "outcome.call", "value": value}, "next": to}
+
+    branch = {"id": "which", "kind": "branch", "cases": [case("false_alarm", "end"), case("helped", "after")],
+              "otherwise": "other"}  # fmt: skip
+    unasked = wait("never", days=1, only_if={"subject": "outcome.call", "operator": "unknown"})
+    account = await begin(
+        outreach, plan(task("call"), unasked, branch, wait("after", days=1, next="end"), wait("other", days=1))
+    )
+    given = await outreach.one("task", account)
+    if word is None:
+        await outreach.runner.tending.skip(given["id"], "nobody there", "kim")
+    else:
+        await outreach.runner.tending.complete(given["id"], Outcome(word, "so it was", 5), "kim")
+    for _ in range(3):
+        await outreach.advance()
+
+    run = await outreach.one("run", account)
+    found = await steps(outreach, account)
+    assert (
+        run["state"] if then == "done" else next(path for path, state in found.items() if state == "waiting")
+    ) == then

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from playbook_runner.actions.layout import MarkupRefused, faults, lay_out, with_way_out
+from playbook_runner.actions.layout import MarkupRefused, faults, lay_out, with_foot
 
 WAY_OUT = "https://out.vendor.example/unsubscribe/abc.def"
 
@@ -49,8 +49,8 @@ def test_the_way_out_stands_below_every_kind_of_html_once(html: str) -> None:
 
 
 def test_a_plain_text_ends_with_the_way_out() -> None:
-    assert with_way_out("Hello\n", WAY_OUT) == f"Hello\n\nStop mails of this kind: {WAY_OUT}\n"
-    assert with_way_out("Hello\n", "") == "Hello\n"
+    assert with_foot("Hello\n", WAY_OUT) == f"Hello\n\nStop mails of this kind: {WAY_OUT}\n"
+    assert with_foot("Hello\n", "") == "Hello\n"
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,23 @@ def test_a_link_that_a_value_turned_elsewhere_is_dropped(link: str) -> None:
 def test_nothing_in_a_mail_is_loaded_from_anywhere(html: str) -> None:
     with pytest.raises(MarkupRefused, match=r"load|<img> has no place"):
         lay_out(html, "", title="t")
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<!--[if mso]><img src="https://a.example/x"><![endif]-->',
+        "<![if !mso]><p>x</p><![endif]>",
+        "<!-- a word to ourselves -->",
+        '<v:image href="https://a.example/x"/>',
+        '<V:Rect><v:fill href="https://a.example/x"></V:Rect>',
+        '<?import namespace="v" implementation="https://a.example/x">',
+    ],
+)
+def test_what_only_some_mail_programs_read_has_no_place_in_a_mail(html: str) -> None:
+    with pytest.raises(MarkupRefused, match="has no place|have no place"):
+        lay_out(html, "", title="t")
+    assert list(faults("<!DOCTYPE html>\n<html><body><p>x</p></body></html>")) == []
 
 
 def test_styles_that_load_nothing_keep_their_escapes() -> None:

@@ -46,11 +46,13 @@ def playbook(*steps: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def told(outreach: Outreach, *steps: Mapping[str, Any], champion: str | None = CHAMPION) -> UUID:
+async def told(
+    outreach: Outreach, *steps: Mapping[str, Any], champion: str | None = CHAMPION, owner: str = "kim@vendor.example"
+) -> UUID:
     """Let an account drop under a playbook of these steps, and let everything happen that is due."""
     await outreach.pool.execute("truncate playbook")
     await outreach.runner.keeping.stock([playbook(*steps)])
-    account = await outreach.drop()
+    account = await outreach.drop(owner=owner)
     if champion is not None:
         outreach.scoring.attributes[account] = {"champion_email": champion}
     await outreach.start()
@@ -94,6 +96,29 @@ async def test_every_mail_but_one_that_is_owed_can_be_ended_by_its_reader(outrea
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert address in body_of(mail, "plain")
     assert address in body_of(mail, "html")
+
+
+async def test_a_customers_answer_goes_to_the_owner_who_signs_and_ours_to_nobody_else(outreach: Outreach) -> None:
+    await outreach.pool.execute(
+        "insert into person (id, email, zone, roles) values ('Kim', 'kim@vendor.example', 'UTC', '{}')"
+    )
+    await told(outreach, email("write", transactional=True), email("tell", to="owner"))
+
+    theirs, ours = outreach.mail.mails
+    assert (theirs["To"], theirs["Reply-To"], ours["Reply-To"]) == (CHAMPION, "kim@vendor.example", None)
+    assert body_of(theirs, "plain").endswith("\n\nKim\nkim@vendor.example\n")
+    assert re.search(r"<p[^>]*>Kim<br>", body_of(theirs, "html"))
+    assert "Kim" not in body_of(ours, "plain")
+
+
+async def test_where_nobody_knows_an_owner_answers_go_to_who_gets_their_mail(outreach: Outreach) -> None:
+    await told(outreach, email("write"), owner="")
+
+    mail = only(outreach.mail.mails)
+    fallback = outreach.runner.deciding.fallback
+    assert mail["Reply-To"] == fallback
+    signed = f"\n\n{outreach.runner.deciding.desk.sender_name}\n{fallback}\n\nStop mails of this kind: "
+    assert signed in body_of(mail, "plain")
 
 
 async def test_a_mail_that_is_owed_has_no_way_out(outreach: Outreach) -> None:
@@ -158,7 +183,7 @@ async def test_the_words_of_whoever_approved_a_mail_go_out_as_they_were_written(
 
     mail = only(outreach.mail.mails)
     assert mail["Subject"] == "A word from Kim"
-    assert body_of(mail, "plain") == "Dear Lee, {{ not a template }}"
+    assert body_of(mail, "plain").startswith("Dear Lee, {{ not a template }}\n")
     assert "{{ not a template }}" in body_of(mail, "html")
     assert "A draft" not in body_of(mail, "html")
 

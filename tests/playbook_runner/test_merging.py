@@ -10,6 +10,7 @@ import httpx
 import pytest
 from support.lifespan import lifespan
 from support.outreach import PLAYBOOK, Outreach, health_of, publish
+from support.runner_api import key_with, runner_api
 
 from milepost_core.arbiter import Refuse
 from milepost_runtime.database import Pool
@@ -291,3 +292,52 @@ async def test_a_merge_told_again_changes_nothing(outreach: Outreach, ingest_poo
 
     assert (await outreach.one("run", survivor))["state"] == "running"
     assert len(await of(outreach, "task", survivor)) == 1
+
+
+@pytest.mark.parametrize(
+    ("arm", "excluded", "goes_on"),
+    [("holdout", False, False), ("b", False, False), ("a", False, True), ("holdout", True, True)],
+)
+async def test_a_run_goes_on_only_where_the_survivor_stands_in_the_same_arm(
+    outreach: Outreach, ingest_pool: Pool, arm: str, excluded: bool, goes_on: bool
+) -> None:
+    gone, survivor = await planned(outreach), customer(outreach)
+    await outreach.pool.execute("update run set arm = 'a'")
+    await outreach.pool.execute(
+        "insert into assignment (account_id, playbook_id, version, arm, bucket, excluded)"
+        " values ($1, 'plan', 1, $2, 0.5, $3)",
+        survivor, arm, excluded,
+    )  # fmt: skip
+    await merge(outreach, ingest_pool, gone, survivor)
+
+    (run,) = await of(outreach, "run", survivor)
+    (task,) = await of(outreach, "task", survivor)
+    found = run["state"], run["end_code"], task["state"]
+    assert found == (("running", None, "open") if goes_on else ("done", "merged", "closed"))
+
+
+async def test_whoever_still_asks_under_the_old_id_is_shown_what_became_of_it(
+    outreach: Outreach, ingest_pool: Pool, settings: RunnerSettings
+) -> None:
+    gone, survivor = await planned(outreach), customer(outreach)
+    await outreach.runner.suppressing.say(Word("hands_off", None, gone, "a reorganisation", "kim", None))
+    await outreach.pool.execute(
+        "insert into in_app_message (effect_key, account_id, title, text, link, role, expires_at)"
+        " values ($1, $2, 'Hello', 'There is news', '', '', clock_timestamp() + interval '1 day')",
+        bytes(32), gone,
+    )  # fmt: skip
+    async with runner_api(settings, await key_with(outreach.pool, "admin")) as api:
+        token = (await api.post("/in-app-tokens", json={"account_id": str(gone), "hours": 1})).json()["token"]
+        await merge(outreach, ingest_pool, gone, survivor)
+
+        for path in ("/tasks", "/runs", "/suppressions"):
+            (one,) = (await api.get(path, params={"account": str(gone)})).json()["data"]
+            assert one["account_id"] == str(survivor), path
+        why = (await api.get(f"/accounts/{gone}/why-not", params={"playbook": "plan"})).json()
+        assert (why["account_id"], why["code"]) == (str(survivor), "running")
+        for path in (f"/accounts/{gone}/messages", f"/in-app/{token}"):
+            assert [one["title"] for one in (await api.get(path)).json()["data"]] == ["Hello"], path
+        key = (await api.get(f"/accounts/{gone}/messages")).json()["data"][0]["key"]
+        assert (await api.post(f"/accounts/{gone}/messages/{key}/seen")).status_code == 200
+        assert (await api.post(f"/in-app/{token}/{key}/dismissed")).status_code == 200
+        assert (await api.get(f"/accounts/{gone}/messages")).json()["data"] == []

@@ -164,3 +164,49 @@ async def test_without_an_answer_the_news_waits_and_is_answered_later(outreach: 
     await outreach.start()
 
     assert (await outreach.one("run", account))["tier"] == "late"
+
+
+WAITING: list[dict[str, Any]] = [
+    {"id": "nudge", "kind": "task", "title": "Write to them", "script": "Soon.", "waits": False},
+    {"id": "wait", "kind": "wait", "days": 2}, mail("remind", next="end"), mail("sponsor"),
+]  # fmt: skip
+
+
+async def test_a_worse_tier_takes_over_from_the_open_run_at_once_and_whatever_re_entry_says(
+    outreach: Outreach,
+) -> None:
+    account = uuid4()
+    await put_in_force(outreach, steps=WAITING, re_entry={"days": 300, "never": True})
+    await drop(outreach, account, 120_000, "yellow")
+    while await outreach.advance():
+        pass
+    await drop(outreach, account, 120_000)
+    await drop(outreach, account, 120_000, "yellow")
+
+    runs = await outreach.pool.fetch("select * from run where account_id = $1 order by started_at", account)
+    assert [(run["tier"], run["state"], run["end_code"]) for run in runs] == [
+        ("early", "done", "escalated"), ("late", "running", None),
+    ]  # fmt: skip
+    steps = await outreach.pool.fetch("select path, state from step where account_id = $1 order by created_at", account)
+    assert [(step["path"], step["state"]) for step in steps] == [
+        ("nudge", "done"), ("wait", "cancelled"), ("sponsor", "due"),
+    ]  # fmt: skip
+    assert (await outreach.one("task", account))["state"] == "closed"
+    assert await outreach.outcomes(account) == [("skipped", "escalated"), ("skipped", "already_running")]
+    row = await outreach.pool.fetchrow("select * from ledger where account_id = $1 and code = 'escalated'", account)
+    assert (row["run_id"], row["reason"]) == (runs[0]["id"], "the account has come to the tier late")
+
+
+async def test_two_falls_that_are_read_at_once_end_in_the_worst_tier(outreach: Outreach) -> None:
+    account = uuid4()
+    await put_in_force(outreach, exits=[{"kind": "escalated", "tasks": "keep"}])
+    outreach.scoring.documents[account] = health_of(account, "red")
+    outreach.scoring.attributes[account] = {"arr": 120_000}
+    await publish(outreach.scoring_pool, account, to_band="yellow")
+    await publish(outreach.scoring_pool, account, to_band="red")
+    await outreach.start()
+
+    runs = await outreach.pool.fetch(
+        "select tier, state from run where account_id = $1 order by started_at, tier", account
+    )
+    assert sorted(tuple(run) for run in runs) == [("early", "done"), ("late", "running")]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from support.outreach import PLAYBOOK, Outreach
 
+from milepost_core.destinations import LEAST_CALLS
 from milepost_core.effects import RETRY_AFTER_S
 from milepost_runtime.lanes import claim, drain
 from playbook_runner.effects.resolving import RunEnded
@@ -77,6 +78,33 @@ async def test_a_refused_recipient_is_final_and_a_greylisted_one_is_not(outreach
     await outreach.perform()
     assert (await outreach.one("effect", first))["state"] == "failed_permanent"
     assert outreach.mail.raw == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "at_recipient", "state"),
+    [
+        ("450 4.2.0 greylisted", True, "done"),
+        ("452 4.2.2 mailbox full", True, "done"),
+        ("451 4.7.1 come back later", False, "done"),
+        ("421 4.3.2 closing", True, "ready"),
+    ],
+)
+async def test_what_a_mail_server_puts_off_for_one_recipient_holds_up_no_other(
+    outreach: Outreach, answer: str, at_recipient: bool, state: str
+) -> None:
+    for _ in range(LEAST_CALLS):
+        await outreach.drop()
+    if at_recipient:
+        outreach.mail.recipient_answer = answer
+    else:
+        outreach.mail.answers = [answer] * LEAST_CALLS
+    await outreach.all_lanes()
+    outreach.mail.recipient_answer = None
+    other = await outreach.intended()
+    await outreach.perform()
+
+    assert (await outreach.one("effect", other))["state"] == state
+    assert await outreach.pool.fetchval("select count(*) from effect where attempts = 1") >= LEAST_CALLS
 
 
 async def test_a_server_that_is_away_spends_tries_and_never_starts(outreach: Outreach) -> None:

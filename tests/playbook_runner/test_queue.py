@@ -195,3 +195,35 @@ async def test_what_a_run_leaves_closed_is_told_with_its_end(outreach: Outreach)
     assert (completed["item"], completed["actor"]) == (created["item"], "playbook")
     assert completed["properties"]["outcome"] == "closed"
     await drain(outreach.pool, outreach.runner.tasking.lane)
+
+
+async def test_a_desk_is_ranked_by_what_customers_are_worth_today_by_the_playbooks_attribute(
+    outreach: Outreach, api: httpx.AsyncClient
+) -> None:
+    await hold(outreach, playbook(tiers=TIERS | {"value_of": "seats"}))
+    fallen, steady = await drops(outreach, arr=1, seats=900), await drops(outreach, arr=1, seats=500)
+    assert [item["task"]["account_id"] for item in (await desk(api))["data"]] == [str(fallen), str(steady)]
+
+    outreach.scoring.attributes[fallen]["seats"] = 100
+    shown = await desk(api)
+    assert [(item["task"]["account_id"], item["task"]["value"]) for item in shown["data"]] == [
+        (str(steady), 500), (str(fallen), 100),
+    ]  # fmt: skip
+    assert shown["risk_now"]
+
+
+async def test_a_customer_who_is_worth_less_when_asked_for_again_is_worth_less(
+    outreach: Outreach, api: httpx.AsyncClient
+) -> None:
+    by_hand = {"kind": "by_hand"}
+    await hold(outreach, playbook(), playbook("again", trigger=by_hand), playbook("once-more", trigger=by_hand))
+    account = await drops(outreach, arr=900)
+    outreach.scoring.attributes[account] = {"arr": 400}
+    await outreach.runner.by_hand.start(account, "again", "a hunch", "kim")
+    await outreach.advance()
+    assert (await outreach.one("task", account))["value"] == 400
+
+    outreach.scoring.attributes[account] = {}
+    await outreach.runner.by_hand.start(account, "once-more", "a hunch", "kim")
+    await outreach.advance()
+    assert (await outreach.one("task", account))["value"] == 400

@@ -16,7 +16,7 @@ NOT_THERE = [
     (550, "5.1.1 <ana@b.example>: Recipient address rejected: User unknown in virtual alias table"),
     (550, "5.1.1 <ana@b.example>: Recipient address rejected: User unknown in relay recipient table"),
     (550, "5.1.1 <rate.limit@blocked.example>: Recipient address rejected: User unknown in local recipient table"),
-    (550, "5.1.1 <ana@b.example>: Recipient address rejected: undeliverable address: unknown user: \"ana\""),
+    (550, '5.1.1 <ana@b.example>: Recipient address rejected: undeliverable address: unknown user: "ana"'),
     (556, "5.1.10 <ana@b.example>: Recipient address rejected: Domain b.example does not accept mail (nullMX)"),
     # Exim, and the panels that come with it
     (550, "Unknown user"),

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import structlog
 from support.outreach import Outreach
 
 from milepost_runtime.database import Pool
@@ -124,6 +125,41 @@ async def test_a_bounce_of_before_it_was_lifted_brings_it_back_no_more(outreach:
     assert len(await words(outreach)) == 1
     await tell(outreach, ingest_pool, "message.bounced")
     assert len(await words(outreach, active=True)) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"bounce": "HardBounce"}, {"bounce": "hard_bounce"}, {"bounce": None}, {"actor": f"mailto:{KIM}"},
+        {"actor": f"Email:{KIM}"}, {"address": f"Kim Doe <{KIM}>", "actor": ""}, {"address": f"mailto:{KIM}?subject=x"},
+        {"address": ["kim"]}, {"address": 5}, {"address": " "},
+    ],
+)  # fmt: skip
+async def test_a_bounce_is_read_as_people_and_providers_write_it(
+    outreach: Outreach, ingest_pool: Pool, said: dict[str, Any]
+) -> None:
+    await tell(outreach, ingest_pool, "message.bounced", **said)
+    account = await outreach.intended()
+    await outreach.perform()
+    assert (await outreach.outcomes(account))[-1] == ("suppressed", "bounced")
+
+
+@pytest.mark.parametrize("said", [{"bounce": 5}, {"address": "kim at vendor", "actor": KIM}, {"actor": "crm:7"}])
+async def test_a_bounce_that_nobody_can_read_has_a_line_in_the_log_without_an_address(
+    outreach: Outreach, ingest_pool: Pool, said: dict[str, Any]
+) -> None:
+    with structlog.testing.capture_logs() as lines:
+        name = await tell(outreach, ingest_pool, "message.bounced", **said)
+    found = [line for line in lines if line["event"] == "return_left"]
+    assert [(line["author"], line["evidence"]) for line in found] == [("cloudevents", f"event:{name}")]
+    assert "kim" not in str(found)
+    assert await words(outreach) == []
+
+
+async def test_a_server_that_says_of_us_what_others_say_of_mailboxes_ends_nobody(outreach: Outreach) -> None:
+    await refused(outreach, "550 5.1.1 <care@vendor.example>: Sender address rejected: User unknown")
+    await refused(outreach, f"550 5.1.1 <{outreach.runner.performing.channels['email'].sender}>: user unknown")  # type: ignore[attr-defined]
+    assert await words(outreach) == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,14 @@ from milepost_core.playbooks.parsing import PlaybookInvalid
 from playbook_runner.documents.checking import PlaybookDocumentInvalid, check_document, read_playbook, shipped
 from playbook_runner.wording.briefing import SPARSE, SPECIMEN, brief, page_link
 from playbook_runner.wording.drafting import NoReasons, words
-from playbook_runner.wording.templates import TemplateFailed, check, render
+from playbook_runner.wording.templates import (
+    MOST_BRANCHES,
+    MOST_COMPARED,
+    MOST_PARTS,
+    TemplateFailed,
+    check,
+    render,
+)
 
 SPECIMENS = (SPECIMEN, SPARSE)
 NUDGE = next(one for one in shipped() if one.parsed.id == PLAYBOOK)
@@ -116,6 +123,53 @@ def test_links_of_other_kinds_are_refused(link: str) -> None:
 )
 def test_markup_that_has_no_place_in_a_mail_is_refused_when_saved(html: str) -> None:
     assert codes(html, html=True) == {"template_markup"}
+
+
+@pytest.mark.parametrize("html", [False, True])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% if band %}x" + "{% elif band %}" * (MOST_BRANCHES + 1) + "{% endif %}y",
+        "{%if band%}x" + "{%elif band%}" * 4_900 + "{%endif%}y",
+        "{{ band }}" * (MOST_PARTS + 1),
+        "{% if 1" + "<2" * (MOST_COMPARED + 1) + " %}x{% endif %}y",
+        "{% if 1" + "<2" * 32_000 + " %}x{% endif %}y",
+    ],
+)
+def test_what_is_too_long_to_compile_is_refused_before_it_is_tried(source: str, html: bool) -> None:
+    assert codes(source, html=html) == {"template_syntax"}
+
+
+def test_as_many_branches_as_may_be_are_fine() -> None:
+    source = "{% if band == 'x' %}x" + "{% elif score == 'y' %}z" * MOST_BRANCHES + "{% else %}w{% endif %}"
+    assert codes(source) == codes(source, html=True) == set()
+    assert render(source, SPECIMEN, html=False) == "w"
+
+
+def test_a_text_too_deep_to_compile_is_one_that_cannot_be_rendered() -> None:
+    with pytest.raises(TemplateFailed, match="cannot be compiled"):
+        render("{%if band%}x" + "{%elif band%}" * 4_900 + "{%endif%}", SPECIMEN, html=False)
+
+
+SILENT = "{% if not score %}x{% endif %}"
+
+
+@pytest.mark.parametrize(
+    ("step", "place"),
+    [
+        ({"kind": "email", "subject": SILENT, "text": "x"}, "subject"),
+        ({"kind": "email", "subject": "x", "text": SILENT}, "text"),
+        ({"kind": "email", "subject": "{{ summary }}", "text": "x"}, "subject"),
+        ({"kind": "email", "subject": "{% if band %} \u200b {% endif %}", "text": "x"}, "subject"),
+        ({"kind": "slack", "connection": "team", "channel": "C0123456789", "text": SILENT}, "text"),
+        ({"kind": "in_app", "title": SILENT, "text": "x"}, "title"),
+        ({"kind": "task", "title": SILENT, "script": "x"}, "title"),
+    ],
+)
+def test_what_has_to_say_something_is_refused_where_it_says_nothing(step: dict[str, Any], place: str) -> None:
+    with pytest.raises(PlaybookInvalid) as caught:
+        check_document({"id": "t", "name": "T", "trigger": {"kind": "by_hand"}, "steps": [{"id": "a", **step}]})
+    assert [(one.pointer, one.code) for one in caught.value.problems] == [(f"/steps/0/{place}", "template_empty")]
 
 
 def test_a_template_of_a_megabyte_is_refused() -> None:

@@ -40,6 +40,7 @@ class HealthServer:
     trickling: set[UUID] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    asked_together: int = 0
 
     def forget(self) -> None:
         """Answer normally again, and know nobody."""
@@ -117,6 +118,7 @@ class HealthServer:
         if path == "/audiences/match":
             return self._match(Question.model_validate_json(content)).model_dump_json().encode()
         assert path == "/accounts/health:batch"
+        self.asked_together += len(json.loads(content)["ids"])
         known = [self.documents[one] for text in json.loads(content)["ids"] if (one := UUID(text)) in self.documents]
         shown = [document.model_dump(mode="json") for document in known]
         return json.dumps({"data": shown, "unknown": [], "not_scored": []}).encode()

@@ -4,6 +4,7 @@ It keeps companies, tasks, notes and properties; refuses whole batches for one w
 token that it has given; and fails when it is told to.
 """
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -22,7 +23,9 @@ BUILT_IN = {"name": "string", "domain": "string", "hubspot_owner_id": "string", 
 class Portal:
     """`companies` by id with their properties; `calls` are method and path of every request that was let in.
 
-    The next `limited` requests are told to wait, after the next `lost` ones it breaks down with the work done.
+    The next `limited` requests are told to wait, after the next `lost` ones it breaks down with the work done. Tokens
+    are given out once `token_gate` is open; with `rotates` each brings the next refresh token, and the one before is
+    good no more. The next tasks and notes are answered by the statuses in `broken`, with nothing done.
     """
 
     companies: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -32,16 +35,21 @@ class Portal:
     tokens: set[str] = field(default_factory=lambda: {"pat-eu1-first-token"})
     refresh_token: str = "refresh-token-1"
     granted: int = 0
+    token_asked: int = 0
+    token_gate: asyncio.Event = field(default_factory=asyncio.Event)
+    rotates: bool = False
     missing_scope: str = ""
     policy: str = "TEN_SECONDLY_ROLLING"
     limited: int = 0
     lost: int = 0
+    broken: list[int] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
     batches: list[list[str]] = field(default_factory=list)
     url: str = ""
     numbers: Any = field(default_factory=lambda: count(170_000_001))
 
     def __post_init__(self) -> None:
+        self.token_gate.set()
         for kind in ("companies", "tasks", "notes"):
             self.properties.setdefault(kind, {name: {"name": name, "type": text} for name, text in BUILT_IN.items()})
 
@@ -59,7 +67,10 @@ class Portal:
         content = await body_of(receive)
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         if scope["path"] == "/oauth/v1/token":
-            await answer(send, *self._token(parse_qs(content.decode())))
+            self.token_asked += 1
+            granted = self._token(parse_qs(content.decode()))
+            await self.token_gate.wait()
+            await answer(send, *granted)
             return
         if headers.get("authorization", "").removeprefix("Bearer ") not in self.tokens:
             await answer(send, 401, _error("Authentication credentials not found.", "INVALID_AUTHENTICATION"))
@@ -83,6 +94,8 @@ class Portal:
         # Tokens have grown over the years; this one is longer than many columns.
         token = f"access-{self.granted}-" + "x" * 600
         self.tokens.add(token)
+        if self.rotates:
+            self.refresh_token = f"refresh-token-{self.granted + 1}"
         return 200, {
             "token_type": "bearer",
             "refresh_token": self.refresh_token,
@@ -161,6 +174,8 @@ class Portal:
         return 200, _object(number, self.companies[number])
 
     def _make(self, kind: str, document: Any) -> tuple[int, Any]:
+        if self.broken:
+            return self.broken.pop(0), _error("Something went wrong.", "VALIDATION_ERROR")
         told = document["properties"]
         fault = self._fault(kind, {name: value for name, value in told.items() if not name.startswith("hs_")})
         if fault is not None:

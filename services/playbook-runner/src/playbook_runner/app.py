@@ -79,6 +79,7 @@ def build(settings: RunnerSettings) -> Application:
             app.state.idempotency = Idempotency(pool, Vault(settings.secret_key.get_secret_value()))
             app.state.readiness = Readiness(pool, hints, SCHEMA, settings.run_id)
             app.state.runner = build_runner(settings, pool, hints, client)
+            stack.push_async_callback(app.state.runner.setting_up.admitting.settled)
             await stack.enter_async_context(announced("playbook-runner"))
             yield
 

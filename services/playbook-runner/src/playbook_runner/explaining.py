@@ -27,6 +27,7 @@ from playbook_runner.clients.scoring import AccountGone, HealthAway, ScoringClie
 from playbook_runner.documents.keeping import Keeping, PlaybookUnknown
 from playbook_runner.people.places import REGION, ZONE
 from playbook_runner.queries import colleagues, ledger
+from playbook_runner.queries.merging import living_one
 from playbook_runner.views import Obstacle, WhyNot
 from playbook_runner.wording.addressing import ATTRIBUTE, OWNER, Addressee, Directory, NobodyToWriteTo
 
@@ -53,7 +54,11 @@ class Explaining:
     fallback: str
 
     async def why_not(self, account_id: UUID, playbook_id: str) -> WhyNot:
-        """Say what stood between a playbook and an account, and what stands there now. Raises PlaybookUnknown."""
+        """Say what stood between a playbook and an account, and what stands there now. Raises PlaybookUnknown.
+
+        An account that was merged is asked about under the id of the one that lives on, which the answer names.
+        """
+        account_id = await living_one(self.pool, account_id)
         row = await ledger.standing(self.pool, account_id, playbook_id)
         if row is None:
             raise PlaybookUnknown(f"there is no playbook {playbook_id}")

@@ -11,6 +11,7 @@ from playbook_runner.effects.resolving import EffectUnknown, RunUnknown
 from playbook_runner.queries import ledger
 from playbook_runner.queries import playbooks as documents
 from playbook_runner.queries import reading as queries
+from playbook_runner.queries.merging import living_one
 from playbook_runner.views import (
     AttemptView,
     EffectList,
@@ -33,8 +34,9 @@ class Reading:
     pool: Pool = field(repr=False)
 
     async def runs(self, account_id: UUID | None, state: str | None, cursor: UUID | None, limit: int) -> RunList:
-        """Return a page of runs, newest first."""
-        rows = await queries.runs(self.pool, account_id, state, cursor, limit + 1)
+        """Return a page of runs, newest first; those of an account that was merged are its survivor's."""
+        account = None if account_id is None else await living_one(self.pool, account_id)
+        rows = await queries.runs(self.pool, account, state, cursor, limit + 1)
         found = [RunSummary.model_validate(dict(row)) for row in rows[:limit]]
         return RunList(data=found, next_cursor=str(found[-1].id) if len(rows) > limit else None)
 

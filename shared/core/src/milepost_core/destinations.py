@@ -54,13 +54,18 @@ class Go:
 
 @dataclass(frozen=True)
 class ComeBack:
-    """No call now; ask again in so many seconds."""
+    """No call now; ask again in so many seconds. `no_line`: as many calls are under way as one process makes."""
 
     after_s: float
-    code: Literal["circuit_open", "resting", "rate_limit"]
+    code: Literal["circuit_open", "resting", "rate_limit", "no_line"]
 
 
 Turn: TypeAlias = Go | ComeBack
+
+
+def rests(destination: Destination, now: float) -> bool:
+    """Return whether a receiver is left alone now, but for one call that tries it."""
+    return destination.probe_at is not None or (destination.resting_until or now) > now
 
 
 def admit(destination: Destination, returning: Sequence[bool], now: float) -> tuple[Destination, list[Turn]]:
@@ -68,10 +73,11 @@ def admit(destination: Destination, returning: Sequence[bool], now: float) -> tu
 
     `returning` says of each whether it was sent away before for want of a turn: it is not sent to the end again.
     """
-    if destination.probe_at is not None:
-        return _probe(destination, len(returning), now)
+    # A receiver's own word comes first: before it is over nobody tries whether it is back.
     if destination.resting_until is not None and destination.resting_until > now:
         return destination, [ComeBack(destination.resting_until - now, "resting")] * len(returning)
+    if destination.probe_at is not None:
+        return _probe(destination, len(returning), now)
     if destination.rate_per_s is None:
         return destination, [Go(0.0)] * len(returning)
     gap = 1.0 / destination.rate_per_s

@@ -51,3 +51,15 @@ def ask_again_after(doubted_s: float, jitter: float) -> float | None:
         return None
     wait = min(max(ASK_AGAIN_S, doubted_s / 10), LONGEST_ASK_AGAIN_S)
     return wait * (1 - JITTER + 2 * JITTER * jitter)
+
+
+# Moves that say of an effect that nothing of it has arrived.
+DENIALS: Final = frozenset({Move.CANCEL, Move.SUPPRESS, Move.GIVE_UP})
+
+
+def put_away(move: Move, *, unclear: bool) -> Move:
+    """Return how an effect ends that is to go no further; `unclear`: one of its tries may have arrived.
+
+    Of such an effect nobody may say that it was not done: it is parked, counted and shown until a person decides.
+    """
+    return Move.PARK if unclear and move in DENIALS else move

@@ -86,7 +86,8 @@ MOVES: Final[Mapping[Move, Transition]] = {
     # T5: by the receiver's answer, or by a person.
     Move.CONFIRM: _from(_E.DONE, _E.IN_DOUBT, _E.PARKED),
     Move.RESEND: _from(_E.READY, _E.IN_DOUBT, _E.PARKED),
-    Move.PARK: _from(_E.PARKED, _E.IN_DOUBT),
+    # Or instead of an end, where an earlier try may have arrived.
+    Move.PARK: _from(_E.PARKED, _E.IN_DOUBT, _E.READY, _E.LEASED, _E.STARTED),
     Move.DROP: _from(_E.CANCELLED, _E.IN_DOUBT, _E.PARKED),
     # By a person alone: it failed for good, so nothing of it has arrived.
     Move.REVIVE: _from(_E.READY, _E.FAILED),
@@ -167,13 +168,15 @@ class TryLater:
     """Certainly not done, worth another try; `after_s` is the receiver's own wish, in seconds.
 
     `everyone`: the wish is meant for every call to this receiver, not for what this one was about. `certain` False: a
-    receiver that knows keys failed behind the write, so what it knows by this key may be these bytes.
+    receiver that knows keys failed behind the write, so what it knows by this key may be these bytes. `well`: it speaks
+    of this one alone, and takes others.
     """
 
     reason: str
     after_s: float | None = None
     everyone: bool = False
     certain: bool = True
+    well: bool = False
 
 
 @dataclass(frozen=True)

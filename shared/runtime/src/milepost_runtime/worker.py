@@ -53,6 +53,8 @@ class LaneRunner:
     async def run(self) -> None:
         """Drain until stopped."""
         await asyncio.gather(*(self._drain_on() for _ in range(self.lane.abreast)))
+        if self.lane.at_end is not None:
+            await self.lane.at_end()
 
     async def _drain_on(self) -> None:
         while not self.lane.stopping.is_set():

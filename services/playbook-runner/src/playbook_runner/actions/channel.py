@@ -13,7 +13,8 @@ from milepost_core.effects import Doubt, Outcome
 class Sendable:
     """One effect as a channel sees it: under which key, to whom, which bytes, through which connection (by name).
 
-    `since` is when the effect was intended: no call for it was made before.
+    `since` is when the effect was intended: no call for it was made before. `doubted_since`, where a receiver is asked
+    about it, is when the first call began whose end nobody knows.
     """
 
     key: bytes
@@ -22,10 +23,18 @@ class Sendable:
     correlation_id: str
     destination: str = ""
     since: datetime | None = None
+    doubted_since: datetime | None = None
 
 
 class NotReached(Exception):
-    """The receiver could not be reached or would not talk to us: certainly nothing was done."""
+    """The receiver could not be reached or would not talk to us: certainly nothing was done.
+
+    `wish_s`: it asked to be left alone by everybody for so many seconds.
+    """
+
+    def __init__(self, reason: str, wish_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.wish_s = wish_s
 
 
 class Unreachable(Exception):

@@ -10,7 +10,14 @@ import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from aiosmtplib import SMTP, SMTPException, SMTPRecipientRefused, SMTPResponseException, SMTPServerDisconnected
+from aiosmtplib import (
+    SMTP,
+    SMTPException,
+    SMTPRecipientRefused,
+    SMTPResponseException,
+    SMTPSenderRefused,
+    SMTPServerDisconnected,
+)
 
 from milepost_core.effects import Doubt, GiveUp, Outcome, Performed, TryLater, Unknown
 from milepost_runtime.failpoints import afp
@@ -21,7 +28,7 @@ from playbook_runner.settings import MailServer
 
 TROUBLE = (SMTPException, OSError, TimeoutError)
 GOODBYE_S = 2.0
-GO_AHEAD, KEPT = 354, 250
+GO_AHEAD, KEPT, CLOSING = 354, 250, 421
 _QUOTED = re.compile(r'"[^"]{0,100}"@')
 
 
@@ -106,9 +113,13 @@ def _dotted(payload: bytes) -> bytes:
 
 
 def _refusal(error: SMTPResponseException) -> Outcome | None:
-    """A server's clear no: 4yz means later, 5yz means never. None for what is no answer by the protocol."""
+    """A server's clear no: 4yz means later, 5yz means never. None for what is no answer by the protocol.
+
+    Greylisting, full mailboxes, filters: later is said of a recipient or a message by a server that takes others. At
+    the sender, who is always the same, and with 421 (RFC 5321, 3.8) it is said to all.
+    """
     if 400 <= error.code < 500:
-        return TryLater(_words(error))
+        return TryLater(_words(error), well=error.code != CLOSING and not isinstance(error, SMTPSenderRefused))
     if 500 <= error.code < 600:
         return GiveUp(_words(error))
     return None

@@ -41,6 +41,8 @@ _WHOLE = re.compile(r"<html[\s>]", re.IGNORECASE)
 _END = re.compile(r"</body\s*>", re.IGNORECASE)
 _LINK = re.compile(r"""(?P<name>\bhref\s*=\s*)(?P<address>"[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
 _TAG = re.compile(r"<[A-Za-z]")
+# Comments, conditional ones and instructions: some mail programs read elements in them, and no two agree on their end.
+_HIDDEN = re.compile(r"<!(?!doctype\b)|<\?", re.IGNORECASE)
 _SCHEME = re.compile(r"[^A-Za-z0-9/?#]*([A-Za-z][A-Za-z0-9+.-]*):")
 _ADDRESS = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:!?)\]]")
 # What runs, loads or leads elsewhere: no mail program shows it, and the widget of a preview must never meet it.
@@ -83,15 +85,16 @@ class MarkupRefused(Exception):
     """The HTML holds what has no place in a mail, or is too large to be laid out."""
 
 
-def lay_out(html: str, text: str, *, title: str, band: str = "", way_out: str = "") -> str:
+def lay_out(html: str, text: str, *, title: str, band: str = "", way_out: str = "", signed: str = "") -> str:
     """Return the whole HTML document of a mail, every style in its element.
 
     `html` may be a whole document, a fragment (framed here) or empty: then the text is set in paragraphs. `band`
-    colours the frame; `way_out` is the address that ends such mails. Raises MarkupRefused.
+    colours the frame; `way_out` is the address that ends such mails; `signed` is whose mail it is, in lines. Raises
+    MarkupRefused.
     """
     for fault in faults(html):
         raise MarkupRefused(fault)
-    html, foot = _safe_links(html), _foot(way_out)
+    html, foot = _safe_links(html), (next(_paragraphs(signed)) + "\n" if signed else "") + _foot(way_out)
     if _WHOLE.search(html):
         ends = list(_END.finditer(html))
         at = ends[-1].start() if ends else len(html)
@@ -109,9 +112,11 @@ def _inlined(html: str) -> str:
     return laid
 
 
-def with_way_out(text: str, way_out: str) -> str:
-    """Return a plain text with the address below it that ends such mails."""
-    return f"{text.rstrip()}\n\nStop mails of this kind: {way_out}\n" if way_out else text
+def with_foot(text: str, way_out: str, signed: str = "") -> str:
+    """Return a plain text with whose it is and the address below it that ends such mails."""
+    below = [signed] if signed else []
+    below += [f"Stop mails of this kind: {way_out}"] if way_out else []
+    return "\n\n".join([text.rstrip(), *below]) + "\n" if below else text
 
 
 def faults(html: str) -> Iterator[str]:
@@ -123,6 +128,8 @@ def faults(html: str) -> Iterator[str]:
     if len(_TAG.findall(html)) > MOST_TAGS:
         yield f"a mail has at most {MOST_TAGS} elements"
         return
+    if _HIDDEN.search(html):
+        yield "comments have no place in a mail: some mail programs read elements in them"
     reader = _Reader()
     reader.feed(html)
     reader.close()
@@ -143,7 +150,8 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._in_style = tag == "style"
-        if tag in _REFUSED:
+        # Elements of other vocabularies (`v:image`) load by attributes of their own.
+        if tag in _REFUSED or ":" in tag:
             self.found.append(f"<{tag}> has no place in a mail")
         for name, value in attrs:
             if name.startswith("on") or (tag == "meta" and name == "http-equiv"):

@@ -41,7 +41,8 @@ class Mail:
     """One message before it becomes bytes; `key` is the effect's key and fixes the Message-ID.
 
     `follows` are the Message-IDs of earlier mails of the same conversation, oldest first; `unsubscribe` is the address
-    that ends such mails (RFC 2369, and with https RFC 8058), empty for a mail that is owed to its reader.
+    that ends such mails (RFC 2369, and with https RFC 8058), empty for a mail that is owed to its reader. `reply_to` is
+    the mailbox that answers go to (empty: the sender's).
     """
 
     key: bytes
@@ -55,6 +56,7 @@ class Mail:
     correlation_id: str
     follows: tuple[str, ...] = ()
     unsubscribe: str = ""
+    reply_to: str = ""
 
 
 def build(mail: Mail) -> bytes:
@@ -69,6 +71,7 @@ def build(mail: Mail) -> bytes:
     lines = [
         *_field("From", f"{_phrase(mail.sender_name)} <{sender}>", ready=True),
         *_field("To", recipient, ready=True),
+        *(_field("Reply-To", check_address(mail.reply_to), ready=True) if mail.reply_to else ()),
         *_field("Subject", mail.subject),
         *_field("Date", _date(mail.written_at), ready=True),
         *_field("Message-ID", message_id(mail.key, sender), ready=True),

@@ -22,6 +22,8 @@ from playbook_runner.actions.doors import Door, Doors, NoDoor
 EVENT_TYPE = "milepost_effect"
 REQUEST_TIMEOUT = 408
 PAGE, MOST_PAGES = 200, 5
+# A page of long messages with blocks and metadata is far longer than other answers are.
+MOST_PAGE = 4 * 1024 * 1024
 # Slack counts its callers before it does anything, so these say that nothing was done.
 LIMITED = frozenset({"ratelimited", "rate_limited"})
 # Slack broke somewhere on the way: "some aspect of the operation may have succeeded before the error was raised".
@@ -131,7 +133,7 @@ class SlackChannel:
             self.lines.give_back(target, line)
 
     async def ask(self, effect: Sendable) -> bool | None:
-        """Search the channel's history since the effect was intended for a message with its key.
+        """Search the channel's history since the first doubtful try for a message with the effect's key.
 
         None when the token may not read it, or when there is more than is looked through. Raises NotReached.
         """
@@ -150,9 +152,9 @@ class SlackChannel:
 
     async def _history(self, effect: Sendable, channel: str, cursor: str) -> Mapping[str, Any] | None:
         """Return one page; None when Slack will not show it. Raises NotReached when it may later."""
-        assert effect.since is not None, "whoever is asked about was intended at some time"
+        assert effect.doubted_since is not None, "whoever is asked about was tried at some time"
         wanted = {"channel": channel, "limit": PAGE, "include_all_metadata": "true", "inclusive": "true"} | {
-            "oldest": f"{effect.since.timestamp() - CLOCKS_APART_S:.6f}", **({"cursor": cursor} if cursor else {})
+            "oldest": f"{effect.doubted_since.timestamp() - CLOCKS_APART_S:.6f}", **({"cursor": cursor} if cursor else {})
         }  # fmt: skip
         try:
             door, target, line = await self._line(effect, "conversations.history")
@@ -160,9 +162,8 @@ class SlackChannel:
             return None
         body = urlencode(wanted).encode()
         try:
-            answer = await line.ask(
-                _post(target, door.secrets["token"], body, "application/x-www-form-urlencoded"), self.timeout_s
-            )
+            question = _post(target, door.secrets["token"], body, "application/x-www-form-urlencoded")
+            answer = await line.ask(question, self.timeout_s, MOST_PAGE)
         except (NotWritten, AnswerLost) as error:
             raise NotReached(f"Slack could not be asked: {error}") from None
         finally:
@@ -171,7 +172,8 @@ class SlackChannel:
         if said is not None and said.get("ok") is True:
             return said
         if answer.status == 429 or answer.status >= 500 or (said is not None and said.get("error") in LIMITED | BROKEN):
-            raise NotReached(f"Slack could not be asked: it answered {answer.status}")
+            wish_s = answer.retry_after_s(time.time())
+            raise NotReached(f"Slack could not be asked: it answered {answer.status}", wish_s)
         return None
 
     async def _line(self, effect: Sendable, method: str) -> tuple[Door, Target, Line]:

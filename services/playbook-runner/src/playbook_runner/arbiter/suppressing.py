@@ -14,17 +14,20 @@ import asyncpg
 import structlog
 
 from milepost_core.cadence import OPTED_OUT
+from milepost_core.playbooks.conditions import AnyOf, Compare
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.ids import new_id
 from milepost_runtime.secrets import Vault
 from milepost_runtime.transacting import transact
 from playbook_runner.actions.addresses import BadAddress
 from playbook_runner.arbiter.arbitrating import lock_of
+from playbook_runner.clients.scoring import HealthAway
 from playbook_runner.queries import addressees, lifting
 from playbook_runner.queries import suppressions as queries
-from playbook_runner.queries.merging import living
+from playbook_runner.queries.merging import living_one
 from playbook_runner.queries.suppressions import Filter, NewSuppression
 from playbook_runner.runs.waking import Waking
+from playbook_runner.wording.addressing import attributes_written_to
 from playbook_runner.wording.ways_out import Leaving, person_of
 
 log = structlog.get_logger()
@@ -75,8 +78,28 @@ class Suppressing:
         theirs: list[UUID] = []
         if word.kind == OPT_OUT and new.person is not None:
             named = word.account_id
-            theirs = await addressees.accounts_of(self.pool, new.person, word.address) if named is None else [named]
+            theirs = await self._theirs(new.person, word.address or "") if named is None else [named]
         return await self._keep(new, theirs)
+
+    async def _theirs(self, person: bytes, address: str) -> list[UUID]:
+        """Return the accounts whose runs write to this mailbox: by what was sent to it, and by what is about to be."""
+        known = await addressees.accounts_of(self.pool, person, address)
+        async with self.pool.acquire() as connection:
+            under_way = [
+                await self.waking.keeping.version(connection, *one)
+                for one in await addressees.versions_under_way(self.pool)
+            ]
+        names = {name for playbook in under_way for name in attributes_written_to(playbook)}
+        same = tuple(dict.fromkeys((address.strip(), address.strip().lower())))
+        asked = tuple(Compare(f"attribute.{name}", "in", same) for name in sorted(names))
+        if not asked:
+            return known
+        try:
+            return [*known, *await self.waking.asking.meant(AnyOf(asked))]
+        except HealthAway as error:
+            # No message goes there any more in any case: only runs that have not written yet are left to run out.
+            log.warning("opt_out_unasked", error=str(error))
+            return known
 
     async def opt_out(self, leaving: Leaving) -> None:
         """Write to a person no more, of whatever account: when this returns, no message to them will start.
@@ -94,8 +117,8 @@ class Suppressing:
             # A start holds its run and waits for the person, so the runs come first.
             if ending:
                 await self.waking.happened(connection, list(dict.fromkeys(ending)), OPTED_OUT)
-            led = {} if new.account_id is None else await living(connection, [new.account_id])
-            here = new if new.account_id is None else replace(new, account_id=led.get(new.account_id, new.account_id))
+            named = new.account_id
+            here = new if named is None else replace(new, account_id=await living_one(connection, named))
             await queries.lock(connection, _locks(here.person, here.account_id))
             return await queries.insert(connection, here)
 
@@ -132,7 +155,9 @@ class Suppressing:
         return b""
 
     async def page(self, wanted: Filter, before: UUID | None, limit: int) -> list[asyncpg.Record]:
-        """Return words, newest first."""
+        """Return words, newest first; those about an account that was merged are its survivor's."""
+        if wanted.account_id is not None:
+            wanted = replace(wanted, account_id=await living_one(self.pool, wanted.account_id))
         return await queries.page(self.pool, wanted, before, limit)
 
     def person(self, address: str | None) -> bytes | None:

@@ -1,49 +1,46 @@
-"""Admitting: passes for CRMs, kept while they are good and renewed by one process at a time; it writes to no CRM.
+"""Admitting: passes for CRMs, kept while they are good; at most one purchase at a time, and no long wait for it.
 
-Renewal holds the outlet's row: of many workers whose pass was refused at once, the first buys another one, and the
-others find it. It is kept sealed beside the secrets, so that a process that starts finds it too.
+Whoever wants a pass while one is bought waits a moment for it and comes back later; the purchase goes on. It writes to
+no CRM and holds nothing of the store.
 """
 
 import asyncio
+import contextvars
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID
 
 from milepost_runtime.database import Pool
 from milepost_runtime.lines import Lines
 from playbook_runner.actions.channel import Unreachable
-from playbook_runner.actions.crm.answers import Crm, Unfit
+from playbook_runner.actions.crm.answers import Busy, Crm
 from playbook_runner.actions.crm.calling import CrmLine, Pass, at_once
 from playbook_runner.actions.crm.channel import Reached
 from playbook_runner.actions.crm.hubspot import Hubspot
 from playbook_runner.actions.crm.salesforce import Salesforce
-from playbook_runner.actions.crm.tokens import Granted, buy
 from playbook_runner.connections.connecting import OpenOutlet, Outlets, OutletShut, OutletUnknown
 from playbook_runner.connections.figuring import record_of
 from playbook_runner.connections.outlet_shapes import CRM_KINDS
-from playbook_runner.queries import outlets as queries
+from playbook_runner.connections.renewing import Held, Renewing
 
-# A pass is renewed before it ends, so that no call is on its way meanwhile.
-MARGIN_S = 60.0
+# So long a purchase is waited for; who comes later than that does not wait at all.
+PATIENCE_S = 2.0
+Place: TypeAlias = tuple[UUID, datetime]
 
 
 class NoCrm(Exception):
     """The outlet is no CRM."""
 
 
-@dataclass
-class Held:
-    """A pass that this process holds, and until when by its own clock (None: until it is refused)."""
+@dataclass(frozen=True)
+class UnderWay:
+    """A purchase that this process makes, since `began` (monotonic)."""
 
-    entry: Pass
-    until: float | None = None
-
-    @property
-    def good(self) -> bool:
-        """Whether it is worth trying."""
-        return self.until is None or time.monotonic() < self.until
+    task: "asyncio.Task[Held]"
+    began: float
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,14 @@ class Admitting:
     pool: Pool = field(repr=False)
     outlets: Outlets
     lines: Lines = field(repr=False)
-    _held: dict[tuple[UUID, datetime], Held] = field(default_factory=dict, repr=False)
+    _held: dict[Place, Held] = field(default_factory=dict, repr=False)
+    _under_way: dict[Place, UnderWay] = field(default_factory=dict, repr=False)
+    _closing: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+
+    @property
+    def renewing(self) -> Renewing:
+        """How a pass is found or bought."""
+        return Renewing(self.pool, self.outlets, self.lines)
 
     def crm(self, outlet: OpenOutlet, turn: Callable[[], Awaitable[None]] = at_once) -> Crm:
         """Return the CRM behind an outlet, a `turn` taken before each call. Raises NoCrm."""
@@ -90,31 +94,41 @@ class Admitting:
             return held.entry
         return (await self._found(outlet, stale)).entry
 
-    async def _found(self, outlet: OpenOutlet, stale: Pass | None) -> Held:
-        """Shielded: a pass that was bought is kept though nobody waits for it any more; it may be the last one."""
-        return await asyncio.shield(self._find(outlet, stale))
+    async def settled(self) -> None:
+        """Begin no purchase any more, and wait for those under way: what they bring may be the last way in."""
+        self._closing.set()
+        await asyncio.gather(*(one.task for one in self._under_way.values()), return_exceptions=True)
 
-    async def _find(self, outlet: OpenOutlet, stale: Pass | None) -> Held:
-        """With the outlet's row held: take the pass that somebody else has bought meanwhile, else buy one."""
-        async with self.pool.acquire() as connection, connection.transaction():
-            row = await queries.one(connection, outlet.id, lock=True)
-            if row is None:
-                raise Unfit(f"the outlet {outlet.name} is gone")
-            now = await queries.clock(connection)
-            try:
-                secrets = self.outlets.opened(row).secrets
-            except OutletShut as error:
-                raise Unfit(str(error)) from None
-            kept = secrets.get("pass")
-            if kept is not None and kept["token"] != (stale and stale.token) and _left(kept, now.timestamp()) > 0:
-                entry, left = Pass(kept["token"], kept["base"], kept["user"]), _left(kept, now.timestamp())
-            else:
-                granted = await buy(self.lines, outlet.kind, row["settings"], secrets, now)
-                entry, left = granted.entry, (granted.good_for_s or 1e9) - MARGIN_S
-                await self.outlets.reseal(connection, outlet, {**secrets, **_kept(granted, now.timestamp())})
-        held = Held(entry, None if left > 1e8 else time.monotonic() + left)
-        self._held[_place(outlet)] = held
+    async def _found(self, outlet: OpenOutlet, stale: Pass | None) -> Held:
+        held = await self._awaited(outlet, stale)
+        if stale is not None and held.entry.token == stale.token:
+            # Somebody else had asked, to whom it was as good as any.
+            held = await self._awaited(outlet, stale)
         return held
+
+    async def _awaited(self, outlet: OpenOutlet, stale: Pass | None) -> Held:
+        """Take part in the purchase that is under way, or begin one. Raises Busy when it takes too long."""
+        under = self._under_way.get(_place(outlet)) or self._begun(outlet, stale)
+        await asyncio.wait([under.task], timeout=max(0.0, under.began + PATIENCE_S - time.monotonic()))
+        if not under.task.done():
+            raise Busy(f"no token yet: who gives them out for {outlet.name} has not answered so far")
+        return under.task.result()
+
+    def _begun(self, outlet: OpenOutlet, stale: Pass | None) -> UnderWay:
+        if self._closing.is_set():
+            raise Busy("no token: this process is about to end")
+        place = _place(outlet)
+        # What is bound to the logs of the one who came first is not the others'.
+        task = asyncio.create_task(self.renewing.another(outlet, stale), context=contextvars.Context())
+        under = self._under_way[place] = UnderWay(task, time.monotonic())
+
+        def over(ended: "asyncio.Task[Held]") -> None:
+            del self._under_way[place]
+            if not ended.cancelled() and ended.exception() is None:
+                self._held[place] = ended.result()
+
+        task.add_done_callback(over)
+        return under
 
 
 @dataclass(frozen=True)
@@ -133,18 +147,6 @@ class OutletPasses:
         return await self.admitting.renewed(self.outlet, stale)
 
 
-def _place(outlet: OpenOutlet) -> tuple[UUID, datetime]:
+def _place(outlet: OpenOutlet) -> Place:
     """An outlet that was changed needs another pass."""
     return outlet.id, outlet.changed_at
-
-
-def _left(kept: dict[str, str | float | None], now: float) -> float:
-    until = kept["until"]
-    return 1e9 if until is None else float(until) - MARGIN_S - now
-
-
-def _kept(granted: Granted, now: float) -> dict[str, object]:
-    entry = granted.entry
-    until = None if granted.good_for_s is None else now + granted.good_for_s
-    told: dict[str, object] = {"pass": {"token": entry.token, "base": entry.base, "user": entry.user, "until": until}}
-    return told | ({"refresh_token": granted.refresh_token} if granted.refresh_token else {})

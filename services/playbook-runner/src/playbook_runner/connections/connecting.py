@@ -126,7 +126,7 @@ class Outlets:
             row = _known(await queries.one(connection, outlet_id, lock=True))
             values = {name: wanted.get(name, row[name]) for name in queries.CHANGEABLE}
             if "settings" in wanted or "secrets" in wanted:
-                given = wanted["secrets"] if "secrets" in wanted else self._unsealed(row)
+                given = wanted["secrets"] if "secrets" in wanted else self.unsealed(row)
                 merged = row["settings"] | dict(wanted.get("settings", {}))
                 values["settings"], kept = self._checked(row["kind"], merged, given)
                 values["sealed"] = self._sealed(kept)
@@ -169,6 +169,12 @@ class Outlets:
         about = {name: row[name] for name in ("id", "name", "kind", "settings", "rate_per_s", "changed_at")}
         return OpenOutlet(**about, secrets=plain)
 
+    def unsealed(self, row: asyncpg.Record) -> dict[str, Any]:
+        """Return the secrets that were given, without the pass that they bought. Raises OutletShut if it cannot."""
+        plain: dict[str, Any] = json.loads(self._open(row))
+        plain.pop("pass", None)
+        return plain
+
     async def reseal(self, connection: Connection, outlet: OpenOutlet, plain: Mapping[str, Any]) -> None:
         """Keep other secrets for an outlet, in the caller's transaction."""
         await queries.seal(connection, outlet.id, self._sealed(plain))
@@ -182,12 +188,6 @@ class Outlets:
             raise OutletUnfit(fault)
         check_url(kept[PLACES[kind]], self.allowed)
         return kept, secret
-
-    def _unsealed(self, row: asyncpg.Record) -> dict[str, Any]:
-        """Return the secrets that were given, without the pass that they bought."""
-        plain: dict[str, Any] = json.loads(self._open(row))
-        plain.pop("pass", None)
-        return plain
 
     def _open(self, row: asyncpg.Record) -> bytes:
         try:

@@ -83,6 +83,7 @@ class WritingBack:
             columns=("account_id", "outlet_id", "change_id", "digest", "record_id", "attempts"),
             batch=ACCOUNTS_AT_ONCE,
             lease_s=self.lease_s,
+            at_end=self.admitting.settled,
         )
 
     async def write(self, claims: Sequence[Claim]) -> int:

@@ -71,7 +71,9 @@ def shipped() -> tuple[ReadPlaybook, ...]:
 
 def _texts(playbook: Playbook) -> Iterator[Problem]:
     for one in templates_of(playbook):
-        yield from check(one.source, one.pointer, (SPECIMEN, SPARSE), html=one.html, one_line=one.one_line)
+        yield from check(
+            one.source, one.pointer, (SPECIMEN, SPARSE), html=one.html, one_line=one.one_line, required=one.required
+        )
 
 
 def _addresses(playbook: Playbook) -> Iterator[Problem]:

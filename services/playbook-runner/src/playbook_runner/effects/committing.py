@@ -6,13 +6,14 @@ to be written. T3, T4 and T5 write down how a try ended, with all that follows.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import asyncpg
 import structlog
 
 from milepost_core.arbiter import Allow, Defer, Refuse, Verdict
+from milepost_core.doubts import DENIALS, put_away
 from milepost_core.effects import Move, may_begin
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.grouping import Group
@@ -23,7 +24,7 @@ from playbook_runner.actions.channel import Sendable
 from playbook_runner.arbiter.arbitrating import Arbitrating, Asked
 from playbook_runner.effects.pacing import Called, Pacing
 from playbook_runner.measures import EFFECTS
-from playbook_runner.queries import locking
+from playbook_runner.queries import doubts, locking
 from playbook_runner.queries import performing as queries
 from playbook_runner.queries.performing import Ended, Moving, Start
 from playbook_runner.runs.absorbing import Absorbing, Happened
@@ -50,7 +51,8 @@ class Ending:
     """A move with all that is to be remembered of it.
 
     `told` is how its attempt is remembered, `code` and `outcome` what the ledger calls the move when not by its own
-    name, `call` how the receiver did, `no_mailbox` that there is nobody under this address.
+    name, `call` how the receiver did, `no_mailbox` that there is nobody under this address. `letter`: no try is left at
+    a receiver that knows keys, so it is a dead letter. `not_done`: the receiver knows of no try of it.
     """
 
     claim: Claim
@@ -60,6 +62,8 @@ class Ending:
     outcome: str | None = None
     call: Called | None = None
     no_mailbox: bool = False
+    letter: bool = False
+    not_done: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,7 @@ class Committing:
                 for wish in ours
                 if wish.claim.key not in started
             ]
+            kept = await self._honest(connection, kept)
             written = await self._write(connection, kept)
             moments = await self.pacing.spaced(connection, [wish.claim for wish in allowed])
         self._tell(kept, written)
@@ -124,10 +129,17 @@ class Committing:
     async def _end(self, endings: Sequence[Ending]) -> list[bool]:
         async with self.pool.acquire() as connection, connection.transaction():
             await locking.runs_of_effects(connection, [ending.claim.key for ending in endings])
+            endings = await self._honest(connection, endings)
             written = await self._write(connection, endings)
             await self.pacing.tally(connection, [ending.call for ending in endings if ending.call is not None])
         self._tell(endings, written)
         return [ending.claim.key in written.moved for ending in endings]
+
+    async def _honest(self, connection: Connection, endings: Sequence[Ending]) -> list[Ending]:
+        """Return the endings with those parked that would deny what may have arrived."""
+        denied = [one.claim.key for one in endings if one.moving.move in DENIALS and not one.letter]
+        unclear = await doubts.unclear(connection, denied) if denied else set()
+        return [_honest(one, unclear=one.claim.key in unclear and not one.letter) for one in endings]
 
     async def _write(self, connection: Connection, endings: Sequence[Ending]) -> "Written":
         if not endings:
@@ -156,10 +168,13 @@ class Committing:
     ) -> None:
         ended = [Ended(moved[one.claim.key], one.told, one.moving.reason) for one in ours if one.told is not None]
         lost = [moved[one.claim.key] for one in ours if one.told is None and one.moving.move is Move.LOSE]
+        settled = [moved[one.claim.key] for one in ours if one.not_done]
         if ended:
             await queries.close_attempts(connection, ended)
         if lost:
             await queries.lose_attempts(connection, lost)
+        if settled:
+            await doubts.settle_attempts(connection, settled)
 
 
 @dataclass(frozen=True)
@@ -195,6 +210,14 @@ def _not_now(wish: Wish, facts: asyncpg.Record, verdict: Verdict | None) -> Endi
             return Ending(claim, moving, code=code, outcome=outcome)
         case _:
             return held_or_cancelled(claim, _may(facts))
+
+
+def _honest(ending: Ending, *, unclear: bool) -> Ending:
+    moving, move = ending.moving, put_away(ending.moving.move, unclear=unclear)
+    if move is moving.move:
+        return ending
+    reason = f"an earlier try may have arrived; no further one is made: {moving.reason}"
+    return replace(ending, moving=replace(moving, move=move, reason=reason, wait_s=None), code=None, outcome=None)
 
 
 def held_or_cancelled(claim: Claim, move: Move) -> Ending:

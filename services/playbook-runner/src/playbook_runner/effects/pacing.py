@@ -5,14 +5,16 @@ What may not is put off without spending a try: until the receiver is tried agai
 
 import asyncio
 import contextlib
+import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import structlog
 
-from milepost_core.destinations import Destination, Turn, admit, rested, spaced, tallied
+from milepost_core.destinations import ComeBack, Destination, Go, Turn, admit, rested, rests, spaced, tallied
 from milepost_core.effects import GiveUp, Outcome, TryLater, Unknown
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.grouping import Group
@@ -63,8 +65,8 @@ def called(claim: Claim, outcome: Outcome) -> Called:
     """Return how the receiver did: a clear no about the message is the answer of one that is well."""
     name = destination_of(claim)
     match outcome:
-        case TryLater(_, wish_s, everyone):
-            return Called(name, good=wish_s is not None, wish_s=wish_s if everyone else None)
+        case TryLater(_, wish_s, everyone, _, well):
+            return Called(name, good=well or wish_s is not None, wish_s=wish_s if everyone else None)
         case GiveUp(reason, gone):
             return Called(name, good=True, gone=reason if gone else "")
         case _:
@@ -82,20 +84,20 @@ class Gate:
     lines: int
     free: asyncio.Semaphore
     promised: set[bytes] = field(default_factory=set)
-    took_s: float = 0.1
+    took_s: float = 0.25
     order: asyncio.Lock = field(default_factory=asyncio.Lock)
     next_at: float = 0.0
     gap_s: float = 0.0
 
     def room(self) -> int:
         """Return how many more may be taken up: as many as are likely to get a line soon."""
-        return max(0, int(self.lines * max(1.0, TAKEN_AHEAD_S / self.took_s)) - len(self.promised))
+        return max(0, int(self.lines * (1.0 + TAKEN_AHEAD_S / self.took_s)) - len(self.promised))
 
-    def back_after_s(self, place: int) -> float:
-        """Return when to come back as the so-manieth of those for whom there is no room."""
+    def away(self, many: int) -> list[Turn]:
+        """Return when those come back for whom there is no room, in their order."""
         least, most = BACK_AFTER_S
-        likely_s = (len(self.promised) + place) * self.took_s / self.lines / 2
-        return min(most, max(least, likely_s)) * random.uniform(0.8, 1.2)
+        likely_s = ((len(self.promised) + place) * self.took_s / self.lines / 2 for place in range(many))
+        return [ComeBack(min(most, max(least, one)) * random.uniform(0.8, 1.2), "no_line") for one in likely_s]
 
     def learn(self, took_s: float) -> None:
         """Count how long a line was held."""
@@ -130,7 +132,7 @@ class Pacing:
     async def turns(self, claims: Sequence[Claim]) -> dict[bytes, Turn]:
         """Return each effect's turn, by key; who has waited for one longest gets the first.
 
-        Whoever may go has been promised a line, until its call is over or it is told to `forget`.
+        Whoever may go has been promised a line: ask while `promising`.
         """
         wanted: dict[str, list[Claim]] = defaultdict(list)
         for claim in claims:
@@ -141,22 +143,27 @@ class Pacing:
         async with self.pool.acquire() as connection, connection.transaction():
             now, known = await self._locked(connection, list(wanted))
             for name, those in wanted.items():
-                those.sort(key=lambda claim: (not _returning(claim), -claim.row["priority"], claim.row["created_at"]))
+                those.sort(key=_order)
                 gate = self._gate(name)
                 gate.gap_s = 1.0 / (known[name].rate_per_s or float("inf"))
-                room = gate.room()
-                after, given = admit(known[name], [_returning(claim) for claim in those[:room]], now)
-                known[name] = after
-                given += [Full(gate.back_after_s(place)) for place in range(len(those) - len(given))]
+                # Who was there when a worker died is not put off: that would clear it of suspicion.
+                suspects = sum(1 for claim in those if claim.crashes)
+                room = len(those) if rests(known[name], now) else max(gate.room(), suspects)
+                known[name], given = admit(known[name], [_returning(claim) for claim in those[:room]], now)
+                given += gate.away(len(those) - len(given))
                 turns |= {claim.key: turn for claim, turn in zip(those, given, strict=True)}
                 gate.promised |= {claim.key for claim in those if isinstance(turns[claim.key], Go)}
             await queries.keep(connection, known)
         return turns
 
-    def forget(self, claims: Sequence[Claim]) -> None:
-        """Give the lines to others that were promised to these."""
-        for claim in claims:
-            self._gate(destination_of(claim)).promised.discard(claim.key)
+    @contextlib.contextmanager
+    def promising(self, claims: Sequence[Claim]) -> Iterator[None]:
+        """Give the lines to others at the end that were promised to these and not used."""
+        try:
+            yield
+        finally:
+            for claim in claims:
+                self._gate(destination_of(claim)).promised.discard(claim.key)
 
     @contextlib.asynccontextmanager
     async def turn(self, claim: Claim, at: float, patience_s: float = PATIENCE_S) -> AsyncIterator[None]:
@@ -171,10 +178,13 @@ class Pacing:
                 await gate.free.acquire()
         except TimeoutError:
             raise Busy from None
+        began = time.monotonic()
         try:
             yield
         finally:
             gate.free.release()
+            gate.promised.discard(claim.key)
+            gate.learn(time.monotonic() - began)
 
     async def spaced(self, connection: Connection, claims: Sequence[Claim]) -> dict[bytes, float]:
         """Return by key from when on (monotonic) the calls that start in the caller's transaction may leave.
@@ -239,6 +249,10 @@ class Pacing:
 def _returning(claim: Claim) -> bool:
     reason: str = claim.row["reason"]
     return reason.startswith(WAITS_ITS_TURN)
+
+
+def _order(claim: Claim) -> tuple[bool, bool, int, datetime]:
+    return not claim.crashes, not _returning(claim), -claim.row["priority"], claim.row["created_at"]
 
 
 def _tell(name: str, before: Destination, after: Destination) -> None:

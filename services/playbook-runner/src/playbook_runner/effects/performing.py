@@ -17,15 +17,7 @@ import structlog
 
 from milepost_core.cadence import Leave
 from milepost_core.destinations import ComeBack, Go, Turn
-from milepost_core.effects import (
-    GiveUp,
-    Move,
-    Outcome,
-    TryLater,
-    may_begin,
-    settle,
-    spread,
-)
+from milepost_core.effects import Doubt, GiveUp, Move, Outcome, TryLater, may_begin, settle, spread
 from milepost_runtime.database import STORE_TROUBLE, Pool
 from milepost_runtime.failpoints import afp
 from milepost_runtime.lanes import Claim, Lane, finish, release
@@ -59,6 +51,8 @@ LEFT_ALONE: Mapping[str, str] = {
     "circuit_open": "its receiver fails at the moment and is left alone for a while",
     "resting": "its receiver has asked to be left alone for a while",
 }
+# What an effect waits for that nobody has to be told of.
+WAITS_FOR: Mapping[str, str] = {"rate_limit": "the rate of {}", "no_line": "so many calls to {} are under way"}
 # How an attempt is remembered, by the move that ended it.
 REMEMBERED = {Move.FINISH: "done", Move.TRY_LATER: "try_later", Move.GIVE_UP: "refused", Move.LOSE: "unknown"}
 
@@ -99,20 +93,21 @@ class Performing:
         asked = [claim.row["step_id"] for claim in claims if claim.row["state"] == "ready"]
         steps = {row["step_id"]: row for row in await runs.contexts(self.pool, asked)}
         open_ = [claim for claim in claims if self._may_call(claim, steps)]
-        turns = await self.pacing.turns(open_)
-        going = [claim for claim in open_ if isinstance(turns[claim.key], Go)]
-        await self._send_away(open_, turns)
-        decisions = await self._written_today(going, steps)
-        began = time.monotonic()
+        with self.pacing.promising(open_):
+            turns = await self.pacing.turns(open_)
+            going = [claim for claim in open_ if isinstance(turns[claim.key], Go)]
+            await self._send_away(open_, turns)
+            decisions = await self._written_today(going, steps)
+            began = time.monotonic()
 
-        async def one(claim: Claim) -> None:
-            turn = turns.get(claim.key)
-            if isinstance(turn, Go):
-                await self._in_turn(claim, steps[claim.row["step_id"]], decisions, began + turn.after_s)
-            elif turn is None:
-                await self._without_call(claim, steps)
+            async def one(claim: Claim) -> None:
+                turn = turns.get(claim.key)
+                if isinstance(turn, Go):
+                    await self._in_turn(claim, steps[claim.row["step_id"]], decisions, began + turn.after_s)
+                elif turn is None:
+                    await self._without_call(claim, steps)
 
-        results = await asyncio.gather(*(one(claim) for claim in claims), return_exceptions=True)
+            results = await asyncio.gather(*(one(claim) for claim in claims), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
@@ -127,8 +122,8 @@ class Performing:
         off: list[PutOff] = []
         for claim in claims:
             turn = turns[claim.key]
-            if isinstance(turn, ComeBack) and turn.code == "rate_limit":
-                reason = f"{WAITS_ITS_TURN}the rate of {destination_of(claim)}"
+            if isinstance(turn, ComeBack) and turn.code in WAITS_FOR:
+                reason = WAITS_ITS_TURN + WAITS_FOR[turn.code].format(destination_of(claim))
                 off.append(PutOff(claim.key, claim.fence, turn.after_s, reason))
         if off:
             async with self.pool.acquire() as connection:
@@ -181,7 +176,7 @@ class Performing:
             async with self.pacing.turn(claim, at):
                 ending = await self._attempt(wish, self.channels[claim.row["channel"]])
         except Busy:
-            reason = f"{WAITS_ITS_TURN}so many calls to {destination_of(claim)} are under way"
+            reason = WAITS_ITS_TURN + WAITS_FOR["no_line"].format(destination_of(claim))
             async with self.pool.acquire() as connection:
                 await queries.put_off(connection, [PutOff(claim.key, claim.fence, 0.5 + random.random(), reason)])
             return
@@ -250,7 +245,9 @@ class Performing:
         told = _told(found.move, moving) if reached else "not_reached"
         # Who cannot be reached as things are set up has not been called.
         call = None if not reached and isinstance(outcome, GiveUp) else called(claim, outcome)
-        ending = Ending(claim, moving, told, call=call, no_mailbox=getattr(outcome, "no_mailbox", False))
+        no_mailbox = getattr(outcome, "no_mailbox", False)
+        letter = isinstance(outcome, TryLater) and channel.doubt is Doubt.KEYED
+        ending = Ending(claim, moving, told, call=call, no_mailbox=no_mailbox, letter=letter)
         for left in reversed(range(WRITE_DOWN_TRIES)):
             try:
                 await self.committing.end(ending)

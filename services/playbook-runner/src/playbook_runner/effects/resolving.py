@@ -66,7 +66,7 @@ class Resolving:
             moved_now = await queries.move(connection, [Moving(key, move, None, f"decided by {by}", wait)])
             assert key in moved_now, "the row is locked and the law allows the move"
             effect = moved_now[key]
-            further = await self.absorbing.effect_moved(connection, Happened(effect, move))
+            further = await self.absorbing.effect_moved(connection, Happened(effect, move, by_person=True))
         EFFECTS.labels(effect["channel"], move.value).inc()
         log.info("effect_resolved", effect=key.hex(), resolution=resolution, by=by)
         self.hints.nudge("playbooks.perform" if move is Move.RESEND else "playbooks.advance")

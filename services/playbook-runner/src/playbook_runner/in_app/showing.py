@@ -1,7 +1,8 @@
 """Showing messages in the product: what is up for an account, and that it was seen or put away; it makes no message.
 
-A product asks with an API key, or its page asks for itself with a token that its back end was given: a token speaks for
-one account (and role) until it ends, and for nothing else.
+An account that was merged is asked about under either id: what is up is that of the one that lives on. A product asks
+with an API key, or its page asks for itself with a token that its back end was given: a token speaks for one account
+(and role) until it ends, and for nothing else.
 """
 
 import json
@@ -15,6 +16,7 @@ import asyncpg
 from milepost_runtime.database import Pool
 from milepost_runtime.secrets import SealBroken, Vault
 from playbook_runner.queries import in_app as queries
+from playbook_runner.queries.merging import living_one
 
 MOST_SHOWN = 20
 _PURPOSE = "in_app"
@@ -45,12 +47,14 @@ class Showing:
 
     async def up(self, audience: Audience) -> list[asyncpg.Record]:
         """Return what is up, newest first, at most twenty."""
-        return await queries.up(self.pool, audience.account_id, audience.role, MOST_SHOWN)
+        account = await living_one(self.pool, audience.account_id)
+        return await queries.up(self.pool, account, audience.role, MOST_SHOWN)
 
     async def note(self, account_id: UUID, key: bytes, what: Literal["seen", "dismissed"]) -> asyncpg.Record:
         """Keep that a message was seen or put away; the first time counts. Raises MessageUnknown."""
         async with self.pool.acquire() as connection, connection.transaction():
-            row = await queries.note(connection, account_id, key, dismissed=what == "dismissed")
+            account = await living_one(connection, account_id)
+            row = await queries.note(connection, account, key, dismissed=what == "dismissed")
         if row is None:
             raise MessageUnknown("the account has no such message")
         return row

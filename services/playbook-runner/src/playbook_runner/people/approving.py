@@ -19,12 +19,14 @@ from milepost_runtime.ids import new_id
 from milepost_runtime.lanes import Claim, Lane, finish, hold
 from milepost_runtime.queue import Hints
 from milepost_runtime.transacting import transact
+from playbook_runner.actions.addresses import BadAddress
 from playbook_runner.documents.keeping import Keeping
 from playbook_runner.people.staffing import staff
 from playbook_runner.queries import advancing as steps
 from playbook_runner.queries import approvals as queries
 from playbook_runner.queries import locking
 from playbook_runner.queries.approvals import NewApproval, Word
+from playbook_runner.wording.addressing import Directory, NobodyToWriteTo
 from playbook_runner.wording.drafting import Outward
 from playbook_runner.wording.editing import Fault, faults
 
@@ -50,7 +52,10 @@ class EditRefused(Exception):
 
 @dataclass(frozen=True)
 class Gate:
-    """A gate that a step asks for, of a chain of people: `draft` is the step named by `about`, as it would go today."""
+    """A gate that a step asks for, of a chain of people: `draft` is the step named by `about`, as it would go today.
+
+    `to` says whom a mail is for, in the words of its step (empty: it is no mail), by these attributes of the account.
+    """
 
     step: ApprovalStep
     by: Sequence[str]
@@ -59,6 +64,8 @@ class Gate:
     step_id: UUID
     account_owner: str | None
     draft: Mapping[str, str]
+    to: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,7 @@ class Approving:
         if not gates:
             return
         here = await staff(connection, [gate.by for gate in gates], self.otherwise)
+        directory = Directory(self.otherwise, here.colleagues)
         await queries.ask(
             connection,
             [
@@ -93,6 +101,7 @@ class Approving:
                     owner=here.owner(gate.by, gate.account_owner).id,
                     otherwise=gate.step.otherwise,
                     draft=gate.draft,
+                    recipient=_recipient(gate, directory),
                     expires_hours=gate.step.expires_hours,
                 )
                 for gate in gates
@@ -155,6 +164,14 @@ class Approving:
         if rows:
             self.hints.nudge("playbooks.advance")
         return len(claims)
+
+
+def _recipient(gate: Gate, directory: Directory) -> str:
+    """Return the mailbox that a gate's mail would go to today; empty: it is no mail, or nobody knows an address."""
+    try:
+        return directory.find(gate.to, gate.account_owner or "", gate.attributes).address if gate.to else ""
+    except (NobodyToWriteTo, BadAddress):
+        return ""
 
 
 def _unsaid(gate: asyncpg.Record) -> str:

@@ -38,12 +38,23 @@ class NewClocks:
 
 
 def _set_out(now: datetime, accept: float | None, finish: float, hours: Worktime) -> dict[str, datetime | None]:
-    return {
-        "accept_by": None if accept is None else hours_after(now, accept, hours),
-        "accept_warn_at": None if accept is None else hours_after(now, accept * WARNS_AT, hours),
+    return _accept(now, accept, hours) | {
         "due_at": hours_after(now, finish, hours),
         "finish_warn_at": hours_after(now, finish * WARNS_AT, hours),
     }
+
+
+def _accept(since: datetime, accept: float | None, hours: Worktime) -> dict[str, datetime | None]:
+    return {
+        "accept_by": None if accept is None else hours_after(since, accept, hours),
+        "accept_warn_at": None if accept is None else hours_after(since, accept * WARNS_AT, hours),
+    }
+
+
+def anew(task: Mapping[str, Any], hours: Worktime) -> dict[str, datetime | None]:
+    """Return the clock by which somebody new is to accept a task, in their hours; one that stands still runs later."""
+    since = task["awaiting_since"] or max(task["snoozed_until"] or task["now"], task["now"])
+    return _accept(since, task["accept_hours"], hours)
 
 
 def moved(task: Mapping[str, Any], since: datetime, until: datetime, hours: Worktime) -> dict[str, datetime]:

@@ -22,9 +22,11 @@ from playbook_runner.people.task_views import (
     WordView,
 )
 from playbook_runner.people.tending import TaskUnknown
+from playbook_runner.people.valuing import values
 from playbook_runner.queries import approvals as gates
 from playbook_runner.queries import desks as queries
 from playbook_runner.queries import people
+from playbook_runner.queries.merging import living_one
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,9 @@ class Queueing:
     async def tasks(
         self, filters: tuple[str | None, str | None, UUID | None], cursor: UUID | None, limit: int
     ) -> TaskList:
-        """Return a page of the tasks of an owner, a state and an account (None: any)."""
-        owner, state, account = filters
+        """Return a page of the tasks of an owner, a state and an account or its survivor (None: any)."""
+        owner, state, asked = filters
+        account = None if asked is None else await living_one(self.pool, asked)
         names = None if owner is None else await people.names_of(self.pool, owner)
         rows = await queries.page(self.pool, (names, state, account), cursor, limit + 1)
         following = str(rows[limit - 1]["id"]) if len(rows) > limit else None
@@ -55,30 +58,35 @@ class Queueing:
     async def queue(self, owner: str) -> Queue:
         """Return somebody's desk, best first: risk × value × expected effect ÷ effort, cut at what their day has left.
 
-        The risk is today's, or that of when the task was asked for while the scoring API gives no answer.
+        Risk and value are today's, or those of when the task was asked for while the scoring API gives no answer.
         """
         names = await people.names_of(self.pool, owner)
         rows = await queries.awake_of(self.pool, names)
         playbooks = sorted({row["playbook_id"] for row in rows if row["playbook_id"]})
         known = await queries.experience(self.pool, playbooks)
-        risks = await self._risks(rows)
+        today = await self._today(rows)
         person = await people.named(self.pool, owner)
         minutes, zone = (A_DAY, "UTC") if person is None else (person["minutes_a_day"], person["zone"])
         spent = await queries.minutes_spent(self.pool, names, zone)
-        tasks = {
-            str(row["id"]): dict(row) | {"risk": (risks or {}).get(row["account_id"], row["risk"])} for row in rows
-        }
+        tasks = {str(row["id"]): dict(row) | (today or {}).get(row["id"], {}) for row in rows}
         ranked = rank([_work(task, known) for task in tasks.values()], minutes, spent)
         data = [_item(place, tasks[place.work.id]) for place in ranked]
-        return Queue(owner=owner, minutes_a_day=minutes, minutes_spent=spent, risk_now=risks is not None, data=data)
+        return Queue(owner=owner, minutes_a_day=minutes, minutes_spent=spent, risk_now=today is not None, data=data)
 
-    async def _risks(self, rows: Sequence[asyncpg.Record]) -> dict[UUID, float] | None:
-        """Return the risks of today by account, as far as accounts are known; None: nobody can say."""
+    async def _today(self, rows: Sequence[asyncpg.Record]) -> dict[UUID, dict[str, float]] | None:
+        """Return risk and value of today by task, as far as they are known; None: nobody can say."""
+        pairs = {row["id"]: (row["account_id"], row["value_of"]) for row in rows}
         try:
-            healths = await self.scoring.healths(sorted({row["account_id"] for row in rows}))
+            healths = await self.scoring.healths(sorted({account for account, _ in pairs.values()}))
+            worth = await values(self.pool, self.scoring, set(pairs.values()))
         except HealthAway:
             return None
-        return {account: risk_of(one.score, one.effective_band.band) for account, one in healths.items()}
+        risks = {account: risk_of(one.score, one.effective_band.band) for account, one in healths.items()}
+        return {
+            task: ({"risk": risks[pair[0]]} if pair[0] in risks else {})
+            | ({"value": worth[pair]} if pair in worth else {})
+            for task, pair in pairs.items()
+        }
 
     async def approvals(self, owner: str | None, state: str | None, cursor: UUID | None, limit: int) -> ApprovalList:
         """Return a page of approvals."""

@@ -102,7 +102,7 @@ class QueueItem(_Frozen):
 class Queue(_Frozen):
     """Somebody's desk, best first; what was begun goes first. What sleeps or awaits a customer is not there.
 
-    `minutes_spent` is the work of today that is done; `risk_now`: risks are today's (else as they were when asked for).
+    `minutes_spent` is the work of today that is done; `risk_now`: risks and values are today's, not of the asking.
     """
 
     owner: str
@@ -173,7 +173,11 @@ class SkipBody(_Asked):
 
 
 class ApprovalView(_Frozen):
-    """A gate before the step `about`: the draft by part, what was put in its place, and what nobody's word means."""
+    """A gate before the step `about`: the draft by part, what was put in its place, and what nobody's word means.
+
+    `recipient` is the mailbox that the draft would have gone to when the gate was asked for; empty: it is no mail, or
+    nobody knew an address.
+    """
 
     id: UUID
     account_id: UUID
@@ -184,6 +188,7 @@ class ApprovalView(_Frozen):
     state: ApprovalState
     otherwise: Literal["approve", "reject"]
     draft: dict[str, str]
+    recipient: str
     edited: dict[str, str] | None
     reason: str
     ended_by: str

@@ -138,6 +138,7 @@ def _new(one: Wanted, here: Staff, clocks: NewClocks) -> NewTask:
         risk=risk_of(one.score, one.band),
         value=one.value,
         effort_minutes=one.step.effort_minutes,
+        accept_hours=one.step.accept_hours,
         escalate_to=one.step.escalate_to,
         **clocks.of(owner.id, one.step.accept_hours, one.step.finish_hours),
     )

@@ -17,7 +17,7 @@ from milepost_runtime.database import Connection, Pool
 from milepost_runtime.queue import Hints
 from milepost_runtime.transacting import transact
 from playbook_runner.people.awaiting import Resumed, resume
-from playbook_runner.people.clocks import charge, moved
+from playbook_runner.people.clocks import anew, charge, moved
 from playbook_runner.people.ending import ended
 from playbook_runner.people.staffing import Staff, staff
 from playbook_runner.people.telling import tell
@@ -122,16 +122,16 @@ class Tending:
                 await resume(connection, [Resumed(task, task["now"], who, "")])
 
     async def hand_over(self, task_id: UUID, to: str, reason: str, who: str) -> None:
-        """Give a task to somebody else (or who stands in for them); they have to claim it.
+        """Give a task to somebody else (or who stands in for them); they have to claim it, in as long as the first had.
 
         Raises as `claim`, and HandOverRefused where nobody has the role or is there to stand in.
         """
         async with self.pool.acquire() as connection, connection.transaction():
             task = await _open(connection, task_id)
-            owner = _takes(await staff(connection, [[to]], NOBODY), to)
-            await self._charged(connection, task)
-            await queries.give_all(connection, [task_id], [owner.id], [owner.role])
-            await queries.set_clocks(connection, [task_id])
+            here = await staff(connection, [[to]], NOBODY)
+            owner = _takes(here, to)
+            await charge(connection, [task], here)
+            await queries.give_all(connection, [_to(task, owner, here)])
             await queries.say(connection, [_given(task["account_id"], task_id, task["owner"], owner.id, who, reason)])
 
     async def hand_over_all(self, owner: str, to: str, reason: str, who: str) -> int:
@@ -148,10 +148,8 @@ class Tending:
                 one = _takes(here, to)
                 found.append(one)
                 here = here.loaded(one.id, row["effort_minutes"])
-            ids = [row["id"] for row in rows]
-            await queries.give_all(connection, ids, [one.id for one in found], [one.role for one in found])
-            await queries.set_clocks(connection, ids)
-            pairs = zip(rows, found, strict=True)
+            pairs = list(zip(rows, found, strict=True))
+            await queries.give_all(connection, [_to(row, one, here) for row, one in pairs])
             words = [_given(row["account_id"], row["id"], row["owner"], one.id, who, reason) for row, one in pairs]
             await queries.say(connection, words)
         log.info("tasks_handed_over", tasks=len(rows), by=who)
@@ -203,6 +201,10 @@ def _takes(here: Staff, to: str) -> Owner:
     if owner.id == NOBODY:
         raise HandOverRefused(f"nobody can have it: {to} names nobody who is here, or for whom somebody stands in")
     return owner
+
+
+def _to(task: asyncpg.Record, owner: Owner, here: Staff) -> queries.Given:
+    return queries.Given(task["id"], owner.id, owner.role, **anew(task, here.worktime(owner.id)))
 
 
 async def _open(connection: Connection, task_id: UUID) -> asyncpg.Record:

@@ -42,6 +42,12 @@ async def accounts_of(pool: Pool, person: bytes, address: str | None = None) -> 
     return [row["account_id"] for row in rows]
 
 
+async def versions_under_way(pool: Pool) -> list[tuple[str, int]]:
+    """Return every version of a playbook that has an open run."""
+    rows = await pool.fetch("select distinct playbook_id, version from run where state = 'running' order by 1, 2")
+    return [(row["playbook_id"], row["version"]) for row in rows]
+
+
 async def now(pool: Pool) -> datetime:
     """Return the moment, by the one clock that counts."""
     moment: datetime = await pool.fetchval("select clock_timestamp()")

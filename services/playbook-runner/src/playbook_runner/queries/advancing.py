@@ -84,6 +84,16 @@ async def contexts(pool: Pool, step_ids: Sequence[UUID]) -> list[asyncpg.Record]
     return rows
 
 
+async def outcomes_of(pool: Pool, run_ids: Sequence[UUID]) -> list[asyncpg.Record]:
+    """Return what came of the steps of runs that people had: run, path, outcome."""
+    rows: list[asyncpg.Record] = await pool.fetch(
+        "select run_id, path, outcome from step where run_id = any($1::uuid[]) and kind in ('task', 'approval')"
+        " and outcome is not null",
+        run_ids,
+    )
+    return rows
+
+
 async def unread_since(source: Pool) -> datetime | None:
     """Return when the oldest event came in that nobody has yet woken anything for; None: there is none."""
     moment: datetime | None = await source.fetchval(

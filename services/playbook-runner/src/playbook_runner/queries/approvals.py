@@ -12,7 +12,10 @@ from milepost_runtime.database import Connection, Pool
 
 @dataclass(frozen=True)
 class NewApproval:
-    """A gate before it is written down; `expires_hours` from now on, `otherwise` is what nobody's word means then."""
+    """A gate before it is written down; `expires_hours` from now on, `otherwise` is what nobody's word means then.
+
+    `recipient` is the mailbox that its mail would go to as it is asked for.
+    """
 
     id: UUID
     account_id: UUID
@@ -22,18 +25,20 @@ class NewApproval:
     owner: str
     otherwise: str
     draft: Mapping[str, Any]
+    recipient: str
     expires_hours: float
 
 
 async def ask(connection: Connection, gates: Sequence[NewApproval]) -> None:
     """Open gates; one step has one, however often it asks."""
     await connection.execute(
-        "insert into approval (id, account_id, run_id, step_id, about, owner, state, otherwise, draft,"
-        " expires_at, next_at) select id, account_id, run_id, step_id, about, owner, 'open', otherwise, draft, at, at"
+        "insert into approval (id, account_id, run_id, step_id, about, owner, state, otherwise, draft, recipient,"
+        " expires_at, next_at) select id, account_id, run_id, step_id, about, owner, 'open', otherwise, draft,"
+        " recipient, at, at"
         " from (select *, clock_timestamp() + make_interval(secs => hours * 3600) as at"
         " from unnest($1::uuid[], $2::uuid[], $3::uuid[],"
-        " $4::uuid[], $5::text[], $6::text[], $7::text[], $8::jsonb[], $9::float8[])"
-        " as n(id, account_id, run_id, step_id, about, owner, otherwise, draft, hours)) n"
+        " $4::uuid[], $5::text[], $6::text[], $7::text[], $8::jsonb[], $9::text[], $10::float8[])"
+        " as n(id, account_id, run_id, step_id, about, owner, otherwise, draft, recipient, hours)) n"
         " where not exists (select from approval a where a.step_id = n.step_id and a.state = 'open')",
         [one.id for one in gates],
         [one.account_id for one in gates],
@@ -43,6 +48,7 @@ async def ask(connection: Connection, gates: Sequence[NewApproval]) -> None:
         [one.owner for one in gates],
         [one.otherwise for one in gates],
         [dict(one.draft) for one in gates],
+        [one.recipient for one in gates],
         [one.expires_hours for one in gates],
     )
 

@@ -36,10 +36,16 @@ async def words_of(pool: Pool, task_id: UUID) -> list[asyncpg.Record]:
 
 
 async def awake_of(pool: Pool, owners: Sequence[str]) -> list[asyncpg.Record]:
-    """Return what is on somebody's desk today: open and claimed, neither asleep nor waiting for the customer."""
+    """Return what is on somebody's desk today: open and claimed, neither asleep nor waiting for the customer.
+
+    `value_of` is the attribute by which their playbooks say what customers are worth; empty: they name none.
+    """
     rows: list[asyncpg.Record] = await pool.fetch(
-        "select * from task where owner = any($1::text[]) and state in ('open', 'claimed')"
-        " and awaiting_since is null order by id",
+        "select t.*, coalesce(p.document -> 'tiers' ->> 'value_of', '') as value_of from task t"
+        " left join run r on r.id = t.run_id and r.account_id = t.account_id"
+        " left join playbook p on p.id = r.playbook_id and p.version = r.version"
+        " where t.owner = any($1::text[]) and t.state in ('open', 'claimed')"
+        " and t.awaiting_since is null order by t.id",
         owners,
     )
     return rows

@@ -53,6 +53,17 @@ async def last_codes(connection: Connection, run_ids: Sequence[UUID]) -> dict[UU
     return {row["id"]: row["code"] for row in rows}
 
 
+async def last_two(connection: Connection, run_ids: Sequence[UUID]) -> dict[UUID, set[str]]:
+    """Return the codes of runs' two newest lines; a run that has none is not there."""
+    rows = await connection.fetch(
+        "select r.id, array_agg(l.code) as codes from run r cross join lateral (select code from ledger"
+        " where account_id = r.account_id and run_id = r.id order by id desc limit 2) l"
+        " where r.id = any($1::uuid[]) group by r.id",
+        run_ids,
+    )
+    return {row["id"]: set(row["codes"]) for row in rows}
+
+
 @dataclass(frozen=True)
 class Filter:
     """Which lines a reader wants to see; None: any."""

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from milepost_runtime.database import Connection
+from milepost_runtime.database import Connection, Pool
 
 _LOCKED = (
     "select id from run where account_id = any($1::uuid[]) and state = 'running' order by id for update",
@@ -68,12 +68,17 @@ _JOINED = (
 )
 
 
-async def living(connection: Connection, accounts: Collection[UUID]) -> dict[UUID, UUID]:
+async def living(connection: "Connection | Pool", accounts: Collection[UUID]) -> dict[UUID, UUID]:
     """Return by account the one that lives on for it; who is not there lives on themselves."""
     rows = await connection.fetch(
         "select account_id, survivor_id from merged_account where account_id = any($1::uuid[])", list(accounts)
     )
     return {row["account_id"]: row["survivor_id"] for row in rows}
+
+
+async def living_one(source: "Connection | Pool", account_id: UUID) -> UUID:
+    """Return the account that lives on for this one: itself, unless it was merged."""
+    return (await living(source, [account_id])).get(account_id, account_id)
 
 
 async def lead(connection: Connection, gone: UUID, survivor: UUID) -> None:
@@ -97,14 +102,18 @@ async def lock(connection: Connection, accounts: Collection[UUID]) -> None:
 
 
 async def rival_runs(connection: Connection, gone: UUID, survivor: UUID) -> list[asyncpg.Record]:
-    """Return the runs (id, playbook_id) of an account that is gone beside which the survivor has the same one.
+    """Return the runs (id, playbook_id) of an account that is gone which do not go on at the survivor, and why not.
 
-    That is an open one of the same playbook, or one that began for the same reason.
+    `why` is `under_way` where that has an open run of the same playbook, or had one for the same reason; `assigned`
+    where it is in another arm of the playbook, or held out.
     """
     rows: list[asyncpg.Record] = await connection.fetch(
-        "select g.id, g.playbook_id from run g where g.account_id = $1 and g.state = 'running' and exists"
-        " (select from run s where s.account_id = $2 and (s.trigger_key = g.trigger_key"
-        " or s.playbook_id = g.playbook_id and s.state = 'running'))",
+        "select * from (select g.id, g.playbook_id, case when exists (select from run s where s.account_id = $2"
+        "   and (s.trigger_key = g.trigger_key or s.playbook_id = g.playbook_id and s.state = 'running'))"
+        "   then 'under_way' when exists (select from assignment a where a.account_id = $2"
+        "   and a.playbook_id = g.playbook_id and not a.excluded and (a.arm = 'holdout' or a.arm <> g.arm))"
+        "   then 'assigned' end as why"
+        " from run g where g.account_id = $1 and g.state = 'running') r where why is not null",
         gone,
         survivor,
     )

@@ -55,7 +55,7 @@ async def change(connection: Connection, outlet_id: UUID, values: Mapping[str, A
     """Set every changeable column. Raises asyncpg.UniqueViolationError for a name that is taken."""
     await connection.execute(
         "update outlet set name = $2, settings = $3, sealed = $4, rate_per_s = $5, active = $6,"
-        " changed_at = clock_timestamp() where id = $1",
+        " renewing_by = null, renewing_until = null, changed_at = clock_timestamp() where id = $1",
         outlet_id,
         *(values[name] for name in CHANGEABLE),
     )
@@ -64,6 +64,25 @@ async def change(connection: Connection, outlet_id: UUID, values: Mapping[str, A
 async def seal(connection: Connection, outlet_id: UUID, sealed: bytes) -> None:
     """Keep other secrets, such as a token that was renewed."""
     await connection.execute("update outlet set sealed = $2 where id = $1", outlet_id, sealed)
+
+
+async def begin_renewal(connection: Connection, outlet_id: UUID, by: UUID, for_s: float) -> bool:
+    """Say that a pass is bought for an outlet; False while somebody else does."""
+    begun = await connection.fetchval(
+        "update outlet set renewing_by = $2, renewing_until = clock_timestamp() + $3 * interval '1 second'"
+        " where id = $1 and (renewing_until is null or renewing_until <= clock_timestamp()) returning true",
+        outlet_id,
+        by,
+        for_s,
+    )
+    return begun is True
+
+
+async def end_renewal(connection: Connection, outlet_id: UUID, by: UUID) -> None:
+    """Say that it is over, unless it is somebody else's by now."""
+    await connection.execute(
+        "update outlet set renewing_by = null, renewing_until = null where id = $1 and renewing_by = $2", outlet_id, by
+    )
 
 
 async def tell_trouble(connection: Connection, outlet_id: UUID, because: str) -> None:

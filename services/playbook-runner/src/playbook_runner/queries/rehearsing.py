@@ -92,7 +92,9 @@ async def runs(connection: Connection, of: Of) -> list[asyncpg.Record]:
         " coalesce((select t.due_at from task t where t.step_id = s.id and t.account_id = s.account_id limit 1),"
         " (select a.expires_at from approval a where a.step_id = s.id and a.account_id = s.account_id limit 1),"
         " (select e.next_at from effect e where e.step_id = s.id and e.run_id = r.id and e.state = 'ready' limit 1))"
-        " as due_at from run r left join lateral (select * from step x where x.run_id = r.id"
+        " as due_at, (select jsonb_object_agg(x.path, x.outcome) from step x where x.run_id = r.id"
+        " and x.account_id = r.account_id and x.kind in ('task', 'approval') and x.outcome is not null) as outcomes"
+        " from run r left join lateral (select * from step x where x.run_id = r.id"
         " and x.account_id = r.account_id and x.state in ('due', 'waiting', 'performing')"
         " order by x.created_at desc limit 1) s on r.state = 'running'"
         " where r.account_id = any($1::uuid[]) and r.playbook_id = $2 and r.started_at < $3 order by r.started_at",

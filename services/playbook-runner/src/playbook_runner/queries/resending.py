@@ -86,7 +86,8 @@ async def revive(connection: Connection, keys: Sequence[bytes], reason: str) -> 
     """
     rows: list[asyncpg.Record] = await connection.fetch(
         "update effect e set state = 'ready', attempts = 0, crashes = 0, lease_until = null, reason = $2,"
-        " next_at = clock_timestamp(), asked_at = clock_timestamp(), payload = case when exists (select from attempt a where a.effect_key = e.key"
+        " next_at = clock_timestamp(), asked_at = clock_timestamp(),"
+        " payload = case when exists (select from attempt a where a.effect_key = e.key"
         " and a.account_id = e.account_id and a.outcome = 'unknown') then e.payload end"
         " where e.key = any($1::bytea[]) and e.state = 'failed_permanent'"
         " returning e.key, e.account_id, e.run_id, e.step_id, e.channel, e.correlation_id",

@@ -100,13 +100,15 @@ async def answered(connection: Connection, keys: Sequence[tuple[UUID, bytes]]) -
 
 
 async def pursuits(connection: Connection, spans: Mapping[Pair, float | None]) -> tuple[datetime, list[asyncpg.Record]]:
-    """Return the clock, and for each pair with a run: whether one is open, when the last began, how many lately.
+    """Return the clock, and by pair with a run: which is open, of which tier, when the last began, how many lately.
 
     `spans` says how many days back "lately" goes for a pair; None: for ever.
     """
     now = await connection.fetchval("select clock_timestamp()")
     rows = await connection.fetch(
-        "select r.account_id, r.playbook_id, bool_or(r.state = 'running') as open_run,"
+        "select r.account_id, r.playbook_id, "
+        " (array_agg(r.id) filter (where r.state = 'running'))[1] as open_run,"
+        " (array_agg(r.tier) filter (where r.state = 'running'))[1] as tier,"
         " max(r.started_at) as last_started_at, count(*) filter (where w.days is null"
         " or r.started_at > $4::timestamptz - make_interval(secs => w.days * 86400))::int as recent"
         " from unnest($1::uuid[], $2::text[], $3::float8[]) as w(account_id, playbook_id, days)"

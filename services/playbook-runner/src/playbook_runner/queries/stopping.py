@@ -7,16 +7,21 @@ import asyncpg
 
 from milepost_runtime.database import Connection
 
-# What was started goes on to its own end.
-_EFFECTS = """
+_UNCLEAR = "exists (select from attempt a where a.effect_key = e.key and a.account_id = e.account_id and a.outcome = 'unknown')"
+# What was started goes on to its own end; what may have arrived is a person's to decide about.
+_EFFECTS = f"""
 with gone as (select key from effect where run_id = any($1::uuid[]) and state = 'ready' order by key for update)
-update effect e set state = 'cancelled', reason = $2, next_at = null, lease_until = null
+update effect e set state = case when {_UNCLEAR} then 'parked' else 'cancelled' end,
+  reason = case when {_UNCLEAR} then 'an earlier try may have arrived; no further one is made: ' else '' end || $2,
+  next_at = null, lease_until = null
 from gone where e.key = gone.key
+returning e.key, e.run_id, e.state, e.reason
 """
-_STEPS = """
+_STEPS = f"""
 with gone as (select id from step where run_id = any($1::uuid[]) and (state in ('due', 'waiting')
   or (state = 'performing' and not exists (select from effect e where e.step_id = step.id
-    and e.state in ('started', 'in_doubt', 'parked')))) order by id for update)
+    and (e.state in ('started', 'in_doubt', 'parked') or (e.state = 'ready' and {_UNCLEAR})))))
+  order by id for update)
 update step s set state = 'cancelled', reason = $2, next_at = null, lease_until = null, wakes_on = null,
   ended_at = clock_timestamp()
 from gone where s.id = gone.id
@@ -47,15 +52,17 @@ select *, ended_at as now from closed order by id
 
 async def stop_waiting(
     connection: Connection, run_ids: Sequence[UUID], reason: str, keep_tasks: Sequence[UUID]
-) -> list[asyncpg.Record]:
+) -> tuple[list[asyncpg.Record], list[asyncpg.Record]]:
     """Cancel everything of runs that has not been started; the tasks of the runs in `keep_tasks` stay open.
 
-    Returns the tasks that were closed. The caller holds the runs.
+    What may have arrived is parked instead. Returns the tasks that were closed and the effects that were parked. The
+    caller holds the runs.
     """
-    for statement in (_STEPS, _EFFECTS, _GATES):
-        await connection.execute(statement, run_ids, reason)
+    await connection.execute(_STEPS, run_ids, reason)
+    effects = await connection.fetch(_EFFECTS, run_ids, reason)
+    await connection.execute(_GATES, run_ids, reason)
     closed: list[asyncpg.Record] = await connection.fetch(_TASKS, run_ids, reason, keep_tasks)
-    return closed
+    return closed, [row for row in effects if row["state"] == "parked"]
 
 
 async def open_runs_of(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -30,6 +30,7 @@ class NewTask:
     risk: float
     value: float
     effort_minutes: float
+    accept_hours: float | None
     accept_by: datetime | None
     due_at: datetime
     accept_warn_at: datetime | None
@@ -51,6 +52,7 @@ _NEW = {
     "risk": "float8",
     "value": "float8",
     "effort_minutes": "float8",
+    "accept_hours": "float8",
     "accept_by": "timestamptz",
     "due_at": "timestamptz",
     "accept_warn_at": "timestamptz",
@@ -63,7 +65,7 @@ _ASK = (
     ", least(accept_warn_at, finish_warn_at) from unnest("
     + ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_NEW.values(), 1))
     + f") as n({_NAMES}) on conflict (account_id, reason) where state in {OPEN}"
-    " do update set risk = excluded.risk, value = greatest(task.value, excluded.value)"
+    " do update set risk = excluded.risk, value = coalesce(nullif(excluded.value, 0), task.value)"
     " returning id, account_id, reason, owner, created_at, (xmax = 0) as fresh"
 )
 
@@ -235,13 +237,26 @@ async def open_of(connection: Connection, owners: Sequence[str]) -> list[asyncpg
     return rows
 
 
-async def give_all(connection: Connection, ids: Sequence[UUID], owners: Sequence[str], roles: Sequence[str]) -> None:
+class Given(NamedTuple):
+    """A task that goes to somebody else, and by when they are to accept it."""
+
+    id: UUID
+    owner: str
+    role: str
+    accept_by: datetime | None
+    accept_warn_at: datetime | None
+
+
+async def give_all(connection: Connection, given: Sequence[Given]) -> None:
     """Give tasks to others; who gets one has not claimed it. Sleeping ones sleep on."""
+    if not given:
+        return
     await connection.execute(
         "update task t set owner = n.owner, role = n.role, claimed_at = null,"
+        " accept_by = n.accept_by, accept_warn_at = n.accept_warn_at,"
         " state = case when t.state = 'claimed' then 'open' else t.state end"
-        " from unnest($1::uuid[], $2::text[], $3::text[]) as n(id, owner, role) where t.id = n.id",
-        ids,
-        owners,
-        roles,
+        " from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])"
+        " as n(id, owner, role, accept_by, accept_warn_at) where t.id = n.id",
+        *zip(*given, strict=True),
     )
+    await set_clocks(connection, [one.id for one in given])

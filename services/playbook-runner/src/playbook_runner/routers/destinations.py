@@ -46,7 +46,8 @@ async def resend(use: Use, key: EffectKey, who: Who) -> EffectView:
     """What failed for good is tried anew under its key, with all its tries before it; asked twice, it is sent once.
 
     Refused (409) for what may have arrived (`may_have_arrived`: see `resolve`), when the run is over for another reason
-    (`run_over`), or when the account has another run of the playbook by now (`run_under_way`).
+    (`run_over`), when the account has another run of the playbook by now (`run_under_way`), or when a word stands
+    against it (`bounced`, `opt_out`, `legal_hold`, `holdout`, …): it stays a dead letter until the word is taken back.
     """
     await use.resending.one(key, who.name)
     return await use.reading.effect(key)
@@ -54,7 +55,10 @@ async def resend(use: Use, key: EffectKey, who: Who) -> EffectView:
 
 @router.post("/dead-letters:resend", summary="Send the dead letters to a receiver again")
 async def resend_several(use: Use, body: ResendRequest, who: Who) -> ResentView:
-    """The oldest first; each is judged by itself. Ask again with `next_cursor` for those after them."""
+    """The oldest first; each is judged by itself. Ask again with `next_cursor` for those after them.
+
+    404 when there is no such receiver, or when the cursor is none of its letters.
+    """
     after = bytes.fromhex(body.cursor) if body.cursor else None
     done = await use.resending.several(Wanted(body.destination, body.reason, after, body.limit), who.name)
     left = [LeftView(key=one.key.hex(), code=one.code, sentence=one.sentence) for one in done.left]

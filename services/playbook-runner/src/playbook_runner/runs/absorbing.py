@@ -43,19 +43,25 @@ SENTENCES = {
 }
 
 
+# Doubt that goes round by itself: the answer is lost, the receiver is asked or knows the key, it is tried again.
+ROUND = {Move.LOSE: TOLD[Move.LOSE][1], Move.RESEND: TOLD[Move.RESEND][1]}
 # The moves after which a run goes on to its next step.
 GO_ON = frozenset({Move.FINISH, Move.CONFIRM, Move.DROP, Move.SUPPRESS})
 
 
 @dataclass(frozen=True)
 class Happened:
-    """A move of an effect, with what the ledger calls it where the move's own words would say less."""
+    """A move of an effect, with what the ledger calls it where the move's own words would say less.
+
+    `by_person`: somebody decided it, so it is told however often it was told before.
+    """
 
     effect: asyncpg.Record
     move: Move
     reason: str = ""
     code: str | None = None
     outcome: str | None = None
+    by_person: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,8 @@ class Absorbing:
         """Carry moves of effects over to their steps, their runs and the ledger; True when a further step is due."""
         rows = await runs.lock_runs(connection, [one.effect["run_id"] for one in happened])
         by_run = {row["id"]: row for row in rows}
-        await self._tell(connection, [_entry(one, by_run[one.effect["run_id"]]) for one in happened])
+        news = await _news(connection, happened)
+        await self._tell(connection, [_entry(one, by_run[one.effect["run_id"]]) for one in news])
         ends = [StepEnd(one.effect["step_id"], *ended) for one in happened if (ended := _step_end(one)) is not None]
         paths = await runs.set_steps(connection, ends)
         arrived = [one.effect for one in happened if one.move in (Move.FINISH, Move.CONFIRM)]
@@ -125,6 +132,17 @@ class Absorbing:
         if await runs.end_run(connection, step["run_id"], "done", code, reason):
             entry = _of_step(step, "failed" if failed else "skipped", code, reason, effect_key)
             await ledger.add(connection, [entry])
+
+
+async def _news(connection: Connection, happened: Sequence[Happened]) -> list[Happened]:
+    """Return what the ledger has to tell: a round of doubt that goes on is told once."""
+    rounds = [one.effect["run_id"] for one in happened if one.move in ROUND and not one.by_person]
+    last = await ledger.last_two(connection, rounds) if rounds else {}
+    return [
+        one
+        for one in happened
+        if one.move not in ROUND or one.by_person or last.get(one.effect["run_id"]) != set(ROUND.values())
+    ]
 
 
 def _step_end(happened: Happened) -> tuple[str, str] | None:

@@ -4,18 +4,19 @@ It keeps no answer, and it asks only for the subjects that some playbook in ques
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from uuid import UUID
 
 from milepost_core.playbooks import BandTrigger, Playbook
-from milepost_core.playbooks.conditions import Condition, Facts, Scalar, subjects_of
+from milepost_core.playbooks.conditions import OF_RUN, Condition, Facts, Scalar, subjects_of
 from milepost_core.playbooks.document import BranchStep, WaitStep
+from milepost_core.playbooks.outcomes import outcome_facts
 from milepost_core.schedules import Calendar
 from milepost_runtime.database import Pool
 from playbook_runner.clients.scoring import ScoringClient
 from playbook_runner.people.places import REGION, ZONE, Places, read_places
-from playbook_runner.queries import arbiter
+from playbook_runner.queries import advancing, arbiter
 
 _ATTRIBUTE = "attribute."
 
@@ -27,6 +28,10 @@ class Known:
     facts: Facts
     attributes: Mapping[str, Scalar]
     calendar: Calendar
+
+    def and_of_run(self, told: Facts) -> "Known":
+        """Return the same with what is known of a run of its."""
+        return replace(self, facts={**self.facts, **told}) if told else self
 
 
 class Answers(dict[UUID, Known]):
@@ -60,6 +65,13 @@ class Asking:
             homes = _Homes(read_places(await arbiter.frame(connection, now)), now.date())
         return Answers({account: _known(found, homes) for account, found in facts.items()}, homes["", ""])
 
+    async def come_of(self, run_ids: Collection[UUID]) -> dict[UUID, Facts]:
+        """Return what came of the steps that people had, as facts by run; a run is missing where nothing did."""
+        found: dict[UUID, dict[str, str]] = {}
+        for row in await advancing.outcomes_of(self.pool, sorted(run_ids)) if run_ids else []:
+            found.setdefault(row["run_id"], {})[row["path"]] = row["outcome"]
+        return {run: outcome_facts(outcomes) for run, outcomes in found.items()}
+
     async def meant(self, condition: Condition) -> set[UUID]:
         """Return every account of the book for whom a condition holds today. Raises HealthAway."""
         found: set[UUID] = set()
@@ -85,7 +97,7 @@ def subjects_in(playbook: Playbook) -> frozenset[str]:
             conditions += [case.when for case in step.cases]
     if isinstance(playbook.trigger, BandTrigger) or any(exit_.kind == "recovered" for exit_ in playbook.exits):
         found.add("band")
-    return frozenset(found | set(subjects_of(*conditions)))
+    return frozenset(found | {one for one in subjects_of(*conditions) if not one.startswith(f"{OF_RUN}.")})
 
 
 class _Homes(dict[tuple[str, str], Calendar]):

@@ -4,7 +4,7 @@ What it says is written when the step is reached, from the health of that moment
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 from uuid import UUID
 
@@ -14,7 +14,7 @@ import structlog
 from milepost_contracts.health import HealthDigest
 from milepost_core.cadence import Leave
 from milepost_core.playbooks import Playbook
-from milepost_core.playbooks.document import ApprovalStep, TaskStep
+from milepost_core.playbooks.document import ApprovalStep, EmailStep, TaskStep
 from milepost_core.playbooks.tiers import owners
 from milepost_runtime.database import Pool
 from milepost_runtime.failpoints import afp
@@ -22,12 +22,13 @@ from milepost_runtime.lanes import Claim, Lane, hold
 from playbook_runner.clients.scoring import HealthAway, ScoringClient
 from playbook_runner.measures import STEPS
 from playbook_runner.people.approving import Approving, Gate
-from playbook_runner.people.staffing import value_of
 from playbook_runner.people.tasking import Tasking, Wanted
+from playbook_runner.people.valuing import values
 from playbook_runner.queries import advancing as queries
 from playbook_runner.queries.advancing import StepEnd
 from playbook_runner.runs.intending import Intended
 from playbook_runner.runs.writing import Decided, Page, kept, walked
+from playbook_runner.wording.addressing import ATTRIBUTE
 from playbook_runner.wording.briefing import brief
 from playbook_runner.wording.drafting import NoReasons, Outward, words
 from playbook_runner.wording.templates import TemplateFailed
@@ -52,11 +53,12 @@ class Giving:
         """Give out the steps that are ours, unless their runs were ended meanwhile."""
         try:
             healths = await self.scoring.healths(sorted({one.row["account_id"] for one in steps}))
-            values = await self._values(steps)
+            worth = await self._values(steps)
+            boxes = await self._mailboxes(steps)
         except HealthAway as error:
             return Intended((), [one.row for one in steps], str(error))
         found = [
-            (one, self._part(one, healths.get(one.row["account_id"]), values.get(one.row["account_id"], 0.0)))
+            (one, self._part(one, healths.get(one.row["account_id"]), worth.get(one.row["step_id"], 0.0), boxes))
             for one in steps
         ]
         parts = [(one, part) for one, part in found if not isinstance(part, Leave)]
@@ -65,18 +67,28 @@ class Giving:
         return Intended([(one.row, part) for one, part in found if isinstance(part, Leave)])
 
     async def _values(self, steps: Iterable[Decided]) -> dict[UUID, float]:
-        """Return what accounts are worth, by the attribute that their playbook names, or else the policy."""
-        usual = await value_of(self.pool)
-        tiers = {one.row["account_id"]: one.playbook.tiers for one in steps if one.playbook is not None}
-        told = {
-            account: f"attribute.{(tier.value_of if tier is not None else '') or usual}"
-            for account, tier in tiers.items()
-        }
-        facts = await self.scoring.facts(sorted(told), sorted(set(told.values())))
-        found = {account: known[told[account]].value for account, known in facts.items() if told[account] in known}
-        return {account: float(value) for account, value in found.items() if isinstance(value, int | float)}
+        """Return by step what its account is worth, by the attribute that its playbook names, or else the policy."""
+        told = {one.row["step_id"]: (one.row["account_id"], _value_of(one.playbook)) for one in steps}
+        found = await values(self.pool, self.scoring, set(told.values()))
+        return {step_id: found[pair] for step_id, pair in told.items() if pair in found}
 
-    def _part(self, one: Decided, health: HealthDigest | None, value: float) -> Part | Leave:
+    async def _mailboxes(self, steps: Sequence[Decided]) -> dict[UUID, dict[str, str]]:
+        """Return by account the attributes that hold the addresses of those to whom the gates' mails would go."""
+        asked = [(one.row["account_id"], to) for one in steps if (to := _goes_to(one)).startswith(ATTRIBUTE)]
+        if not asked:
+            return {}
+        subjects = {to: f"attribute.{to.removeprefix(ATTRIBUTE)}" for _, to in asked}
+        facts = await self.scoring.facts(sorted({account for account, _ in asked}), sorted(set(subjects.values())))
+        found: dict[UUID, dict[str, str]] = {}
+        for account, to in asked:
+            fact = facts.get(account, {}).get(subjects[to])
+            if fact is not None and isinstance(fact.value, str):
+                found.setdefault(account, {})[to.removeprefix(ATTRIBUTE)] = fact.value
+        return found
+
+    def _part(
+        self, one: Decided, health: HealthDigest | None, value: float, boxes: Mapping[UUID, Mapping[str, str]]
+    ) -> Part | Leave:
         if health is None:
             return Leave("account_gone", f"the scoring API knows no account {one.row['account_id']}")
         assert one.playbook is not None, "only a playbook says what a person is to do"
@@ -84,7 +96,8 @@ class Giving:
         view = brief(health, one.playbook, self.page_base)
         try:
             if isinstance(step, ApprovalStep):
-                return _gate(step, one.row, one.playbook, health, view)
+                gate = _gate(step, one.row, one.playbook, health, view)
+                return replace(gate, to=_goes_to(one), attributes=boxes.get(gate.account_id, {}))
             assert isinstance(step, TaskStep), "people are given tasks and gates"
             return _wanted(step, one, words(step, view), health, value)
         except NoReasons as error:
@@ -111,6 +124,17 @@ class Giving:
         STEPS.labels("given").inc(len(given))
         STEPS.labels("passed").inc(page.passed)
         log.info("steps_given", tasks=sum(isinstance(part, Wanted) for _, part in given), steps=len(given))
+
+
+def _value_of(playbook: Playbook | None) -> str:
+    return "" if playbook is None or playbook.tiers is None else playbook.tiers.value_of or ""
+
+
+def _goes_to(one: Decided) -> str:
+    """Return the word for whoever gets the mail that a gate is about; empty: it is no mail, or no gate."""
+    step = one.playbook.step(one.row["path"]) if one.playbook is not None else None
+    about = one.playbook.step(step.about) if one.playbook is not None and isinstance(step, ApprovalStep) else None
+    return about.to if isinstance(about, EmailStep) else ""
 
 
 def _put_down(page: Page, one: Decided, part: Part) -> None:

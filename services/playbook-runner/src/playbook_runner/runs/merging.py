@@ -1,13 +1,15 @@
 """Merging: what was under way at an account that was merged into another one goes on there; it sends nothing.
 
 The law: everything goes to the survivor, with its history, so that caps and re-entry rules see what was written to
-either. A run ends (`merged`) where the survivor has the same playbook under way, or has answered the same reason. Of
+either. A run ends (`merged`) where the survivor has the same playbook under way, or has answered the same reason, or
+where it is held out from the playbook or in another arm of it: tasks that were for that run alone are closed then. Of
 two open tasks for one reason the survivor's stays and takes the evidence of the other in. Where the survivor has been
 assigned to an arm it stays there. Words to leave an account alone, open escalations and booked calls of either count
 for both. Lines of the ledger stay where they were written.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -22,6 +24,10 @@ from playbook_runner.queries import starting
 from playbook_runner.runs.stopping import Leaving, stop
 
 log = structlog.get_logger()
+_WHY: Final = {
+    "under_way": "where this is under way already",
+    "assigned": "which is held out from this playbook, or in another arm of it",
+}
 
 
 async def ahead(connection: Connection, rows: Sequence[asyncpg.Record], accounts: Iterable[UUID]) -> None:
@@ -53,8 +59,12 @@ async def merge(connection: Connection, gone: UUID, survivor: UUID) -> None:
     await queries.lock(connection, {gone, survivor})
     await queries.lead(connection, gone, survivor)
     rivals = await queries.rival_runs(connection, gone, survivor)
-    sentence = f"the account was merged into {survivor}, where this is under way already"
-    leave = Leave("merged", sentence, close_tasks=False)
-    ended = await stop(connection, [Leaving(row["id"], leave) for row in rivals])
-    await tell_closed(connection, await queries.take_over(connection, gone, survivor, sentence))
+    whither = f"the account was merged into {survivor}, "
+    ended = await stop(connection, [Leaving(row["id"], _leave(row["why"], whither)) for row in rivals])
+    await tell_closed(connection, await queries.take_over(connection, gone, survivor, whither + _WHY["under_way"]))
     log.info("account_merged", account_id=str(gone), survivor=str(survivor), runs_ended=len(ended))
+
+
+def _leave(why: str, whither: str) -> Leave:
+    """Work that is under way at the survivor as well goes on there; what nobody is to do any more is closed."""
+    return Leave("merged", whither + _WHY[why], close_tasks=why == "assigned")

@@ -3,6 +3,7 @@
 It never finds out by itself that there is a reason to start: whoever does hands it over.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -23,6 +24,7 @@ from playbook_runner.documents.keeping import Kept
 from playbook_runner.queries import ledger
 from playbook_runner.queries import starting as queries
 from playbook_runner.queries.merging import living
+from playbook_runner.runs.stopping import Leaving, stop
 
 log = structlog.get_logger()
 NEXT_LANE = "playbooks.advance"
@@ -79,7 +81,8 @@ class Opening:
     async def open(self, connection: Connection, reasons: Sequence[Reason], facts: AllFacts) -> Opened:
         """Open at most one run for each playbook and account, in the caller's transaction; the ledger says the rest.
 
-        One that was opened before for the same key is passed over in silence.
+        One that was opened before for the same key is passed over in silence. A run of a milder tier ends (`escalated`)
+        before one of a worse tier begins.
         """
         if not reasons:
             return Opened((), ())
@@ -89,25 +92,17 @@ class Opening:
         facts = {led.get(account, account): some for account, some in facts.items()}
         known = await queries.answered(connection, [(one.account_id, one.key) for one in reasons])
         fresh = [one for one in reasons if (one.account_id, one.key) not in known]
-        now, pursuits = await _pursuits(connection, fresh)
-        kept = await _assignments(connection, fresh)
-        runs: list[queries.NewRun] = []
-        declined: list[tuple[Reason, Declines]] = []
+        book = await _book(connection, fresh)
         for reason in fresh:
-            verdict = _verdict(reason, facts, pursuits, kept, now)
-            if isinstance(verdict, Declines):
-                declined.append((reason, verdict))
-            else:
-                runs.append(_run(reason, verdict))
-                # The next reason of this batch must see the run that this one opens.
-                pursuits[_pair(reason)] = _begun(pursuits.get(_pair(reason), _NEW), now)
-            _keep(kept, reason, verdict)
-        await queries.open_runs(connection, runs)
+            book.decide(reason, facts)
+        for turn in book.turns:
+            await stop(connection, turn.leaving)
+            await queries.open_runs(connection, turn.runs)
         await queries.keep_assignments(
-            connection, {_pair(one): kept[_pair(one)] for one in fresh if _pair(one) in kept}
+            connection, {_pair(one): book.kept[_pair(one)] for one in fresh if _pair(one) in book.kept}
         )
-        await ledger.add(connection, [_line(reason, why) for reason, why in declined])
-        return Opened(tuple(runs), tuple(declined))
+        await ledger.add(connection, [_line(reason, why) for reason, why in book.declined])
+        return Opened(tuple(run for turn in book.turns for run in turn.runs), tuple(book.declined))
 
     def tell(self, opened: Opened) -> None:
         """Say that runs began, once that is committed: to the log, and to the next lane."""
@@ -127,39 +122,73 @@ def _pair(reason: Reason) -> Pair:
     return reason.account_id, reason.kept.playbook.id
 
 
-def _verdict(
-    reason: Reason,
-    facts: AllFacts,
-    pursuits: Mapping[Pair, Pursuit],
-    kept: Mapping[Pair, Assignment],
-    now: datetime,
-) -> Admitted | Declines:
-    if reason.declined is not None:
-        return reason.declined
-    if reason.kept.state == "paused":
-        return Declines("playbook_paused", "the playbook was paused when the change came")
-    pair = _pair(reason)
-    who = Applicant(str(reason.account_id), facts.get(reason.account_id, {}), pursuits.get(pair, _NEW), kept.get(pair))
-    return admit(reason.kept.playbook, reason.occasion, who, now)
+@dataclass
+class _Turn:
+    """Runs that begin together, and those that end before them as these are of a worse tier."""
+
+    leaving: list[Leaving] = field(default_factory=list)
+    runs: list[queries.NewRun] = field(default_factory=list)
 
 
-def _keep(kept: dict[Pair, Assignment], reason: Reason, verdict: Admitted | Declines) -> None:
-    found = verdict.assignment if isinstance(verdict, Admitted | HeldOut) else None
-    if found is not None:
-        kept[_pair(reason)] = found
+@dataclass
+class _Book:
+    """How playbooks and accounts stand to each other while reasons are decided; of a pair, one run a turn."""
+
+    now: datetime
+    pursuits: dict[Pair, Pursuit]
+    standing: dict[Pair, UUID]
+    kept: dict[Pair, Assignment]
+    turns: list[_Turn] = field(default_factory=list)
+    declined: list[tuple[Reason, Declines]] = field(default_factory=list)
+    begun: Counter[Pair] = field(default_factory=Counter)
+
+    def decide(self, reason: Reason, facts: AllFacts) -> None:
+        """Decide about one reason; the next one sees the run that this one opens."""
+        verdict = self._verdict(reason, facts)
+        found = verdict.assignment if isinstance(verdict, Admitted | HeldOut) else None
+        if found is not None:
+            self.kept[_pair(reason)] = found
+        if isinstance(verdict, Declines):
+            self.declined.append((reason, verdict))
+        else:
+            self._begin(reason, verdict)
+
+    def _verdict(self, reason: Reason, facts: AllFacts) -> Admitted | Declines:
+        if reason.declined is not None:
+            return reason.declined
+        if reason.kept.state == "paused":
+            return Declines("playbook_paused", "the playbook was paused when the change came")
+        pair, known = _pair(reason), facts.get(reason.account_id, {})
+        who = Applicant(str(reason.account_id), known, self.pursuits.get(pair, _NEW), self.kept.get(pair))
+        return admit(reason.kept.playbook, reason.occasion, who, self.now)
+
+    def _begin(self, reason: Reason, admitted: Admitted) -> None:
+        pair, run = _pair(reason), _run(reason, admitted)
+        while len(self.turns) <= self.begun[pair]:
+            self.turns.append(_Turn())
+        turn = self.turns[self.begun[pair]]
+        turn.runs.append(run)
+        if admitted.over is not None:
+            turn.leaving.append(Leaving(self.standing[pair], admitted.over))
+        self.begun[pair] += 1
+        self.standing[pair] = run.id
+        recent = self.pursuits.get(pair, _NEW).recent + 1
+        self.pursuits[pair] = Pursuit(open_run=True, last_started_at=self.now, recent=recent, tier=run.tier)
 
 
-def _begun(before: Pursuit, now: datetime) -> Pursuit:
-    return Pursuit(open_run=True, last_started_at=now, recent=before.recent + 1)
-
-
-async def _pursuits(connection: Connection, reasons: Iterable[Reason]) -> tuple[datetime, dict[Pair, Pursuit]]:
+async def _book(connection: Connection, reasons: Sequence[Reason]) -> _Book:
     spans = {_pair(reason): reason.kept.playbook.re_entry.per_days for reason in reasons}
     now, rows = await queries.pursuits(connection, spans)
-    return now, {
-        (row["account_id"], row["playbook_id"]): Pursuit(row["open_run"], row["last_started_at"], row["recent"])
-        for row in rows
-    }
+    known = {(row["account_id"], row["playbook_id"]): row for row in rows}
+    return _Book(
+        now,
+        {
+            pair: Pursuit(row["open_run"] is not None, row["last_started_at"], row["recent"], row["tier"])
+            for pair, row in known.items()
+        },
+        {pair: row["open_run"] for pair, row in known.items()},
+        await _assignments(connection, reasons),
+    )
 
 
 async def _assignments(connection: Connection, reasons: Iterable[Reason]) -> dict[Pair, Assignment]:

@@ -28,10 +28,10 @@ KINDS: Final[Mapping[str, str]] = {RETURNED: BOUNCED, COMPLAINED: "complained"}
 """Event types that speak of mailboxes, and the word that each is."""
 # As providers write it, without what is no letter.
 _FOR_GOOD: Final = frozenset(
-    {"", "hard", "permanent", "hardbounce", "permanentbounce", "bouncehard", "permanentfailure", "permanentfail"}
+    {"hard", "permanent", "hardbounce", "permanentbounce", "bouncehard", "permanentfailure", "permanentfail"}
 )
 _NO_LETTERS: Final = re.compile("[^a-z]")
-_SCHEME: Final = re.compile(r"\s*(mailto|email):\s*", re.IGNORECASE)
+_LINKED: Final = re.compile(r"\s*(?:mailto:([^?]*)|email:(.*))", re.IGNORECASE)
 _NAMED: Final = re.compile(r"<([^<>]*)>\s*$")
 MOST_REASON: Final = 300
 
@@ -64,7 +64,7 @@ class Returning:
             try:
                 person = person_of(self.vault, one.address)
             except BadAddress as error:
-                _left(one.author, one.evidence, str(error))
+                log.warning("return_left", author=one.author, evidence=one.evidence, why=str(error))
                 continue
             reason = one.reason[:MOST_REASON]
             found.append(NewReturn(new_id(), one.kind, person, reason, one.author, one.evidence, one.at))
@@ -86,7 +86,8 @@ def read(row: Mapping[str, Any]) -> Return | None:
     if kind is None:
         return None
     if kind == BOUNCED and not _for_good(properties.get("bounce")):
-        _left(row["source"], f"event:{row['event_id']}", "it came back for a while only, or nobody knows for how long")
+        why = "it came back for a while only, or nobody knows for how long"
+        log.info("return_left", author=row["source"], evidence=f"event:{row['event_id']}", why=why)
         return None
     told = properties.get("address")
     address = _bare(told if isinstance(told, str) and told.strip() else row["actor"] or "")
@@ -97,7 +98,7 @@ def read(row: Mapping[str, Any]) -> Return | None:
 
 def _for_good(said: object) -> bool:
     """Whoever tells of a mail that came back and not for how long means for good."""
-    if said is None:
+    if said is None or said == "":
         return True
     return isinstance(said, str) and _NO_LETTERS.sub("", said.lower()) in _FOR_GOOD
 
@@ -105,10 +106,6 @@ def _for_good(said: object) -> bool:
 def _bare(text: str) -> str:
     """Return the address in a text as people and providers write it: with a name, or as a link."""
     named = _NAMED.search(text)
-    plain = _SCHEME.sub("", named[1] if named else text.strip(), count=1)
-    return plain.partition("?")[0] if plain != text.strip() and "@" in plain.partition("?")[0] else plain
-
-
-def _left(author: str, evidence: str, why: str) -> None:
-    """Say that what was told is no word about anybody; the mailbox is in no log."""
-    log.warning("return_left", author=author, evidence=evidence, why=why)
+    plain = named[1] if named else text
+    linked = _LINKED.match(plain)
+    return (linked[1] or linked[2] or "" if linked else plain).strip()

@@ -4,8 +4,10 @@ Every function here writes inside the caller's transaction. Why a run ended is i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
+
+import asyncpg
 
 from milepost_core.cadence import Leave
 from milepost_runtime.database import Connection
@@ -32,29 +34,42 @@ async def stop(connection: Connection, leaving: Sequence[Leaving]) -> set[UUID]:
     by_run = {one.run_id: one for one in sorted(leaving, key=lambda one: one.run_id)}
     kept = [one.run_id for one in by_run.values() if not one.leave.close_tasks]
     rows = {row["id"]: row for row in await runs.lock_runs(connection, list(by_run))}
+    parked: list[asyncpg.Record] = []
     for sentence in sorted({one.leave.sentence for one in by_run.values()}):
         same = [one.run_id for one in by_run.values() if one.leave.sentence == sentence]
-        await tell_closed(connection, await stopping.stop_waiting(connection, same, sentence, kept))
+        closed, unclear = await stopping.stop_waiting(connection, same, sentence, kept)
+        await tell_closed(connection, closed)
+        parked += unclear
     ends = [
         runs.RunEnd(one.run_id, one.leave.code, one.leave.sentence, "cancelled" if one.cancelled else "done")
         for one in by_run.values()
     ]
     ended = await runs.end_runs(connection, ends)
-    entries = [
-        ledger.Entry(
-            account_id=rows[one.run_id]["account_id"],
-            playbook_id=rows[one.run_id]["playbook_id"],
-            outcome=_outcome(one),
-            code="run_cancelled" if one.cancelled else one.leave.code,
-            reason=one.leave.sentence,
-            correlation_id=rows[one.run_id]["correlation_id"],
-            run_id=one.run_id,
+    told = [
+        _entry(
+            rows[one.run_id], _outcome(one), "run_cancelled" if one.cancelled else one.leave.code, one.leave.sentence
         )
         for one in by_run.values()
         if one.run_id in ended
     ]
-    await ledger.add(connection, entries)
+    await ledger.add(connection, [*(_left_open(effect, rows[effect["run_id"]]) for effect in parked), *told])
     return ended
+
+
+def _left_open(effect: asyncpg.Record, run: asyncpg.Record) -> ledger.Entry:
+    return replace(_entry(run, "parked", "nobody_can_know", effect["reason"]), effect_key=effect["key"])
+
+
+def _entry(run: asyncpg.Record, outcome: str, code: str, reason: str) -> ledger.Entry:
+    return ledger.Entry(
+        account_id=run["account_id"],
+        playbook_id=run["playbook_id"],
+        outcome=outcome,
+        code=code,
+        reason=reason,
+        correlation_id=run["correlation_id"],
+        run_id=run["id"],
+    )
 
 
 def _outcome(one: Leaving) -> str:

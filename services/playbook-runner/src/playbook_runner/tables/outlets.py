@@ -16,7 +16,8 @@ class Outlet(SQLModel, table=True):
     """Where effects go besides mail: a CRM, a Slack workspace, an address for webhooks. Secrets are sealed.
 
     `writes_health`: it is a CRM whose properties are set up, so it is told of every account's health. `off_because` is
-    why the last write was refused as a whole (empty: it was not).
+    why the last write was refused as a whole (empty: it was not). While a pass is bought for it, `renewing_by` is whose
+    purchase that is, and from `renewing_until` on another one may begin.
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
@@ -30,6 +31,8 @@ class Outlet(SQLModel, table=True):
     active: bool = must(sa.Boolean, "true")
     writes_health: bool = must(sa.Boolean, "false")
     off_because: str = must(sa.Text, "''")
+    renewing_by: UUID | None = may(sa.Uuid)
+    renewing_until: datetime | None = may(STAMP)
     created_at: datetime = must(STAMP, NOW)
     changed_at: datetime = must(STAMP, NOW)
 

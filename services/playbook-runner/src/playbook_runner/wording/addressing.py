@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from milepost_core.owning import ROLE, Colleague, find_owner, named
-from milepost_core.playbooks.document import EmailStep, InAppStep, Step
+from milepost_core.playbooks.document import EmailStep, InAppStep, Playbook, Step
 from playbook_runner.actions.addresses import check_address, is_address
 
 OWNER = "owner"
@@ -20,10 +20,11 @@ class NobodyToWriteTo(Exception):
 
 @dataclass(frozen=True)
 class Addressee:
-    """A mailbox, and whether it is a colleague's or a customer's."""
+    """A mailbox, whether it is a colleague's or a customer's, and what we call whose it is (empty: nobody has said)."""
 
     address: str
     colleague: bool
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Directory:
         """
         if word == OWNER:
             found = find_owner([OWNER], owner, self.colleagues, self.fallback)
-            return Addressee(self._mailbox(found.id) or self.fallback, colleague=True)
+            mailbox = self._mailbox(found.id)
+            return Addressee(mailbox or self.fallback, True, found.id if mailbox and not is_address(found.id) else "")
         if word.startswith(ROLE):
             return self._of_role(word)
         if word.startswith(ATTRIBUTE):
@@ -86,3 +88,9 @@ def reaches_customers(step: Step) -> bool:
     if isinstance(step, EmailStep):
         return step.to != OWNER and not step.to.startswith(ROLE)
     return isinstance(step, InAppStep)
+
+
+def attributes_written_to(playbook: Playbook) -> frozenset[str]:
+    """Return the attributes of an account that hold addresses to which a playbook writes."""
+    said = (step.to for step in playbook.steps if isinstance(step, EmailStep) and step.to.startswith(ATTRIBUTE))
+    return frozenset(word.removeprefix(ATTRIBUTE) for word in said)

@@ -46,7 +46,7 @@ SPECIMEN: Mapping[str, Any] = {
         "late": 2,
         "next": "Data imported",
         "days_late": 26,
-        "sentence": "2 of 6 milestones are done, 2 are late",
+        "sentence": "Behind: data imported is late.",
     },
     "model": {"id": "b2b-onboarding", "version": 3},
     "as_of": "2026-03-02 09:00 UTC",

@@ -15,12 +15,13 @@ from milepost_contracts.health import HealthDigest
 from milepost_core.effects import effect_key
 from milepost_core.playbooks import Playbook
 from milepost_core.playbooks.document import CrmStep, EmailStep, InAppStep, SlackStep, Step, TaskStep, WebhookStep
+from milepost_core.playbooks.texts import required_texts
 from playbook_runner.actions.addresses import canonical
-from playbook_runner.actions.layout import lay_out, with_way_out
+from playbook_runner.actions.layout import lay_out, with_foot
 from playbook_runner.actions.message import Mail, build, message_id, one_line
-from playbook_runner.wording.addressing import Directory
+from playbook_runner.wording.addressing import OWNER, Directory
 from playbook_runner.wording.briefing import brief
-from playbook_runner.wording.templates import TemplateFailed, render
+from playbook_runner.wording.templates import TemplateFailed, render, says_something
 from playbook_runner.wording.ways_out import WaysOut
 
 Outward: TypeAlias = EmailStep | SlackStep | WebhookStep | CrmStep | InAppStep
@@ -138,9 +139,16 @@ def draft(
 
 
 def words(step: Outward | TaskStep, view: View) -> dict[str, str]:
-    """Return what a step says today, by field, as people may read and edit it. Raises NoReasons, TemplateFailed."""
+    """Return what a step says today, by field, as people may read and edit it.
+
+    Raises NoReasons or TemplateFailed, the latter also for a text that has to say something and does not.
+    """
     try:
-        return _words(step, view)
+        said = _words(step, view)
+        for name in required_texts(step):
+            if not says_something(said[name]):
+                raise TemplateFailed(f"the {name} says nothing")
+        return said
     except TemplateFailed:
         if not view["reasons"]:
             raise NoReasons(f"nothing costs account {view['account']['id']} points") from None
@@ -208,18 +216,21 @@ def _mail(
     key = _key(step, occasion, to.address)
     # How an account stands is for our own eyes: the frame of a customer's mail has no colour of it.
     band = health.effective_band.band if to.colleague else ""
+    ours = None if to.colleague else around.directory.find(OWNER, health.account.owner or "", {})
+    signed = "" if ours is None else f"{ours.name or desk.sender_name}\n{ours.address}"
     mail = Mail(
         key=key,
         sender=desk.sender,
         sender_name=desk.sender_name,
         recipient=to.address,
         subject=said["subject"],
-        text=with_way_out(said["text"], way_out),
-        html=lay_out(said["html"], said["text"], title=said["subject"], band=band, way_out=way_out),
+        text=with_foot(said["text"], way_out, signed),
+        html=lay_out(said["html"], said["text"], title=said["subject"], band=band, way_out=way_out, signed=signed),
         written_at=occasion.now,
         correlation_id=occasion.correlation_id,
         follows=tuple(message_id(key, desk.sender) for to, key in occasion.earlier if canonical(to) == same),
         unsubscribe=way_out,
+        reply_to="" if ours is None else ours.address,
     )
     return Draft(key, to.address, build(mail), "", to.colleague, step.transactional)
 

@@ -7,7 +7,7 @@ from milepost_core.playbooks.document import EmailStep, InAppStep, SlackStep
 from playbook_runner.actions.layout import MarkupRefused, lay_out
 from playbook_runner.actions.message import one_line
 from playbook_runner.wording.drafting import MOST_LINK, MOST_SUBJECT, MOST_TITLE, Outward, approved, leads_to_a_page
-from playbook_runner.wording.templates import MOST_RESULT
+from playbook_runner.wording.templates import MOST_RESULT, says_something
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ def _of_part(step: Outward, part: str, text: str) -> Iterator[str]:
             if text and (one_line(text, MOST_LINK) != text or not leads_to_a_page(text)):
                 yield "leads to no page: write https://…, or /… for one of the product's"
         case (SlackStep() | InAppStep(), "text"):
-            if not text.strip():
+            if not says_something(text):
                 yield "says nothing"
         case _:
             return
 
 
 def _line(text: str, most: int) -> Iterator[str]:
-    if not text.strip():
+    if not says_something(text):
         yield "says nothing"
     elif len(text) > most:
         yield f"has at most {most} characters"
@@ -59,7 +59,7 @@ def _line(text: str, most: int) -> Iterator[str]:
 
 
 def _of_mail(words: Mapping[str, str]) -> Iterator[Fault]:
-    if not words["text"].strip():
+    if not says_something(words["text"]):
         yield Fault("text", "says nothing")
     try:
         lay_out(words["html"], words["text"], title=words["subject"])

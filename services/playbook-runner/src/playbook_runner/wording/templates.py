@@ -5,7 +5,7 @@ What an author may write: names and their attributes, a fixed list of filters, `
 sandbox refuses again when the mail is rendered. A name after a dot is a key of what we hand in and never an attribute
 of an object, and only words, numbers and truths are written out. No piece can grow by more than a constant: a sandbox
 is no limit of memory, so a filter that multiplies (`join` by a value, `round` to a millionth place) is not in the
-language.
+language. Nor can one be so long in parts, branches or comparisons that compiling it takes long or goes too deep.
 """
 
 import functools
@@ -26,6 +26,9 @@ from playbook_runner.actions.layout import MarkupRefused, lay_out
 MOST_RESULT = 256 * 1024
 MOST_SOURCE = 64 * 1024
 MOST_DEPTH = 40
+MOST_PARTS = 2000
+MOST_BRANCHES = 100
+MOST_COMPARED = 10
 MOST_DECIMALS = 6
 MOST_SEPARATOR = 20
 # What the language of templates itself puts beside our names.
@@ -101,7 +104,8 @@ _HTML = _environment(escape=True)
 def render(source: str, view: Mapping[str, Any], *, html: bool) -> str:
     """Return the template filled with the view; values are escaped in HTML.
 
-    Raises TemplateFailed for a name that the view lacks, a refused operation or a result over 256 KiB.
+    Raises TemplateFailed for a name that the view lacks, a refused operation, a result over 256 KiB, or a template
+    that goes too deep to be compiled.
     """
     try:
         pieces: list[str] = []
@@ -116,7 +120,15 @@ def render(source: str, view: Mapping[str, Any], *, html: bool) -> str:
     except (TypeError, ValueError, OverflowError) as error:
         # A filter or a comparison that does not fit its value, such as a number's `join`.
         raise TemplateFailed(f"{type(error).__name__}: {error}"[:300]) from None
+    except (RecursionError, MemoryError, SyntaxError) as error:
+        # What a saved template was spared by `check`: how deep Python goes hangs on who asks it.
+        raise TemplateFailed(f"it cannot be compiled ({type(error).__name__})") from None
     return "".join(pieces)
+
+
+def says_something(text: str) -> bool:
+    """Tell whether anybody could read a text: blanks and what cannot be seen are none."""
+    return any(unicodedata.category(one)[0] not in "CZ" for one in text)
 
 
 # Compiling costs a hundred times what filling does, and a playbook's texts never change within a version.
@@ -126,9 +138,10 @@ def _compiled(source: str, html: bool) -> Template:
 
 
 def check(
-    source: str, pointer: str, specimens: Sequence[Mapping[str, Any]], *, html: bool, one_line: bool = False
-) -> Iterator[Problem]:
-    """Yield what is wrong with a template; a trial with each specimen finds names that accounts lack."""
+    source: str, pointer: str, specimens: Sequence[Mapping[str, Any]], *, html: bool, one_line: bool = False,
+    required: bool = False,
+) -> Iterator[Problem]:  # fmt: skip
+    """Yield what is wrong with a template; a trial with each specimen finds names that accounts lack, and silence."""
     if len(source) > MOST_SOURCE:
         yield Problem(pointer, "template_too_large", f"a template has at most {MOST_SOURCE} characters")
         return
@@ -146,18 +159,24 @@ def check(
     refused = list(_refused(tree, pointer, one_line=one_line))
     if html and _LINK.search(source):
         refused.append(Problem(pointer, "template_link", "links begin with https:, http: or mailto:"))
-    if refused:
-        yield from refused
-        return
+    yield from refused or _tried(source, pointer, specimens, html=html, required=required)
+
+
+def _tried(
+    source: str, pointer: str, specimens: Sequence[Mapping[str, Any]], *, html: bool, required: bool
+) -> Iterator[Problem]:
     try:
-        for specimen in specimens:
-            filled = render(source, specimen, html=html)
-            if html:
-                lay_out(filled, "", title="")
+        filled = [render(source, specimen, html=html) for specimen in specimens]
+        for text in filled if html else ():
+            lay_out(text, "", title="")
     except MarkupRefused as error:
         yield Problem(pointer, "template_markup", str(error))
     except TemplateFailed as error:
         yield Problem(pointer, "template_variable", str(error))
+    else:
+        if required and not all(map(says_something, filled)):
+            words = "says nothing for some accounts: give what is always said, as in {% else %}"
+            yield Problem(pointer, "template_empty", words)
 
 
 def _for(html: bool) -> ImmutableSandboxedEnvironment:
@@ -165,12 +184,17 @@ def _for(html: bool) -> ImmutableSandboxedEnvironment:
 
 
 def _refused(tree: nodes.Template, pointer: str, *, one_line: bool) -> Iterator[Problem]:
-    for node in _walk(tree, 0, pointer):
+    for count, node in enumerate(_walk(tree, 0, pointer)):
+        if count == MOST_PARTS:
+            yield Problem(pointer, "template_syntax", f"a template has at most {MOST_PARTS} parts")
+            return
         if isinstance(node, Problem):
             yield node
         elif not isinstance(node, _ALLOWED):
             word = type(node).__name__.lower()
             yield Problem(pointer, "template_syntax", f"{word} is not part of the language (line {node.lineno})")
+        elif words := _too_many(node):
+            yield Problem(pointer, "template_syntax", f"{words} (line {node.lineno})")
         elif isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
             yield Problem(pointer, "template_syntax", f"{node.attr} cannot be read (line {node.lineno})")
         elif isinstance(node, nodes.Getitem) and not _numbered(node):
@@ -184,6 +208,15 @@ def _refused(tree: nodes.Template, pointer: str, *, one_line: bool) -> Iterator[
             sentence = _filter_refused(node)
             if sentence is not None:
                 yield Problem(pointer, "template_syntax", f"{sentence} (line {node.lineno})")
+
+
+def _too_many(node: nodes.Node) -> str:
+    """Return why a node is too long to be compiled, which goes one level deeper with each branch; empty: it is not."""
+    if isinstance(node, nodes.If) and len(node.elif_) > MOST_BRANCHES:
+        return f"one `if` has at most {MOST_BRANCHES} `elif`"
+    if isinstance(node, nodes.Compare) and len(node.ops) > MOST_COMPARED:
+        return f"one comparison has at most {MOST_COMPARED} signs"
+    return ""
 
 
 def _invisible(value: object, one_line: bool) -> str:

@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Final
 
 from milepost_core.cadence.entering import Pursuit, may_start
+from milepost_core.cadence.exits import exit_by_escalation
+from milepost_core.cadence.situation import Leave
 from milepost_core.playbooks.assigning import Assignment, arm_start, assign, is_experiment, stratum_of
 from milepost_core.playbooks.conditions import Facts, answer, sentence, subjects_of
 from milepost_core.playbooks.document import Playbook
 from milepost_core.playbooks.starting import Declines
-from milepost_core.playbooks.tiers import NoTier, Tier, tier_of, tier_subjects
+from milepost_core.playbooks.tiers import NoTier, Tier, is_worse, tier_of, tier_subjects
 
 BY_HAND: Final = "by_hand"
 
@@ -38,13 +40,17 @@ class Applicant:
 
 @dataclass(frozen=True)
 class Admitted:
-    """A run is to be opened, at this step; `assignment` None: the playbook assigns nobody."""
+    """A run is to be opened, at this step; `assignment` None: the playbook assigns nobody.
+
+    `over`: how the run that is open ends first, as this one is of a worse tier.
+    """
 
     start: str
     tier: Tier
     stage: str | None
     band: str | None
     assignment: Assignment | None
+    over: Leave | None = None
 
 
 @dataclass(frozen=True)
@@ -65,34 +71,55 @@ def admit(playbook: Playbook, occasion: Occasion, who: Applicant, now: datetime)
     """Decide about one account: whether it is meant, whether it may be now, by which tier, in which arm.
 
     What a person starts by hand is for whom that person says, and as soon as no other run is open; a tier and an arm
-    it gets as any other does.
+    it gets as any other does. A worse tier takes over from an open run, whatever is said about beginning again.
     """
-    refused = _refused(playbook, occasion, who, now)
-    if refused is not None:
-        return refused
+    unmeant = _unmeant(playbook, occasion, who)
+    if unmeant is not None:
+        return unmeant
     tier = tier_of(playbook, who.facts, occasion.band)
+    over = _taken_over(playbook, tier, who.pursuit)
+    barred = _barred(playbook, occasion, who.pursuit if over is None else _FREE, now)
+    if barred is not None:
+        return barred
     if isinstance(tier, NoTier):
         return Declines("no_tier", tier.sentence)
-    stage = _word(who.facts, "stage")
-    found = None
+    stage, found, start = _word(who.facts, "stage"), None, tier.start
     if is_experiment(playbook):
         found = assign(playbook, who.account, stratum_of(tier.value_class, stage), who.facts, who.kept)
         if found.held_out:
             return HeldOut("holdout", "the account is held out, so that the playbook's help can be measured", found)
-    start = tier.start if found is None or found.excluded else arm_start(playbook, found.arm, tier.start)
-    return Admitted(start, tier, stage, occasion.band or _word(who.facts, "band"), found)
+        start = tier.start if found.excluded else arm_start(playbook, found.arm, tier.start)
+    if over is not None and start != tier.start:
+        # An arm that begins at a step of its own has one cadence for every tier.
+        return _RUNNING
+    return Admitted(start, tier, stage, occasion.band or _word(who.facts, "band"), found, over)
 
 
-def _refused(playbook: Playbook, occasion: Occasion, who: Applicant, now: datetime) -> Declines | None:
+_FREE: Final = Pursuit(open_run=False, last_started_at=None)
+_RUNNING: Final = Declines("already_running", "a run of this playbook is open for the account")
+
+
+def _unmeant(playbook: Playbook, occasion: Occasion, who: Applicant) -> Declines | None:
+    if occasion.kind == BY_HAND or playbook.audience is None:
+        return None
+    meant = answer(playbook.audience, who.facts)
+    if meant.holds is True:
+        return None
+    code = "not_meant" if meant.holds is False else "audience_unknown"
+    return Declines(code, f"it is meant for accounts of which {sentence(playbook.audience)}: {meant.because}")
+
+
+def _taken_over(playbook: Playbook, tier: Tier | NoTier, pursuit: Pursuit) -> Leave | None:
+    """Return how the open run ends because the account gets a worse tier now; None: it does not."""
+    if not pursuit.open_run or isinstance(tier, NoTier) or not is_worse(playbook, tier, pursuit.tier):
+        return None
+    return exit_by_escalation(playbook, tier.tier or "")
+
+
+def _barred(playbook: Playbook, occasion: Occasion, pursuit: Pursuit, now: datetime) -> Declines | None:
     if occasion.kind == BY_HAND:
-        open_run = who.pursuit.open_run
-        return Declines("already_running", "a run of this playbook is open for the account") if open_run else None
-    if playbook.audience is not None:
-        meant = answer(playbook.audience, who.facts)
-        if meant.holds is not True:
-            code = "not_meant" if meant.holds is False else "audience_unknown"
-            return Declines(code, f"it is meant for accounts of which {sentence(playbook.audience)}: {meant.because}")
-    verdict = may_start(playbook, who.pursuit, occasion.happened_at, now)
+        return _RUNNING if pursuit.open_run else None
+    verdict = may_start(playbook, pursuit, occasion.happened_at, now)
     return verdict if isinstance(verdict, Declines) else None
 
 

@@ -13,6 +13,7 @@ from milepost_core.playbooks.document import BAND_RANK, BandTrigger, Exit, Playb
 EXIT_EVENTS: Final[Mapping[str, str]] = {"message.replied": "replied", "churned": "churned"}
 """Event types that an exit is about."""
 OPTED_OUT: Final = "opted_out"
+ESCALATED: Final = "escalated"
 _HAPPENED: Final[Mapping[str, str]] = {
     "replied": "somebody at the account replied",
     "churned": "the account churned",
@@ -35,6 +36,12 @@ def exit_by_happening(playbook: Playbook, kind: str) -> Leave | None:
     """Return how a run ends because somebody replied, churned or opted out; None: the playbook does not mind."""
     named = next((exit_ for exit_ in playbook.exits if exit_.kind == kind), None)
     return Leave(kind, _HAPPENED[kind], named.tasks == "close") if named is not None else None
+
+
+def exit_by_escalation(playbook: Playbook, tier: str) -> Leave:
+    """Return how a run ends because the account has come to a worse tier; no playbook can rule that out."""
+    named = next((exit_ for exit_ in playbook.exits if exit_.kind == ESCALATED), None)
+    return Leave(ESCALATED, f"the account has come to the tier {tier}", named is None or named.tasks == "close")
 
 
 def exit_by_facts(playbook: Playbook, at: Situation) -> Leave | None:

@@ -21,6 +21,10 @@ NAMED: Final = ("signal", "points", "dimension", "milestone", "attribute", "gate
 """Subjects that need a name after a dot: `signal.active_seats`."""
 SUBJECT: Final = re.compile(rf"(?:{'|'.join(PLAIN)})|(?:{'|'.join(NAMED)})\.[^\x00-\x1f]{{1,200}}")
 """How a subject is written."""
+OF_RUN: Final = "outcome"
+"""A family of subjects that no account has: what came of a step of the run that asks (`outcome.<step>`)."""
+SUBJECT_OF_RUN: Final = re.compile(rf"(?:{SUBJECT.pattern})|{OF_RUN}\.[^\x00-\x1f]{{1,200}}")
+"""How a subject is written where a run asks."""
 ORDERING: Final = ("lt", "lte", "gt", "gte")
 LISTING: Final = ("in", "not_in")
 ASKING: Final = ("known", "unknown")
@@ -201,7 +205,7 @@ _PLAIN_WORDS: Final[Mapping[str, str]] = {
 _NAMED_WORDS: Final[Mapping[str, str]] = {
     "signal": "{name}", "points": "what {name} gives in points", "dimension": "the dimension {name}",
     "milestone": "the milestone {name}", "attribute": "the account's {name}", "gate": "the gate {name}",
-    "days_since": "the days since the last {name}",
+    "days_since": "the days since the last {name}", OF_RUN: "what came of {name}",
 }  # fmt: skip
 _VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "eq": ("is", "is not"), "ne": ("is not", "is"), "lt": ("is below", "is not below"),

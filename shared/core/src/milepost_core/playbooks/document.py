@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from milepost_core.playbooks.conditions import Condition
+from milepost_core.playbooks.conditions import OF_RUN, Condition, subjects_of
 from milepost_core.playbooks.steps import (
     CRM_FIELDS,
     END,
@@ -76,6 +76,7 @@ class TierRow:
 class Tiers:
     """Which cadence an account gets: the first row that fits, else `otherwise` (None: no run, and the ledger says so).
 
+    Rows stand from the worst to the mildest: a worse one takes over from an open run of a milder one (`is_worse`).
     `value_of` names the attribute that says what a customer is worth.
     """
 
@@ -88,9 +89,9 @@ class Tiers:
 @dataclass(frozen=True)
 class Exit:
     """Ends a run at any moment: `recovered` (to one of `bands`), `goal_met` (a condition), `replied`, `churned`,
-    `opted_out`. `tasks` says what becomes of its open tasks."""
+    `opted_out`, `escalated` (which happens anyway). `tasks` says what becomes of its open tasks."""
 
-    kind: Literal["recovered", "goal_met", "replied", "churned", "opted_out"]
+    kind: Literal["recovered", "goal_met", "replied", "churned", "opted_out", "escalated"]
     bands: tuple[Band, ...] = ()
     condition: Condition | None = None
     tasks: Literal["close", "keep"] = "close"
@@ -164,6 +165,13 @@ class Playbook:
         if path is None:
             return self.steps[0]
         return self._following[path]
+
+    @cached_property
+    def asks_outcomes(self) -> bool:
+        """Whether a step asks what came of another one."""
+        asked = [step.only_if for step in self.steps]
+        asked += [case.when for step in self.steps if isinstance(step, BranchStep) for case in step.cases]
+        return any(subject.startswith(f"{OF_RUN}.") for subject in subjects_of(*asked))
 
     @cached_property
     def _by_id(self) -> Mapping[str, Step]:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from milepost_core.events import EVENT_TYPES
+from milepost_core.milestones import MilestoneState
 from milepost_core.model.problems import nearest_word
-from milepost_core.playbooks.conditions import sentence, tests_of
+from milepost_core.playbooks.conditions import AllOf, AnyOf, Compare, Condition, Not, sentence, tests_of
 from milepost_core.playbooks.document import (
     BAND_RANK,
     TO_PERSONS,
@@ -17,11 +18,14 @@ from milepost_core.playbooks.document import (
     BranchStep,
     EmailStep,
     EventTrigger,
+    MilestoneTrigger,
     Playbook,
     Tiers,
+    Trigger,
     WaitStep,
     WatchTrigger,
 )
+from milepost_core.playbooks.following import follows, meets
 from milepost_core.playbooks.parsing import Problem, conditions_of
 from milepost_core.playbooks.parsing_bounds import within
 from milepost_core.playbooks.parsing_conditions import tests_in
@@ -86,6 +90,9 @@ def _flapping(playbook: Playbook) -> Iterator[Problem]:
     if isinstance(trigger, WatchTrigger) and (trigger.said_as, trigger.hold, trigger.rearm) == ("threshold", 0, None):
         words = "has no `hold_days` and no `rearm`: a figure that wavers starts it again"
         yield Problem("/trigger", "no_hysteresis", words)
+    if isinstance(trigger, WatchTrigger) and trigger.rearm is not None and meets(trigger.enter, trigger.rearm):
+        words = "it is armed again while `when` still holds: the same trouble starts it again and again"
+        yield Problem("/trigger/rearm", "rearmed_at_once", words)
     if playbook.re_entry.days == 0 and playbook.re_entry.most is None and not playbook.re_entry.never:
         yield Problem("/re_entry", "no_pause", "may start again at once: nothing keeps it from writing every day")
 
@@ -97,6 +104,7 @@ def _endings(playbook: Playbook) -> Iterator[Problem]:
     if down and lasts and "recovered" not in kinds:
         yield Problem("", "no_exit", "waits, and has no exit for an account that has recovered meanwhile")
     yield from _empty_recoveries(playbook)
+    yield from _empty_goals(playbook)
     if lasts and not kinds & {"churned"}:
         yield Problem("", "no_exit", "waits, and has no exit for a customer who has left meanwhile")
 
@@ -109,6 +117,30 @@ def _empty_recoveries(playbook: Playbook) -> Iterator[Problem]:
         if one.kind == "recovered" and shared:
             words = f"a run that begins in {', '.join(shared)} has recovered at once, and does nothing"
             yield Problem(f"/exits/{index}/bands", "recovered_at_once", words)
+
+
+def _empty_goals(playbook: Playbook) -> Iterator[Problem]:
+    """Goals that hold wherever a run begins: it would end as soon as it began."""
+    begun = AllOf(tuple(one for one in (_begun(playbook.trigger), playbook.audience) if one is not None))
+    for index, one in enumerate(playbook.exits):
+        if one.condition is not None and follows(one.condition, begun):
+            words = f"{sentence(one.condition)}: this holds as soon as a run begins, so it does nothing"
+            yield Problem(f"/exits/{index}/when", "goal_at_once", words)
+
+
+def _begun(trigger: Trigger) -> Condition | None:
+    """Return what holds for an account when this trigger starts a run; None: nothing that a condition could say."""
+    match trigger:
+        case WatchTrigger():
+            return Not(trigger.enter) if trigger.leaving else trigger.enter
+        case BandTrigger():
+            return Compare("band", "in", trigger.to)
+        case MilestoneTrigger(states, milestones) if milestones:
+            return AnyOf(tuple(Compare(f"milestone.{one}", "in", states) for one in milestones))
+        case MilestoneTrigger(states) if set(states).isdisjoint(MilestoneState):
+            return Compare("journey", "in", states)
+        case _:
+            return None
 
 
 def _crowded(playbook: Playbook) -> Iterator[Problem]:
@@ -135,7 +167,21 @@ def _moot_gates(playbook: Playbook) -> Iterator[Problem]:
             yield Problem(f"/steps/{index}", "gate_moot", words)
 
 
+def _disorder(tiers: Tiers) -> Iterator[Problem]:
+    """Rows for worse bands below rows for better ones: a fall would take nothing over."""
+    ranks = [[BAND_RANK[band] for band in row.bands if band in BAND_RANK] for row in tiers.rows]
+    for index, row in enumerate(tiers.rows):
+        for place in range(index):
+            if ranks[index] and ranks[place] and min(ranks[place]) > max(ranks[index]):
+                words = (
+                    f"{row.id!r} is for worse bands and stands below {tiers.rows[place].id!r}: write the worst first"
+                )
+                yield Problem(f"/tiers/rows/{index}", "tier_order", words)
+                break
+
+
 def _tiers(tiers: Tiers) -> Iterator[Problem]:
+    yield from _disorder(tiers)
     for index, row in enumerate(tiers.rows):
         for earlier in tiers.rows[:index]:
             if all(

@@ -11,6 +11,7 @@ from milepost_core.model.problems import MOST_TOLD, ModelProblem, nearest_word
 from milepost_core.model.section import Section
 from milepost_core.playbooks.conditions import Condition
 from milepost_core.playbooks.document import BranchStep, MilestoneTrigger, Playbook, WaitStep, WatchTrigger
+from milepost_core.playbooks.outcomes import refuse_wrong_outcomes
 from milepost_core.playbooks.parsing_conditions import (
     Vocabulary,
     parse_condition,
@@ -67,8 +68,10 @@ def parse_playbook(document: Mapping[str, Any]) -> Playbook:
     root = Section(document, "", problems)
     playbook = _playbook(root)
     root.finish()
-    refuse_unbounded(playbook.trigger, playbook.audience, root)
+    problems += refuse_unbounded(playbook.trigger, playbook.audience)
     problems += refuse_wrong_paths(playbook)
+    if not problems:
+        problems += refuse_wrong_outcomes(playbook, conditions_of(playbook))
     if problems:
         raise PlaybookInvalid(told(problems))
     return playbook
@@ -125,10 +128,14 @@ def conditions_of(playbook: Playbook) -> Iterator[tuple[str, Condition]]:
 
 
 def unknown_facts(playbook: Playbook, known: Vocabulary) -> tuple[Problem, ...]:
-    """Return each name that the score models in charge do not have: signals, dimensions, milestones, gates, stages."""
+    """Return each name that the score models in charge do not have: signals, dimensions, milestones, gates, stages.
+
+    A trigger that only their list of stages shows to bound nobody is told of as well.
+    """
     places = [one for pointer, tree in conditions_of(playbook) for one in tests_in(tree, pointer)]
     found = list(refuse_unknown_facts(places, known))
     trigger = playbook.trigger
+    found += refuse_unbounded(trigger, playbook.audience, known.stage)
     for index, milestone in enumerate(trigger.milestones if isinstance(trigger, MilestoneTrigger) else ()):
         if known.milestone is not None and milestone not in known.milestone:
             message = f"no score model in charge has a milestone {milestone!r}"

@@ -20,9 +20,11 @@ from milepost_core.playbooks.conditions import (
     MOST_VALUES,
     MOST_WORD,
     NAMED,
+    OF_RUN,
     ORDERING,
     PLAIN,
     SUBJECT,
+    SUBJECT_OF_RUN,
     AllOf,
     AnyOf,
     Compare,
@@ -75,8 +77,13 @@ class Vocabulary:
         return known.get(family)
 
 
-def parse_condition(raw: object, pointer: str, problems: list[ModelProblem], depth: int = 0) -> Condition:
-    """Return the tree that a value says; for one that says none, a stand-in, and the problem in the list."""
+def parse_condition(
+    raw: object, pointer: str, problems: list[ModelProblem], depth: int = 0, *, of_run: bool = False
+) -> Condition:
+    """Return the tree that a value says; for one that says none, a stand-in, and the problem in the list.
+
+    `of_run`: a run asks, so that it may also ask what came of its steps.
+    """
     section = Section(raw, pointer, problems)
     if depth >= MOST_DEPTH:
         section.note("", f"is nested deeper than {MOST_DEPTH}", "a flatter condition")
@@ -85,32 +92,35 @@ def parse_condition(raw: object, pointer: str, problems: list[ModelProblem], dep
     if len(forms) != 1:
         section.note("", "says no condition" if not forms else f"says {' and '.join(forms)} at once", _EXPECTED)
         return AllOf(())
-    found = _form(section, forms[0], depth)
+    found = _form(section, forms[0], depth, of_run)
     section.finish()
     if depth == 0 and (many := len(tests_of(found))) > MOST_PARTS:
         section.note("", f"has {many} tests", f"at most {MOST_PARTS} of them in one condition")
     return found
 
 
-def _form(section: Section, form: str, depth: int) -> Condition:
+def _form(section: Section, form: str, depth: int, of_run: bool) -> Condition:
     if form == "not":
-        return Not(parse_condition(section.take("not"), section.at("not"), section.problems, depth + 1))
+        return Not(parse_condition(section.take("not"), section.at("not"), section.problems, depth + 1, of_run=of_run))
     if form == "subject":
-        return _test(section)
+        return _test(section, of_run)
     value = section.take(form)
     if not isinstance(value, list | tuple) or not value or len(value) > MOST_PARTS:
         section.note(form, "is no list of conditions", f"a list of 1 to {MOST_PARTS} conditions")
         return AllOf(())
     place = section.at(form)
-    parts = tuple(parse_condition(one, step_into(place, n), section.problems, depth + 1) for n, one in enumerate(value))
+    parts = tuple(
+        parse_condition(one, step_into(place, n), section.problems, depth + 1, of_run=of_run)
+        for n, one in enumerate(value)
+    )
     return AllOf(parts) if form == "all" else AnyOf(parts)
 
 
-def _test(section: Section) -> Compare:
+def _test(section: Section, of_run: bool) -> Compare:
     subject = section.text("subject")
     operator = cast(Operator, section.choice("operator", OPERATORS, "eq") or "eq")
     values = _values(section, operator)
-    _check_subject(section, subject)
+    _check_subject(section, subject, of_run)
     _check_values(section, subject, operator, values)
     return Compare(subject, operator, values)
 
@@ -130,14 +140,16 @@ def _values(section: Section, operator: str) -> tuple[Scalar, ...]:
     return found[:MOST_VALUES]
 
 
-def _check_subject(section: Section, subject: str) -> None:
-    if not subject or SUBJECT.fullmatch(subject):
+def _check_subject(section: Section, subject: str, of_run: bool) -> None:
+    if not subject or (SUBJECT_OF_RUN if of_run else SUBJECT).fullmatch(subject):
         return
     family, dot, rest = subject.partition(".")
-    kind = nearest_word(family, NAMED)
+    kind = nearest_word(family, named := (*NAMED, OF_RUN) if of_run else NAMED)
     near = nearest_word(subject, PLAIN) or (f"{kind}.{rest}" if dot and kind else None)
-    expected = f"one of {', '.join([*PLAIN, *(f'{one}.<id>' for one in NAMED)])}"
+    expected = f"one of {', '.join([*PLAIN, *(f'{one}.<id>' for one in named)])}"
     message = f"nothing is known by the name {subject[:60]!r}"
+    if family == OF_RUN and not of_run:
+        message = f"{subject[:60]!r} is known in a run only: in a branch, or in the only_if of a step"
     section.problems.append(ModelProblem(section.at("subject"), message, expected, near, "subject_unknown"))
 
 

@@ -18,7 +18,7 @@ from milepost_core.playbooks.document import (
 )
 from milepost_core.playbooks.parsing_words import problem
 
-__all__ = ["refuse_wrong_paths", "starts_of", "ways_out"]
+__all__ = ["reached", "refuse_wrong_paths", "starts_of", "ways_out"]
 
 Way = tuple[str, str]
 """Where in the document (JSON pointer) something leads to which step."""
@@ -131,23 +131,24 @@ def _circle(steps: Sequence[Step], trail: Sequence[int], way: Way) -> ModelProbl
 
 
 def _unreachable(playbook: Playbook) -> Iterator[ModelProblem]:
-    reached = _reached(playbook, [target for _, target in starts_of(playbook)])
+    found = reached(playbook, [target for _, target in starts_of(playbook)])
     for index, step in enumerate(playbook.steps):
-        if step.id not in reached:
+        if step.id not in found:
             message = f"no run can come to the step {step.id!r}"
             yield problem(f"/steps/{index}", "step_unreachable", message, "a tier, an arm or a step that leads here")
 
 
-def _reached(playbook: Playbook, starts: Sequence[str]) -> set[str]:
+def reached(playbook: Playbook, starts: Sequence[str]) -> set[str]:
+    """Return every step that a run can come to from these, with them; all names of steps have to be right."""
     place = {step.id: index for index, step in enumerate(playbook.steps)}
-    reached: set[str] = set()
+    found: set[str] = set()
     ahead = list(starts)
     while ahead:
         one = ahead.pop()
-        if one not in reached:
-            reached.add(one)
+        if one not in found:
+            found.add(one)
             ahead += [target for _, target in ways_out(playbook, place[one])]
-    return reached
+    return found
 
 
 def _gates(playbook: Playbook) -> Iterator[ModelProblem]:
@@ -157,9 +158,9 @@ def _gates(playbook: Playbook) -> Iterator[ModelProblem]:
         pointer, about = f"/steps/{index}/about", playbook.step(step.about)
         if about is None or (about.kind not in OUTWARD and not isinstance(about, InAppStep)):
             yield problem(pointer, "approval_about", f"{step.about!r} sends nothing", "a step that sends something")
-        elif about.id not in _reached(playbook, [target for _, target in ways_out(playbook, index)]):
+        elif about.id not in reached(playbook, [target for _, target in ways_out(playbook, index)]):
             yield problem(pointer, "approval_about", f"{step.about!r} does not come after this gate", "a later step")
-        elif step.rejected != END and about.id in _reached(playbook, [step.rejected]):
+        elif step.rejected != END and about.id in reached(playbook, [step.rejected]):
             message = f"who says no is led to {step.about!r} all the same"
             expected = "end, or a step from which no way leads to what was rejected"
             yield problem(f"/steps/{index}/rejected", "approval_about", message, expected)

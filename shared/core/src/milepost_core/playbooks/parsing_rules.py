@@ -19,7 +19,7 @@ __all__ = [
 
 MOST_OF_EACH: Final = 50
 MOST_HOLDOUT: Final = 0.5
-EXITS: Final = ("recovered", "goal_met", "replied", "churned", "opted_out")
+EXITS: Final = ("recovered", "goal_met", "replied", "churned", "opted_out", "escalated")
 _HELD: Final = Limits(0, MOST_HOLDOUT, f"a share above 0, at most {MOST_HOLDOUT:g}", low_is_out=True)
 _SHARE: Final = Limits(0, 1, "a share above 0, at most 1", low_is_out=True)
 

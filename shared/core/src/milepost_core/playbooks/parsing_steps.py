@@ -88,12 +88,12 @@ def _node(section: Section) -> dict[str, Any]:
     found: dict[str, Any] = {"id": name(section, "id"), "next": name(section, "next", "") or None}
     if found["id"] == END:
         section.note("id", f"{END!r} is where a run ends", "another id")
-    return found | {"only_if": _optional(section, "only_if")}
+    return found | {"only_if": _optional(section, "only_if", of_run=True)}
 
 
-def _optional(section: Section, key: str) -> Condition | None:
+def _optional(section: Section, key: str, *, of_run: bool = False) -> Condition | None:
     value = section.take(key)
-    return None if value is None else parse_condition(value, section.at(key), section.problems)
+    return None if value is None else parse_condition(value, section.at(key), section.problems, of_run=of_run)
 
 
 def _email(section: Section, node: dict[str, Any]) -> Step:
@@ -226,7 +226,7 @@ def _check_wait(section: Section, wait: WaitStep, open_ended: bool) -> None:
 def _branch(section: Section, node: dict[str, Any]) -> Step:
     cases = []
     for one in section.sections("cases", MOST_CASES):
-        when = parse_condition(one.take("when"), one.at("when"), one.problems)
+        when = parse_condition(one.take("when"), one.at("when"), one.problems, of_run=True)
         cases.append(Case(when, name(one, "next")))
         one.finish()
     if not cases:

@@ -4,13 +4,15 @@ It never matches a change; an unbounded trigger is refused, as it would write to
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, cast, get_args
 
 from milepost_core.milestones import JourneyState, MilestoneState
+from milepost_core.model.problems import ModelProblem
 from milepost_core.model.section import DAYS, SPAN, Section
 from milepost_core.playbooks.conditions import AllOf, Compare, Condition
 from milepost_core.playbooks.document import (
+    BAND_RANK,
     BandTrigger,
     ByHand,
     DateTrigger,
@@ -22,7 +24,7 @@ from milepost_core.playbooks.document import (
 )
 from milepost_core.playbooks.parsing_bounds import bounded
 from milepost_core.playbooks.parsing_conditions import parse_condition
-from milepost_core.playbooks.parsing_words import BANDS, FIELD_FORM, bands, chosen, event_types, names, problem, time_of
+from milepost_core.playbooks.parsing_words import FIELD_FORM, bands, chosen, event_types, names, problem, time_of
 
 __all__ = ["EVERY_DAY", "MILESTONE_STATES", "MOST_OFFSET", "TRIGGERS", "attribute", "parse_trigger", "refuse_unbounded"]
 
@@ -33,7 +35,6 @@ MILESTONE_STATES: Final = tuple(
 )
 
 
-_ANY_CHANGE: Final = ("any", set(BANDS))
 _ANY_MOVE: Final = {str(one) for one in MilestoneState}
 EVERY_DAY: Final = frozenset({"account.updated", "feature.used", "message.sent", "session.started"})
 """Events that any account has at any time; all other types are news about one."""
@@ -84,7 +85,13 @@ def _segment(section: Section) -> Trigger:
 
 
 def _milestone(section: Section) -> Trigger:
-    return MilestoneTrigger(chosen(section, "states", MILESTONE_STATES), names(section, "milestones"))
+    found = MilestoneTrigger(chosen(section, "states", MILESTONE_STATES), names(section, "milestones"))
+    for state in found.states if found.milestones else ():
+        if state not in _ANY_MOVE:
+            message = f"{state!r} is how a whole journey stands: no milestone is ever {state}"
+            expected = f"some of {', '.join(MilestoneState)}, or no `milestones`"
+            section.problems.append(problem(section.at("states"), "state_never", message, expected))
+    return found
 
 
 def _event(section: Section) -> Trigger:
@@ -124,26 +131,28 @@ def attribute(section: Section) -> str:
     return found
 
 
-def refuse_unbounded(trigger: Trigger, audience: Condition | None, section: Section) -> None:
-    """Refuse a playbook that could start for every account there is at once.
+def refuse_unbounded(
+    trigger: Trigger, audience: Condition | None, stages: Iterable[str] | None = None
+) -> Iterator[ModelProblem]:
+    """Yield why a playbook could start for every account there is at once, or for nearly every one.
 
     A watch is bounded by its condition or by the audience, in that one of their tests says who is meant and not only
     who is not; a band change by its bands, its direction or the audience, a milestone's by its states, its names or the
     audience. Events bound by being rare; of what happens to everybody every day the audience has to say for whom.
+    `stages`: all that the score models in charge have, where that is known.
     """
-    meant = audience is not None and bounded(audience)
-    if isinstance(trigger, WatchTrigger) and not meant and not bounded(trigger.enter, leaving=trigger.leaving):
-        _refuse(section, "the condition says only who is not meant, so it could hold for every account")
-    elif meant:
+    if audience is not None and bounded(audience, stages=stages):
         return
-    elif isinstance(trigger, BandTrigger) and (trigger.direction, set(trigger.to)) == _ANY_CHANGE:
-        _refuse(section, "every change of every account would start it")
-    elif isinstance(trigger, MilestoneTrigger) and not trigger.milestones and set(trigger.states) >= _ANY_MOVE:
-        _refuse(section, "every move of every milestone would start it")
-    elif isinstance(trigger, EventTrigger) and (busy := [one for one in trigger.types if one in EVERY_DAY]):
-        _refuse(section, f"{busy[0]} happens to every account every day")
-
-
-def _refuse(section: Section, message: str) -> None:
-    expected = "a test that says who is meant, here or in `audience`"
-    section.problems.append(problem(section.at("trigger"), "audience_unbounded", message, expected))
+    message = None
+    match trigger:
+        case WatchTrigger() if not bounded(trigger.enter, leaving=trigger.leaving, stages=stages):
+            message = "the condition leaves out nobody, or hardly anybody, so it could hold for every account"
+        case BandTrigger(to, "any") if set(BAND_RANK) <= set(to):
+            message = "every change of every account would start it"
+        case MilestoneTrigger(states, ()) if set(states) >= _ANY_MOVE:
+            message = "every move of every milestone would start it"
+        case EventTrigger(types) if busy := [one for one in types if one in EVERY_DAY]:
+            message = f"{busy[0]} happens to every account every day"
+    if message is not None:
+        expected = "a test that says who is meant, here or in `audience`"
+        yield problem("/trigger", "audience_unbounded", message, expected)

@@ -24,7 +24,7 @@ from milepost_core.model.schema_forms import (
     refer,
     whole,
 )
-from milepost_core.playbooks.conditions import ASKING, LISTING, MOST_PARTS, MOST_VALUES, SUBJECT
+from milepost_core.playbooks.conditions import ASKING, LISTING, MOST_PARTS, MOST_VALUES, SUBJECT, SUBJECT_OF_RUN
 from milepost_core.playbooks.document import END
 from milepost_core.playbooks.parsing import FORMAT, MOST_PURPOSE, MOST_STEPS, MOST_TEXT, MOST_TITLE
 from milepost_core.playbooks.parsing_conditions import OPERATORS
@@ -78,7 +78,11 @@ def document_schema() -> Schema:
         "title": "Milepost playbook",
         "description": "What starts outreach, whom it is for, what happens step by step, and what ends it.",
         **mapping(_document(), ("id", "name", "trigger", "steps")),
-        "$defs": {"condition": _condition(), "chain": _several(_WHO)},
+        "$defs": {
+            "condition": _condition("condition", SUBJECT.pattern),
+            "condition_of_run": _condition("condition_of_run", SUBJECT_OF_RUN.pattern),
+            "chain": _several(_WHO),
+        },
     }
 
 
@@ -106,17 +110,17 @@ def _document() -> Schema:
     }
 
 
-def _condition() -> Schema:
+def _condition(name: str, form: str) -> Schema:
     listed = {"type": "array", "items": SCALAR, "minItems": 1, "maxItems": MOST_VALUES}
-    parts = {"type": "array", "items": refer("condition"), "minItems": 1, "maxItems": MOST_PARTS}
-    subject = described("What is asked about: score, band, signal.<id>, attribute.<name>, …", matching(SUBJECT.pattern))
+    parts = {"type": "array", "items": refer(name), "minItems": 1, "maxItems": MOST_PARTS}
+    subject = described("What is asked about: score, band, signal.<id>, attribute.<name>, …", matching(form))
     plain = [one for one in OPERATORS if one not in (*LISTING, *ASKING)]
     return {
         "description": "all, any, not, or one test {subject, operator, value}",
         "anyOf": [
             mapping({"all": parts}, ("all",)),
             mapping({"any": parts}, ("any",)),
-            mapping({"not": refer("condition")}, ("not",)),
+            mapping({"not": refer(name)}, ("not",)),
             mapping({"subject": subject, "operator": one_of(plain), "value": SCALAR}, ("subject", "value")),
             mapping(
                 {"subject": subject, "operator": one_of(LISTING), "value": listed}, ("subject", "operator", "value")
@@ -154,7 +158,7 @@ def _triggers() -> Schema:
 
 
 def _steps() -> Schema:
-    node = {"id": _NAME | {"not": {"const": END}}, "next": _NAME, "only_if": refer("condition")}
+    node = {"id": _NAME | {"not": {"const": END}}, "next": _NAME, "only_if": refer("condition_of_run")}
     forms = {
         kind: mapping(node | keys, ("id", *required)) for kind, (keys, required) in (_telling() | _asking()).items()
     }
@@ -187,7 +191,7 @@ def _asking() -> _Forms:
     """Steps that wait for a person, for time, or for a decision."""
     line = TEXT | {"maxLength": MOST_LINE}
     hours = POSITIVE | {"maximum": MOST_HOURS}
-    case = mapping({"when": refer("condition"), "next": _NAME}, ("when", "next"))
+    case = mapping({"when": refer("condition_of_run"), "next": _NAME}, ("when", "next"))
     return {
         "task": (
             {"owner": refer("chain"), "title": line, "script": _TEMPLATE, "finish_hours": hours, "accept_hours": hours,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from milepost_core.playbooks.document import BAND_RANK, BandTrigger, Direction, MilestoneTrigger, Trigger
+from milepost_core.playbooks.document import BAND_RANK, BandTrigger, MilestoneTrigger, Trigger
 
 # Only causes that speak of the present may reach a person: history and another model's opinion
 # are not news to them.
@@ -79,9 +79,11 @@ def _moved_to(trigger: Trigger, change: Change) -> str | None:
 
 
 def _is_band_move(trigger: BandTrigger, change: Change) -> bool:
+    if change.to_band not in trigger.to:
+        return False
     if change.kind == "first_score":
-        return trigger.first_score and change.to_band in trigger.to
-    return change.kind == "band_changed" and _moved(trigger.direction, change) and change.to_band in trigger.to
+        return trigger.first_score
+    return change.kind == "band_changed" and _moved(trigger, change)
 
 
 _CAUSE_WORDS: Final[Mapping[str, str]] = {
@@ -91,11 +93,19 @@ _CAUSE_WORDS: Final[Mapping[str, str]] = {
 }
 
 
-def _moved(direction: Direction, change: Change) -> bool:
+def _moved(trigger: BandTrigger, change: Change) -> bool:
+    """Up and down lie between two bands that have a rank; what comes out of `unknown` is only ever a drop.
+
+    Help that nobody needed costs less than help that never came; but nobody has recovered from what nobody knew.
+    """
     before, after = BAND_RANK.get(change.from_band or ""), BAND_RANK.get(change.to_band)
-    if direction == "any" or before is None or after is None:
-        return change.from_band != change.to_band
-    return after < before if direction == "down" else after > before
+    match trigger.direction:
+        case "any":
+            return change.from_band != change.to_band
+        case "down":
+            return after is not None and (before is None or after < before)
+        case "up":
+            return after is not None and before is not None and after > before
 
 
 def trigger_key(playbook_id: str, kind: str, what: str) -> bytes:

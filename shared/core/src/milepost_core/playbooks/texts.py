@@ -14,27 +14,45 @@ from milepost_core.playbooks.document import (
     WebhookStep,
 )
 
-__all__ = ["Template", "templates_of"]
+__all__ = ["Template", "required_texts", "templates_of"]
 
 
 @dataclass(frozen=True)
 class Template:
     """One template: where it stands (JSON pointer), what it says, and what it becomes part of.
 
-    `html`: values are escaped; `one_line`: what it renders to has to be a single line.
+    `html`: values are escaped; `one_line`: what it renders to has to be a single line; `required`: it has to say
+    something for every account.
     """
 
     pointer: str
     source: str
     html: bool = False
     one_line: bool = False
+    required: bool = False
 
 
 def templates_of(playbook: Playbook) -> Iterator[Template]:
     """Yield every template of a playbook in the order of the document."""
     for index, step in enumerate(playbook.steps):
         for key, source in _texts(step):
-            yield Template(f"/steps/{index}/{key}", source, key == "html", key in ("subject", "title", "link"))
+            one_line = key in ("subject", "title", "link")
+            yield Template(f"/steps/{index}/{key}", source, key == "html", one_line, key in required_texts(step))
+
+
+def required_texts(step: Step) -> tuple[str, ...]:
+    """Return the texts of a step without which there is nothing to send or to show."""
+    match step:
+        case EmailStep():
+            return ("subject", "text")
+        case SlackStep():
+            return ("text",)
+        case InAppStep():
+            return ("title", "text")
+        case TaskStep():
+            return ("title",)
+        case _:
+            return ()
 
 
 def _texts(step: Step) -> Iterator[tuple[str, str]]:

@@ -56,6 +56,22 @@ def tier_of(playbook: Playbook, facts: Facts, band: str | None = None) -> Tier |
     return NoTier(f"no tier is meant for this account ({known})")
 
 
+def is_worse(playbook: Playbook, tier: Tier, than: str | None) -> bool:
+    """Return whether an account gets another, worse cadence than that of a run of the tier `than`.
+
+    Rows stand from the worst to the mildest, and where none fits (None) is mildest of all. A tier that begins where the
+    other one does is the same cadence, and one that this version does not have is compared with nothing.
+    """
+    tiers = playbook.tiers
+    if tiers is None:
+        return False
+    begun = {row.id: (place, row.start) for place, row in enumerate(tiers.rows)}
+    none: tuple[int, str | None] = (len(tiers.rows), tiers.otherwise)
+    now = begun.get(tier.tier or "", none)
+    before = begun.get(than) if than is not None else none
+    return before is not None and now[0] < before[0] and now[1] != before[1]
+
+
 def owners(playbook: Playbook, tier: str | None, named: Sequence[str] = ()) -> tuple[str, ...]:
     """Return whose work a step of a run is, as a chain: whom it names, else the tier's owner, else the playbook's."""
     rows = playbook.tiers.rows if playbook.tiers is not None else ()

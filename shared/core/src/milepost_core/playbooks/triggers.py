@@ -20,7 +20,8 @@ BAND_RANK: Final[Mapping[str, int]] = {"red": 0, "yellow": 1, "green": 2}
 class BandTrigger:
     """Starts when an account's effective band moves to one of `to` and stays in one of them for `hold` days.
 
-    `first_score` lets the first score that an account ever gets count as such a move.
+    `first_score` lets the first score that an account ever gets count as such a move. Out of `unknown` a band only ever
+    goes down.
     """
 
     to: tuple[Band, ...]

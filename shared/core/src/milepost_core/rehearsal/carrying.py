@@ -16,6 +16,8 @@ from milepost_core.worktime import hours_after
 
 APPROVED_AFTER_HOURS: Final = 1.0
 DONE: Final = "done"
+HELPED: Final = "helped"
+"""What comes of a task if people act."""
 OF_WORDS: Final = ("no_reasons", "not_sendable")
 """Why there is nothing to say: nobody is asked then whether it may be said."""
 
@@ -42,7 +44,7 @@ def await_task(course: Course, due: datetime | None) -> bool:
     """Let time pass until a task is done, which is in time if people act."""
     if not course.pass_until(due if course.assumed.people == "act" else None):
         return False
-    course.outcome = DONE
+    course.outcome = HELPED
     return True
 
 

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 
 from milepost_core.arbiter import Hours, Policy, Standing, Touched
 from milepost_core.cadence import EXIT_EVENTS, Leave, Situation, exit_by_facts, exit_by_happening
+from milepost_core.cadence.exits import ESCALATED
 from milepost_core.playbooks.document import Playbook, Step
+from milepost_core.playbooks.outcomes import outcome_facts
 from milepost_core.rehearsal.scene import Assumed, Line, Reader, Scene
 from milepost_core.worktime import Worktime
 
@@ -17,6 +19,10 @@ class Table:
 
     touches: list[Touched] = field(default_factory=list)
     tasks: dict[str, datetime] = field(default_factory=dict)
+
+    def copy(self) -> "Table":
+        """Return another one with the same on it."""
+        return Table(list(self.touches), dict(self.tasks))
 
 
 @dataclass
@@ -37,6 +43,10 @@ class Course:
     tier: str | None = None
     held_out: bool = False
     outcome: str | None = None
+    outcomes: dict[str, str] = field(default_factory=dict)
+    """What came of its steps that people had."""
+    taken_over: tuple[datetime, Leave] | None = None
+    """A run of a worse tier begins then, and this one ends."""
     lines: list[Line] = field(default_factory=list)
 
     def say(self, code: str, sentence: str, step: Step | None = None, minutes: float = 0.0, owner: str = "") -> None:
@@ -50,7 +60,7 @@ class Course:
         return Situation(
             path=self.path,
             since=self.since,
-            facts=self.scene.facts(self.at),
+            facts={**self.scene.facts(self.at), **outcome_facts(self.outcomes)},
             calendar=self.scene.calendar,
             attributes=dict(self.scene.attributes),
             outcome=self.outcome,
@@ -115,8 +125,12 @@ def _exits(course: Course, end: datetime) -> Iterator[tuple[datetime, Leave]]:
     scene = course.scene
     moments = [(at, kind) for at, kind in scene.events if course.at < at <= end and kind in EXIT_EVENTS]
     moments += [(since, "") for since, _ in scene.known if course.at < since <= end]
+    over, leave = course.taken_over, None
+    moments += [(over[0], ESCALATED)] if over is not None and course.at < over[0] <= end else []
     for at, kind in sorted(moments):
-        if kind:
+        if over is not None and kind == ESCALATED:
+            leave = over[1]
+        elif kind:
             leave = exit_by_happening(course.playbook, EXIT_EVENTS[kind])
         else:
             leave = exit_by_facts(course.playbook, replace(course.situation, facts=scene.facts(at)))

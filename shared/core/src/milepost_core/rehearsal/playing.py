@@ -4,15 +4,16 @@ It looks at no clock, draws no lots and does nothing outside: the same scene end
 would do is assumed, and said so.
 """
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from milepost_core.arbiter import Policy
-from milepost_core.cadence import Go, Leave, Perform, Wait, advance, event_word
-from milepost_core.cadence.admitting import Admitted, Applicant, HeldOut, admit
+from milepost_core.cadence import Go, Leave, Perform, Pursuit, Wait, advance, event_word
+from milepost_core.cadence.admitting import Admitted, Applicant, HeldOut, Occasion, admit
 from milepost_core.playbooks.assigning import HOLDOUT, Assignment
-from milepost_core.playbooks.document import ApprovalStep, Playbook
+from milepost_core.playbooks.document import ApprovalStep, Playbook, TaskStep
 from milepost_core.playbooks.starting import Declines
 from milepost_core.rehearsal.carrying import await_gate, await_task, perform
 from milepost_core.rehearsal.course import Course, Table
@@ -28,33 +29,80 @@ def rehearse(playbook: Playbook, scene: Scene, until: datetime, policy: Policy, 
     A run that is open already goes on; every occasion is admitted or declined as live ones are; runs follow one
     another, and touches of all of them count.
     """
-    before = scene.before
-    table = Table(tasks={one.reason: _open_until(one, until, assumed) for one in before.tasks})
-    lines, began, open_until = list(scene.declined), list(before.began), before.open_until
-    pursuit, kept = before.pursuit, before.kept
-
-    def course(of: Playbook, path: str, at: datetime, since: datetime, kind: str) -> Course:
-        return Course(of, scene, policy, assumed, until, table, path, at, since, kind)
-
-    if (run := before.underway) is not None:
-        resumed = course(run.playbook, run.path, run.at, run.since, run.trigger_kind)
-        _resume(resumed, run, kept)
-        open_until, lines = resumed.at, lines + resumed.lines
+    play = _Play(playbook, Course(
+        playbook, scene, policy, assumed, until,
+        Table(tasks={one.reason: _open_until(one, until, assumed) for one in scene.before.tasks}),
+        path="", at=until, since=until, trigger_kind="",
+    ), list(scene.before.began), scene.before.kept)  # fmt: skip
+    if scene.before.underway is not None:
+        play.resume(scene.before.underway)
     for occasion in scene.occasions:
-        at = occasion.happened_at
-        running = open_until is not None and at < open_until
-        pursuit = replace(pursuit, open_run=running, recent=_recent(playbook, began, at))
-        verdict = admit(playbook, occasion, Applicant(scene.account, scene.facts(at), pursuit, kept), at)
-        kept = _kept(verdict, kept)
-        if isinstance(verdict, Declines):
-            lines.append(Line(at, verdict.code, verdict.sentence))
-            continue
-        begun = course(playbook, verdict.start, at, at, occasion.kind)
-        _begin(begun, verdict, kept)
-        open_until, lines = begun.at, lines + begun.lines
-        began.append(at)
-        pursuit = replace(pursuit, last_started_at=at)
+        play.hear(occasion)
+    lines = [*scene.declined, *play.declined, *(line for one in play.passes for line in one.played.lines)]
     return tuple(sorted(lines, key=lambda line: line.at))
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """One run: as it began (with the table as it was then), how it is played, and what came of it."""
+
+    bare: Course
+    carry: Callable[[Course], None]
+    played: Course
+
+
+def _played(bare: Course, carry: Callable[[Course], None], over: tuple[datetime, Leave] | None = None) -> _Pass:
+    course = replace(bare, table=bare.table.copy(), lines=[], outcomes={}, taken_over=over)
+    carry(course)
+    return _Pass(bare, carry, course)
+
+
+@dataclass
+class _Play:
+    """One account's runs, one after the other; `blank` is a run that has not begun."""
+
+    playbook: Playbook
+    blank: Course
+    began: list[datetime]
+    kept: Assignment | None
+    passes: list[_Pass] = field(default_factory=list)
+    declined: list[Line] = field(default_factory=list)
+
+    def resume(self, run: Underway) -> None:
+        """Play the run on that is open already."""
+        kept = self.kept
+        bare = replace(
+            self.blank, playbook=run.playbook, path=run.path, at=run.at, since=run.since, trigger_kind=run.trigger_kind
+        )
+        self.passes.append(_played(bare, lambda course: _resume(course, run, kept)))
+
+    def hear(self, occasion: Occasion) -> None:
+        """Admit or decline an occasion as a live one is; a run of a milder tier is played again, to its end by then."""
+        at, scene = occasion.happened_at, self.blank.scene
+        who = Applicant(scene.account, scene.facts(at), self._pursuit(at), self.kept)
+        verdict = admit(self.playbook, occasion, who, at)
+        self.kept = kept = _kept(verdict, self.kept)
+        if isinstance(verdict, Declines):
+            self.declined.append(Line(at, verdict.code, verdict.sentence))
+            return
+        if verdict.over is not None and self.passes:
+            last = self.passes[-1]
+            self.passes[-1] = _played(last.bare, last.carry, (at, verdict.over))
+        bare = replace(
+            self.blank,
+            table=self.passes[-1].played.table if self.passes else self.blank.table,
+            path=verdict.start, at=at, since=at, trigger_kind=occasion.kind,
+        )  # fmt: skip
+        self.passes.append(_played(bare, lambda course: _begin(course, verdict, kept)))
+        self.began.append(at)
+
+    def _pursuit(self, at: datetime) -> Pursuit:
+        before = self.blank.scene.before
+        last = self.passes[-1].played if self.passes else None
+        open_until, tier = (last.at, last.tier) if last is not None else (before.open_until, before.open_tier)
+        running = open_until is not None and at < open_until
+        recent = _recent(self.playbook, self.began, at)
+        return Pursuit(running, max(self.began, default=None), recent, tier if running else None)
 
 
 def _open_until(task: Work, until: datetime, assumed: Assumed) -> datetime:
@@ -89,6 +137,7 @@ def _resume(course: Course, run: Underway, kept: Assignment | None) -> None:
     """Play a run on from where it stands; what a person has already is not given again."""
     course.held_out = _is_held_out(kept)
     course.band, course.tier, course.outcome = run.band, run.tier, run.outcome
+    course.outcomes = dict(run.outcomes)
     step = course.playbook.step(course.path)
     if run.given and isinstance(step, ApprovalStep):
         going = await_gate(course, step, run.due or course.at)
@@ -119,6 +168,8 @@ def _move(course: Course) -> bool:
         case Go(path, because, carried):
             if not carried or course.outcome is None:
                 course.say("passed" if carried else "skipped", because, step)
+            if carried and course.outcome is not None and isinstance(step, TaskStep | ApprovalStep):
+                course.outcomes[step.id] = course.outcome
             course.outcome, course.since = None, course.at
             if path is None:
                 course.say("completed", "every step is done")

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from milepost_core.arbiter import Objection, Touched
-from milepost_core.cadence import Leave, Pursuit
+from milepost_core.cadence import Leave
 from milepost_core.cadence.admitting import Occasion
 from milepost_core.playbooks.assigning import Assignment
 from milepost_core.playbooks.conditions import Facts, Scalar
@@ -99,7 +99,8 @@ class Matter:
 class Underway:
     """A run that is open already: where it stands since when, by which version; `at`: from when on it is played.
 
-    `given`: a person has its step already; `due` is when that is to be done, or the gate closes.
+    `given`: a person has its step already; `due` is when that is to be done, or the gate closes. `outcomes`: what came
+    of its steps that people had.
     """
 
     playbook: Playbook
@@ -112,6 +113,7 @@ class Underway:
     outcome: str | None = None
     given: bool = False
     due: datetime | None = None
+    outcomes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,14 +130,15 @@ class Before:
     """What there was when the span began: this playbook's runs, open work, what stood against messages.
 
     Args:
-        began: when earlier runs began, oldest first; open_until: a run was open then and ended at that moment;
-        underway: one is open still; kept: where the account was assigned to; tasks: open work; touches: messages to
-        the account that are no part of the play, also those within the span; persons: the same by person, at whichever
-        account.
+        began: when earlier runs began, oldest first; open_until: a run was open then and ended at that moment, of the
+        tier open_tier; underway: one is open still; kept: where the account was assigned to; tasks: open work;
+        touches: messages to the account that are no part of the play, also those within the span; persons: the same
+        by person, at whichever account.
     """
 
     began: tuple[datetime, ...] = ()
     open_until: datetime | None = None
+    open_tier: str | None = None
     underway: Underway | None = None
     kept: Assignment | None = None
     tasks: tuple[Work, ...] = ()
@@ -143,11 +146,6 @@ class Before:
     touches: tuple[Touched, ...] = ()
     matters: tuple[Matter, ...] = ()
     persons: Mapping[str, Sequence[Touched]] = field(default_factory=dict)
-
-    @property
-    def pursuit(self) -> Pursuit:
-        """Return how the playbook and the account stood to each other when the span began."""
-        return Pursuit(open_run=False, last_started_at=max(self.began, default=None))
 
 
 @dataclass(frozen=True)
@@ -186,7 +184,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Assumed:
-    """What people are taken to do: `act`: tasks end in time, gates open in a working hour; `silent`: nothing."""
+    """What people are taken to do: `act`: tasks end in time and help, gates open within an hour; `silent`: nothing."""
 
     people: Literal["act", "silent"] = "act"
 

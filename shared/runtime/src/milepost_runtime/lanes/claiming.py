@@ -45,7 +45,7 @@ class Lane:
     `unsettled` are claims of this process that it lost sight of when the store went away; `suspects_at` is when it will
     next look for suspects although others are due, and `alone_at` for those that are claimed alone (one of `abreast`
     does; meanwhile the first is infinite). `stopping` is set once its worker is to end:
-    no further batch is claimed, and a handler may hear it too.
+    no further batch is claimed, and a handler may hear it too; `at_end` is waited for after the last one.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Lane:
     unsettled: list[Claim] = field(default_factory=list, init=False, repr=False, compare=False)
     suspects_at: list[float] = field(default_factory=lambda: [0.0], init=False, repr=False, compare=False)
     alone_at: list[float] = field(default_factory=lambda: [0.0], init=False, repr=False, compare=False)
+    at_end: Callable[[], Awaitable[None]] | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False, compare=False)
 
     @cached_property

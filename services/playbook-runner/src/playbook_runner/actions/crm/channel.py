@@ -113,7 +113,9 @@ class CrmChannel:
             call = await self._ordered(effect)
             # Setting properties again changes nothing, so of those nothing is ever known.
             return call.order.writes != "properties" and await call.crm.made(call.order) is not None
-        except (Busy, Unclear) as error:
+        except Busy as error:
+            raise NotReached(str(error), error.after_s if error.everyone else None) from None
+        except Unclear as error:
             raise NotReached(str(error)) from None
         except (Unreachable, Refused, Unfit):
             return None

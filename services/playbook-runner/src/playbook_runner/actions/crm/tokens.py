@@ -8,7 +8,6 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -18,11 +17,13 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from milepost_runtime.lines import Lines
 from playbook_runner.actions.crm.answers import Busy, Unclear, Unfit
-from playbook_runner.actions.crm.calling import Answer, Pass, Question, ask
+from playbook_runner.actions.crm.calling import Answer, Pass, Question, always, ask
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 # Salesforce refuses assertions that live for more than three minutes.
 ASSERTION_S = 120
+# Longer than anybody waits for a pass: with an answer that nobody hears a refresh token may be lost for good.
+LISTEN_S = 30.0
 AUDIENCE = {False: "https://login.salesforce.com", True: "https://test.salesforce.com"}
 
 
@@ -35,9 +36,7 @@ class Granted:
     refresh_token: str | None = field(default=None, repr=False)
 
 
-async def buy(
-    lines: Lines, kind: str, settings: Mapping[str, Any], secrets: Mapping[str, Any], now: datetime
-) -> Granted:
+async def buy(lines: Lines, kind: str, settings: Mapping[str, Any], secrets: Mapping[str, Any], now: float) -> Granted:
     """Ask for a pass. Raises Busy, or Unfit when the CRM does not accept who we say we are."""
     if kind == "hubspot":
         return await _from_hubspot(lines, settings, secrets)
@@ -57,7 +56,7 @@ async def _from_hubspot(lines: Lines, settings: Mapping[str, Any], secrets: Mapp
 
 
 async def _from_salesforce(
-    lines: Lines, settings: Mapping[str, Any], secrets: Mapping[str, Any], now: datetime
+    lines: Lines, settings: Mapping[str, Any], secrets: Mapping[str, Any], now: float
 ) -> Granted:
     if "private_key" in secrets:
         form = {"grant_type": JWT_BEARER, "assertion": assertion(settings, secrets["private_key"], now)}
@@ -72,7 +71,7 @@ async def _from_salesforce(
 
 async def _token(lines: Lines, base: str, path: str, form: Mapping[str, str]) -> Mapping[str, Any]:
     try:
-        answer = await ask(lines, base, Question("POST", path, form=form), {})
+        answer = await ask(lines, base, Question("POST", path, form=form), {}, (LISTEN_S, always))
     except Unclear as error:
         raise Busy(f"no token: {error}") from None
     if answer.fine and isinstance(answer.body, dict):
@@ -96,7 +95,7 @@ def _text(body: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def assertion(settings: Mapping[str, Any], pem: str, now: datetime) -> str:
+def assertion(settings: Mapping[str, Any], pem: str, now: float) -> str:
     """Return a signed JWT that says who we are, good for two minutes."""
     key = load_pem_private_key(pem.encode(), password=None)
     assert isinstance(key, RSAPrivateKey), "checked when the outlet was kept"
@@ -104,7 +103,7 @@ def assertion(settings: Mapping[str, Any], pem: str, now: datetime) -> str:
         "iss": settings["client_id"],
         "sub": settings["username"],
         "aud": AUDIENCE[bool(settings.get("sandbox"))],
-        "exp": int(now.timestamp()) + ASSERTION_S,
+        "exp": int(now) + ASSERTION_S,
     }
     text = ".".join(_coded(json.dumps(part).encode()) for part in ({"alg": "RS256"}, claims))
     return f"{text}.{_coded(key.sign(text.encode(), PKCS1v15(), SHA256()))}"

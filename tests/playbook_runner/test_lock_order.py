@@ -1,0 +1,137 @@
+"""Claims about moves that meet at the same work: they lock in one order, so that none of them is rolled back."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from itertools import combinations
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from structlog.testing import capture_logs
+from support.outreach import Outreach, health_of
+
+from milepost_runtime.database import is_store_trouble
+from playbook_runner.arbiter.suppressing import Word
+from playbook_runner.effects.resolving import RunEnded
+from playbook_runner.people.approving import ApprovalEnded
+from playbook_runner.people.tending import Outcome, TaskEnded
+from playbook_runner.runs.merging import merge
+
+PAIRS = 15
+TASK = {"id": "a", "kind": "task", "owner": ["owner"], "title": "Call", "script": "Say hello", "reason": "risk"}
+GATE = {"id": "g", "kind": "approval", "about": "m", "by": ["owner"]}
+MAIL = {"id": "m", "kind": "email", "to": "owner", "subject": "Hello", "text": "Hello {{ account.name }}"}
+
+
+PLANS: dict[str, tuple[dict[str, Any], ...]] = {"calls": (TASK,), "more-calls": (TASK,), "gated": (GATE, MAIL)}
+
+
+def plan(name: str, *steps: dict[str, Any], version: int = 1) -> dict[str, Any]:
+    return {
+        "format": "playbook/1", "id": name, "version": version, "name": name, "trigger": {"kind": "by_hand"},
+        "exits": [{"kind": "opted_out"}], "steps": list(steps),
+    }  # fmt: skip
+
+
+async def under_way(outreach: Outreach) -> UUID:
+    """Two runs wait for one task of an account, and a third one for a gate."""
+    account = uuid4()
+    outreach.scoring.documents[account] = health_of(account)
+    for name in PLANS:
+        await outreach.runner.by_hand.start(account, name, "a hunch", "kim")
+    await outreach.advance()
+    return account
+
+
+async def complete(outreach: Outreach, account: UUID) -> None:
+    task = await outreach.pool.fetchval("select id from task where account_id = $1", account)
+    await outreach.runner.tending.complete(task, Outcome("helped"), "kim")
+
+
+async def approve(outreach: Outreach, account: UUID) -> None:
+    gate = await outreach.pool.fetchval("select id from approval where account_id = $1", account)
+    await outreach.runner.approving.approve(gate, None, "kim")
+
+
+async def opt_out(outreach: Outreach, account: UUID) -> None:
+    said = Word("opt_out", f"ana@{account.hex}.example", account, "no more", "ana", None)
+    await outreach.runner.suppressing.say(said)
+
+
+async def cancel(outreach: Outreach, account: UUID) -> None:
+    for run in await outreach.pool.fetch("select id from run where account_id = $1 order by id desc", account):
+        await outreach.runner.resolving.cancel(run["id"], "kim")
+
+
+async def merged(outreach: Outreach, account: UUID) -> None:
+    async with outreach.pool.acquire() as connection, connection.transaction():
+        await merge(connection, account, uuid4())
+
+
+async def resume(outreach: Outreach, account: UUID) -> None:
+    await outreach.runner.keeping.switch(paused=False, by="kim")
+
+
+async def stop_all(outreach: Outreach, account: UUID) -> None:
+    for name, steps in PLANS.items():
+        number = await outreach.pool.fetchval("select max(version) + 1 from playbook where id = $1", name)
+        await outreach.runner.keeping.stock([plan(name, *steps, version=number)])
+        await outreach.runner.releasing.rollback(name, "stop", "kim")
+
+
+async def go_on(outreach: Outreach, account: UUID) -> None:
+    await outreach.advance()
+    await outreach.perform()
+
+
+MOVES: list[Callable[[Outreach, UUID], Awaitable[None]]] = [complete, approve, opt_out, cancel, merged]
+
+
+@pytest.mark.parametrize("pair", list(combinations(MOVES, 2)), ids=lambda pair: " and ".join(m.__name__ for m in pair))
+async def test_moves_that_meet_at_the_same_work_wait_for_each_other_and_none_is_rolled_back(
+    outreach: Outreach, pair: tuple[Callable[[Outreach, UUID], Awaitable[None]], ...]
+) -> None:
+    await outreach.runner.keeping.stock([plan(name, *steps) for name, steps in PLANS.items()])
+    accounts = [await under_way(outreach) for _ in range(PAIRS)]
+    with capture_logs() as lines:
+        found = [
+            await asyncio.gather(*(move(outreach, account) for move in pair), return_exceptions=True)
+            for account in accounts
+        ]
+    refusals = [one for both in found for one in both if one is not None]
+    assert not [one for one in refusals if not isinstance(one, TaskEnded | ApprovalEnded | RunEnded)], refusals
+    assert not [line for line in lines if line["event"] == "begun_again" and line["error"] == "DeadlockDetectedError"]
+
+
+@pytest.mark.parametrize("sweep", [resume, stop_all, go_on], ids=lambda sweep: sweep.__name__)
+async def test_what_moves_many_runs_and_what_moves_one_wait_for_each_other(
+    outreach: Outreach, sweep: Callable[[Outreach, UUID], Awaitable[None]]
+) -> None:
+    await outreach.runner.keeping.stock([plan(name, *steps) for name, steps in PLANS.items()])
+    accounts = [await under_way(outreach) for _ in range(PAIRS)]
+    await outreach.pool.execute(
+        "update step set reason = 'paused', next_at = clock_timestamp() where state = 'waiting'"
+    )
+    with capture_logs() as lines:
+        found = await asyncio.gather(
+            *(move(outreach, account) for account in accounts for move in (complete, approve, opt_out)),
+            *(sweep(outreach, account) for account in accounts[:3]),
+            return_exceptions=True,
+        )
+    refusals = [one for one in found if one is not None and not isinstance(one, asyncpg.Record)]
+    assert not [one for one in refusals if not isinstance(one, TaskEnded | ApprovalEnded | RunEnded)], refusals
+    assert not [line for line in lines if "Deadlock" in str(line)]
+
+
+async def test_who_opts_out_while_their_tasks_are_completed_has_no_run_left(outreach: Outreach) -> None:
+    await outreach.runner.keeping.stock([plan(name, *steps) for name, steps in PLANS.items()])
+    accounts = [await under_way(outreach) for _ in range(PAIRS)]
+    done = await asyncio.gather(
+        *(move(outreach, account) for account in accounts for move in (complete, opt_out, approve)),
+        return_exceptions=True,
+    )
+    assert not [one for one in done if isinstance(one, Exception) and is_store_trouble(one)]
+    await outreach.advance()
+    assert await outreach.pool.fetchval("select count(*) from run where state = 'running'") == 0
+    assert await outreach.pool.fetchval("select count(*) from suppression where kind = 'opt_out'") == PAIRS
