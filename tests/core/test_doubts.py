@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost_core.doubts import ask_again_after, resolve_doubt, settle_doubt
-from milepost_core.effects import RETRY_AFTER_S, Doubt, EffectState, Move, moved
+from milepost_core.doubts import DENIALS, ask_again_after, put_away, resolve_doubt, settle_doubt
+from milepost_core.effects import MOVES, RETRY_AFTER_S, Doubt, EffectState, Move, moved
 
 UNIT = st.floats(0, 1, exclude_max=True)
 
@@ -43,3 +43,11 @@ def test_who_cannot_be_asked_is_asked_ever_more_seldom_and_for_a_day(doubted_s: 
     assert ask_again_after(60, 0.5) == 30
     assert ask_again_after(6000, 0.5) == 600
     assert ask_again_after(86401, jitter) is None
+
+
+@pytest.mark.parametrize("move", list(Move))
+def test_what_may_have_arrived_is_parked_where_it_would_be_denied(move: Move) -> None:
+    assert put_away(move, unclear=False) is move
+    assert put_away(move, unclear=True) is (Move.PARK if move in DENIALS else move)
+    # Wherever an end denies something, parking it is a legal move.
+    assert move not in DENIALS or MOVES[move].sources <= MOVES[Move.PARK].sources

@@ -136,6 +136,9 @@ def test_a_worse_tier_takes_over_and_what_the_milder_run_would_have_done_later_i
 
     assert codes(lines) == ["started", "sent", "waits", "escalated", "started", "task", "completed"]
     assert [line.at for line in lines if line.code in ("escalated", "started")] == [MONDAY, fallen, fallen]
+    run = Underway(book, "remind", MONDAY, fallen + timedelta(days=1), "band_changed", "yellow", "early")
+    stood = scene(occasions=falls[1:], before=Before(began=(MONDAY,), underway=run))
+    assert codes(played(book, stood)) == ["escalated", "started", "task", "completed"]
     rises = (replace(falls[1], happened_at=MONDAY), replace(falls[0], happened_at=MONDAY + timedelta(hours=1)))
     assert codes(played(book, scene(occasions=rises))) == ["started", "task", "already_running", "completed"]
 

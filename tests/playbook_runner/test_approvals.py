@@ -56,7 +56,7 @@ async def test_nothing_goes_out_before_somebody_has_seen_the_draft(outreach: Out
 
     (shown,) = (await api.get("/approvals", params={"owner": "kim@vendor.example", "state": "open"})).json()["data"]
     assert outreach.mail.mails == []
-    assert (shown["about"], shown["playbook_id"]) == ("write", "careful")
+    assert (shown["about"], shown["playbook_id"], shown["recipient"]) == ("write", "careful", "lee@customer.example")
     assert shown["draft"]["subject"] == "About Aurora Logistics"
     assert shown["draft"]["text"].startswith("Aurora Logistics stands at")
 

@@ -117,7 +117,7 @@ async def test_what_may_have_arrived_is_not_sent_again_here(outreach: Outreach, 
     assert len(outreach.mail.raw) == 0
 
 
-async def test_a_receiver_that_knows_keys_gets_the_bytes_that_may_have_arrived(hook: Calls) -> None:
+async def test_what_may_have_arrived_and_is_refused_then_is_no_dead_letter_but_a_persons_to_decide(hook: Calls) -> None:
     (account,) = await hook.intended()
     hook.server.answers = ["cut", 404]
     quick = {name: replace(one, timeout_s=0.5) if name == "webhook" else one  # type: ignore[type-var]
@@ -126,8 +126,8 @@ async def test_a_receiver_that_knows_keys_gets_the_bytes_that_may_have_arrived(h
     for _ in range(3):
         await drain(hook.outreach.pool, lane)
         await hook.outreach.later("effect")
-    assert await hook.states() == {"failed_permanent": 1}
-    await hook.outreach.runner.resending.one((await hook.outreach.one("effect", account))["key"], "dana")
+    assert await hook.states() == {"parked": 1}
+    await hook.outreach.runner.resolving.resolve((await hook.outreach.one("effect", account))["key"], "resend", "dana")
     await drain(hook.outreach.pool, lane)
 
     assert await hook.states() == {"done": 1}

@@ -110,7 +110,7 @@ def test_nothing_in_a_mail_is_loaded_from_anywhere(html: str) -> None:
     ],
 )
 def test_what_only_some_mail_programs_read_has_no_place_in_a_mail(html: str) -> None:
-    with pytest.raises(MarkupRefused, match="has no place|have no place"):
+    with pytest.raises(MarkupRefused, match=r"(has|have) no place"):
         lay_out(html, "", title="t")
     assert list(faults("<!DOCTYPE html>\n<html><body><p>x</p></body></html>")) == []
 

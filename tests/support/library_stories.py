@@ -184,7 +184,7 @@ async def place(outreach: Outreach, account: UUID) -> tuple[str, str]:
     """Return a run's state, and the step at which it stands or stood last."""
     run = await outreach.one("run", account)
     path: str = await outreach.pool.fetchval(
-        "select path from step where run_id = $1 order by id desc limit 1", run["id"]
+        "select path from step where run_id = $1 order by ended_at desc nulls first, id desc limit 1", run["id"]
     )
     return run["state"], path
 

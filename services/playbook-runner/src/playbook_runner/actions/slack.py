@@ -153,8 +153,9 @@ class SlackChannel:
     async def _history(self, effect: Sendable, channel: str, cursor: str) -> Mapping[str, Any] | None:
         """Return one page; None when Slack will not show it. Raises NotReached when it may later."""
         assert effect.doubted_since is not None, "whoever is asked about was tried at some time"
+        oldest = effect.doubted_since.timestamp() - CLOCKS_APART_S
         wanted = {"channel": channel, "limit": PAGE, "include_all_metadata": "true", "inclusive": "true"} | {
-            "oldest": f"{effect.doubted_since.timestamp() - CLOCKS_APART_S:.6f}", **({"cursor": cursor} if cursor else {})
+            "oldest": f"{oldest:.6f}", **({"cursor": cursor} if cursor else {})
         }  # fmt: skip
         try:
             door, target, line = await self._line(effect, "conversations.history")

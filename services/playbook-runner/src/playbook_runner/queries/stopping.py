@@ -7,7 +7,10 @@ import asyncpg
 
 from milepost_runtime.database import Connection
 
-_UNCLEAR = "exists (select from attempt a where a.effect_key = e.key and a.account_id = e.account_id and a.outcome = 'unknown')"
+_UNCLEAR = (
+    "exists (select from attempt a where a.effect_key = e.key and a.account_id = e.account_id"
+    " and a.outcome = 'unknown')"
+)
 # What was started goes on to its own end; what may have arrived is a person's to decide about.
 _EFFECTS = f"""
 with gone as (select key from effect where run_id = any($1::uuid[]) and state = 'ready' order by key for update)
@@ -16,7 +19,7 @@ update effect e set state = case when {_UNCLEAR} then 'parked' else 'cancelled' 
   next_at = null, lease_until = null
 from gone where e.key = gone.key
 returning e.key, e.run_id, e.state, e.reason
-"""
+"""  # noqa: S608 - a constant of the code
 _STEPS = f"""
 with gone as (select id from step where run_id = any($1::uuid[]) and (state in ('due', 'waiting')
   or (state = 'performing' and not exists (select from effect e where e.step_id = step.id
@@ -25,7 +28,7 @@ with gone as (select id from step where run_id = any($1::uuid[]) and (state in (
 update step s set state = 'cancelled', reason = $2, next_at = null, lease_until = null, wakes_on = null,
   ended_at = clock_timestamp()
 from gone where s.id = gone.id
-"""
+"""  # noqa: S608 - a constant of the code
 _GATES = """
 with gone as (select id from approval where run_id = any($1::uuid[]) and state = 'open' order by id for update)
 update approval a set state = 'cancelled', reason = $2, next_at = null, lease_until = null,

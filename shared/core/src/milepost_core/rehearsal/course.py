@@ -126,7 +126,7 @@ def _exits(course: Course, end: datetime) -> Iterator[tuple[datetime, Leave]]:
     moments = [(at, kind) for at, kind in scene.events if course.at < at <= end and kind in EXIT_EVENTS]
     moments += [(since, "") for since, _ in scene.known if course.at < since <= end]
     over, leave = course.taken_over, None
-    moments += [(over[0], ESCALATED)] if over is not None and course.at < over[0] <= end else []
+    moments += [(over[0], ESCALATED)] if over is not None and course.at <= over[0] <= end else []
     for at, kind in sorted(moments):
         if over is not None and kind == ESCALATED:
             leave = over[1]

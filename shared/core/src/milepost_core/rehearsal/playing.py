@@ -38,7 +38,7 @@ def rehearse(playbook: Playbook, scene: Scene, until: datetime, policy: Policy, 
         play.resume(scene.before.underway)
     for occasion in scene.occasions:
         play.hear(occasion)
-    lines = [*scene.declined, *play.declined, *(line for one in play.passes for line in one.played.lines)]
+    lines = [*scene.declined, *(line for one in play.told for line in one.lines)]
     return tuple(sorted(lines, key=lambda line: line.at))
 
 
@@ -49,6 +49,18 @@ class _Pass:
     bare: Course
     carry: Callable[[Course], None]
     played: Course
+
+    @property
+    def lines(self) -> list[Line]:
+        """What it did."""
+        return self.played.lines
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """An occasion that came to nothing."""
+
+    lines: list[Line]
 
 
 def _played(bare: Course, carry: Callable[[Course], None], over: tuple[datetime, Leave] | None = None) -> _Pass:
@@ -65,8 +77,12 @@ class _Play:
     blank: Course
     began: list[datetime]
     kept: Assignment | None
-    passes: list[_Pass] = field(default_factory=list)
-    declined: list[Line] = field(default_factory=list)
+    told: list[_Pass | _Refused] = field(default_factory=list)
+
+    @property
+    def last(self) -> _Pass | None:
+        """The run that was played last."""
+        return next((one for one in reversed(self.told) if isinstance(one, _Pass)), None)
 
     def resume(self, run: Underway) -> None:
         """Play the run on that is open already."""
@@ -74,7 +90,7 @@ class _Play:
         bare = replace(
             self.blank, playbook=run.playbook, path=run.path, at=run.at, since=run.since, trigger_kind=run.trigger_kind
         )
-        self.passes.append(_played(bare, lambda course: _resume(course, run, kept)))
+        self.told.append(_played(bare, lambda course: _resume(course, run, kept)))
 
     def hear(self, occasion: Occasion) -> None:
         """Admit or decline an occasion as a live one is; a run of a milder tier is played again, to its end by then."""
@@ -83,23 +99,26 @@ class _Play:
         verdict = admit(self.playbook, occasion, who, at)
         self.kept = kept = _kept(verdict, self.kept)
         if isinstance(verdict, Declines):
-            self.declined.append(Line(at, verdict.code, verdict.sentence))
+            self.told.append(_Refused([Line(at, verdict.code, verdict.sentence)]))
             return
-        if verdict.over is not None and self.passes:
-            last = self.passes[-1]
-            self.passes[-1] = _played(last.bare, last.carry, (at, verdict.over))
+        last = self.last
+        if verdict.over is not None and last is not None:
+            place = next(place for place, one in enumerate(self.told) if one is last)
+            last = _played(last.bare, last.carry, (at, verdict.over))
+            self.told[place] = last
         bare = replace(
             self.blank,
-            table=self.passes[-1].played.table if self.passes else self.blank.table,
+            table=last.played.table if last is not None else self.blank.table,
             path=verdict.start, at=at, since=at, trigger_kind=occasion.kind,
         )  # fmt: skip
-        self.passes.append(_played(bare, lambda course: _begin(course, verdict, kept)))
+        self.told.append(_played(bare, lambda course: _begin(course, verdict, kept)))
         self.began.append(at)
 
     def _pursuit(self, at: datetime) -> Pursuit:
         before = self.blank.scene.before
-        last = self.passes[-1].played if self.passes else None
-        open_until, tier = (last.at, last.tier) if last is not None else (before.open_until, before.open_tier)
+        open_until, tier = before.open_until, before.open_tier
+        if (last := self.last) is not None:
+            open_until, tier = last.played.at, last.played.tier
         running = open_until is not None and at < open_until
         recent = _recent(self.playbook, self.began, at)
         return Pursuit(running, max(self.began, default=None), recent, tier if running else None)
@@ -138,6 +157,11 @@ def _resume(course: Course, run: Underway, kept: Assignment | None) -> None:
     course.held_out = _is_held_out(kept)
     course.band, course.tier, course.outcome = run.band, run.tier, run.outcome
     course.outcomes = dict(run.outcomes)
+    if course.taken_over is not None and course.taken_over[0] <= course.at:
+        # It is taken over before it is looked at again.
+        course.at, leave = course.taken_over
+        course.leave(leave)
+        return
     step = course.playbook.step(course.path)
     if run.given and isinstance(step, ApprovalStep):
         going = await_gate(course, step, run.due or course.at)
