@@ -18,9 +18,9 @@ from support.outreach import health_of, publish
 
 from milepost_devstack.house import House
 from milepost_runtime.database import Pool
+from milepost_runtime.entry import GRACE_S
 from milepost_runtime.queue import Hints
 from milepost_runtime.settings import SettingsError, load
-from milepost_runtime.worker import GRACE_S
 from playbook_runner.service import build_runner, scoring_http
 from playbook_runner.settings import WHOLE_CALL_S, RunnerSettings
 

@@ -11,6 +11,7 @@ from support.health_documents import document
 from support.scoring_web import Web, keep, running
 
 from milepost_contracts.audiences import MOST_SUBJECTS, facts_of
+from milepost_contracts.health import HealthDigest
 from milepost_core.cadence.dating import about_due, due_at
 from milepost_core.playbooks.conditions import AllOf, Compare, Fact, Not
 from milepost_core.playbooks.document import DateTrigger
@@ -80,7 +81,7 @@ async def test_documents_of_many_are_those_of_each(web: Web) -> None:
     async with web.client() as client:
         found = await ScoringClient(client, web.reader).healths([*asked, uuid4()])
 
-    assert found == {health.account.id: health for health in BOOK}
+    assert found == {health.account.id: HealthDigest.model_validate_json(health.model_dump_json()) for health in BOOK}
 
 
 async def test_a_key_that_may_not_read_gets_no_answer_that_could_be_mistaken_for_one(web: Web) -> None:

@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import asyncpg
 import pytest
 
-from milepost_runtime.database import STORE_TROUBLE, Pool
+from milepost_runtime.database import STORE_TROUBLE, Connection, Pool
 from milepost_runtime.lanes import (
     Claim,
     GiveUp,
@@ -71,6 +71,40 @@ async def test_everything_due_is_done_once_by_four_drains_at_the_same_time(parce
 
     assert sorted(done) == list(range(1, 401))
     assert await parcels.fetchval("select count(*) from parcel where outcome = 'delivered' and next_at is null") == 400
+
+
+async def test_of_a_table_in_parts_only_rows_that_are_due_are_claimed_wherever_they_lie(plumbing: Pool) -> None:
+    async def nobody(_claims: Sequence[Claim]) -> int:
+        return 0
+
+    async with plumbing.acquire() as connection, rolled_back(connection):
+        await connection.execute(
+            "create table shelf (like parcel including defaults, part int) partition by list (part)"
+        )
+        for part in (1, 2):
+            await connection.execute(f"create table shelf_{part} partition of shelf for values in ({part})")
+        # The first row of each part lies at the same place; only that of the second part is due.
+        await connection.execute(
+            "insert into shelf (id, part, next_at) values (1, 1, null), (2, 2, clock_timestamp() - interval '1 second')"
+        )
+        shelf = Lane("test.shelf", "shelf", "id", nobody)
+
+        assert [one.key for one in await claim(connection, shelf, 10)] == [2]
+        assert await connection.fetchval("select fence from shelf where id = 1") == 0
+
+        await connection.execute("update shelf set lease_until = clock_timestamp() - interval '1 second' where id = 2")
+        assert [one.key for one in await claim_suspects(connection, shelf)] == [2]
+        assert await connection.fetchval("select fence from shelf where id = 1") == 0
+
+
+@contextlib.asynccontextmanager
+async def rolled_back(connection: Connection) -> AsyncIterator[None]:
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield
+    finally:
+        await transaction.rollback()
 
 
 async def test_what_is_not_due_yet_is_left_alone(parcels: Pool) -> None:

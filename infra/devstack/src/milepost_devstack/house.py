@@ -12,7 +12,7 @@ from milepost_devstack.environment import PREFIX, given
 from milepost_devstack.ports import HOST as LOCALHOST
 from milepost_devstack.schemas import SCHEMAS
 from milepost_runtime.database import Schema
-from milepost_runtime.worker import GRACE_S
+from milepost_runtime.entry import GRACE_S
 
 PYTHON = (sys.executable, "-P", "-m")
 

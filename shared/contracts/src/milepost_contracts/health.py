@@ -259,10 +259,12 @@ class HealthDigest(_Frozen):
 
     account: AccountView
     score: float | None
+    band: Band
     effective_band: EffectiveBand
     confidence: Confidence
     as_of: datetime
     computed_at: datetime
+    fresh_until: datetime
     model: ModelRef
     trend: Trend
     dimensions: tuple[DimensionView, ...]
@@ -283,8 +285,6 @@ class HealthDocument(HealthDigest):
     what in it is not as it would have been.
     """
 
-    band: Band
-    fresh_until: datetime
     drivers: tuple[Driver, ...]
     baseline: float | None
     pending: tuple[Missing, ...] = ()

@@ -14,6 +14,9 @@ from milepost_runtime.settings import PREFIX, SettingsError
 
 log = structlog.get_logger()
 REFUSALS = (SettingsError, SchemaTooOld, RolesMissing, StoreUnusable)
+# Told to stop, a worker ends what is under way. Nothing outside may take longer than that (each service sees to it),
+# and whoever stops a worker waits longer: what is killed in the middle of a call may have been done, and nobody knows.
+GRACE_S = 75.0
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from uvicorn.loops.auto import auto_loop_factory
 
 from milepost_runtime import failpoints, logging
 from milepost_runtime.database import STORE_TROUBLE, Pool, Schema, open_pool, require_schema
-from milepost_runtime.entry import settle_in
+from milepost_runtime.entry import GRACE_S, settle_in
 from milepost_runtime.health import Readiness, serve_health
 from milepost_runtime.lanes import Lane, drain
 from milepost_runtime.metrics import LANE_DUE, LANE_OLDEST, LOOP_LAG
@@ -25,9 +25,6 @@ log = structlog.get_logger()
 SWEEP_EVERY_S = 0.5
 LAG_LIMIT_S = 10.0
 MEASURE_EVERY_S = 10.0
-# Told to stop, a worker ends what is under way. Nothing outside may take longer than that (each service sees to it),
-# and whoever stops a worker waits longer: what is killed in the middle of a call may have been done, and nobody knows.
-GRACE_S = 75.0
 
 Build = Callable[[Pool, Hints], Sequence[Lane]]
 Begin = Callable[[Pool], Awaitable[None]]

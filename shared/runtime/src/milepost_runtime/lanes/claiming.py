@@ -94,21 +94,23 @@ class Lane:
     def _suspects(self, which: Callable[[str], str]) -> str:
         # What is due longest, whatever else is due: so looking for suspects costs the same beside a million rows.
         oldest = (
-            f"select ctid as place, crashes, lease_until from {self.table}"  # noqa: S608 - constants of the code
-            f" where next_at <= {_NOW} order by next_at limit {_FRONT}"
+            "select tableoid as part, ctid as place, crashes, lease_until"  # noqa: S608 - constants of the code
+            f" from {self.table} where next_at <= {_NOW} order by next_at limit {_FRONT}"
         )
-        found = f"select place from ({oldest}) oldest where {which('oldest')}"  # noqa: S608 - constants of the code
-        return f"({found}) found join {self.table} t on t.ctid = found.place"
+        found = f"select part, place from ({oldest}) oldest where {which('oldest')}"  # noqa: S608 - of the code
+        return f"({found}) found join {self.table} t on t.ctid = found.place and t.tableoid = found.part"
 
     def _claiming(self, source: str, which: str, order: str) -> str:
-        # The place of a row is as good as its key until the statement ends, and is found without an index. Who has
-        # moved meanwhile is not claimed now.
+        # The place of a row in its part of the table is as good as its key until the statement ends, and is found
+        # without an index. Who has moved meanwhile is not claimed now.
         extra = "".join(f", t.{column}" for column in self.columns)
         return (
-            f"with due as materialized (select t.ctid as place from {source}"  # noqa: S608 - constants of the code
-            f" where t.next_at <= {_NOW} and {which} order by {order} limit $1 for update of t skip locked)"
+            "with due as materialized (select t.tableoid as part, t.ctid as place"  # noqa: S608 - constants of the code
+            f" from {source} where t.next_at <= {_NOW} and {which} order by {order} limit $1"
+            " for update of t skip locked)"
             f" update {self.table} t set fence = t.fence + 1, crashes = t.crashes + (t.lease_until is not null)::int,"
-            f" lease_until = clock_timestamp() + make_interval(secs => $2) from due where t.ctid = due.place"
+            f" lease_until = clock_timestamp() + make_interval(secs => $2) from due"
+            f" where t.ctid = due.place and t.tableoid = due.part"
             f" returning t.{self.key} as key, t.fence, t.crashes{extra}"
         )
 
