@@ -53,6 +53,9 @@ _ALWAYS = {
 }
 
 
+_NOT_YET = (asyncpg.CannotConnectNowError, asyncpg.InvalidPasswordError)
+
+
 class EmbeddedPostgres:
     """A PostgreSQL in `home`; `fast` trades durability for speed and throws the data away at stop (tests).
 
@@ -145,7 +148,10 @@ class EmbeddedPostgres:
                 if any("could not create any TCP/IP sockets" in line for line in last):
                     return False
                 raise StoreFailed("PostgreSQL ended while starting:\n" + "\n".join(last))
-            with contextlib.suppress(OSError, asyncpg.CannotConnectNowError, TimeoutError):
+            # Whoever does not know our password is somebody else, who was quicker: our child is about to find that out.
+            with contextlib.suppress(
+                OSError, asyncpg.CannotConnectNowError, asyncpg.InvalidPasswordError, TimeoutError
+            ):
                 await (await asyncpg.connect(self.url("postgres"), timeout=10)).close()
                 return True
             await asyncio.sleep(0.05)
