@@ -158,6 +158,17 @@ async def test_nobody_enters_without_the_password(open_folder: Path) -> None:
         await server.stop()
 
 
+async def test_a_lost_password_is_told_soon_and_by_its_name(open_folder: Path) -> None:
+    server = EmbeddedPostgres(open_folder)
+    await server.start()
+    await server.stop()
+    (open_folder / "secrets.json").unlink()
+
+    async with asyncio.timeout(45):
+        with pytest.raises(StoreFailed, match=r"does not know the password in secrets\.json"):
+            await EmbeddedPostgres(open_folder).start()
+
+
 async def test_text_sorts_by_code_point_on_every_machine(open_folder: Path) -> None:
     server = EmbeddedPostgres(open_folder, fast=True)
     await server.start()

@@ -4,7 +4,6 @@ Never used in production (a URL points elsewhere there) and never listens beyond
 """
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import Mapping
@@ -53,7 +52,8 @@ _ALWAYS = {
 }
 
 
-_NOT_YET = (asyncpg.CannotConnectNowError, asyncpg.InvalidPasswordError)
+# Our child finds out within this time that somebody else has its port.
+_TAKEN_KNOWN_S = 5.0
 
 
 class EmbeddedPostgres:
@@ -141,22 +141,27 @@ class EmbeddedPostgres:
     async def _answers(self, child: spawning.Child) -> bool:
         """True when our server answers, False when its port was taken in between. Raises StoreFailed."""
         clock = asyncio.get_running_loop().time
-        until = clock() + _READY_S
+        until, why = clock() + _READY_S, f"was not ready after {_READY_S:.0f} s"
         while clock() < until:
             if child.ended() is not None:
                 last = child.tail()
                 if any("could not create any TCP/IP sockets" in line for line in last):
                     return False
                 raise StoreFailed("PostgreSQL ended while starting:\n" + "\n".join(last))
-            # Whoever does not know our password is somebody else, who was quicker: our child is about to find that out.
-            with contextlib.suppress(
-                OSError, asyncpg.CannotConnectNowError, asyncpg.InvalidPasswordError, TimeoutError
-            ):
+            try:
                 await (await asyncpg.connect(self.url("postgres"), timeout=10)).close()
                 return True
+            except asyncpg.InvalidPasswordError:
+                # Somebody else's server, who was quicker (our child is about to find that out), or ours after all.
+                until, why = (
+                    min(until, clock() + _TAKEN_KNOWN_S),
+                    "does not know the password in secrets.json: restore it",
+                )
+            except (OSError, asyncpg.CannotConnectNowError, TimeoutError):
+                pass
             await asyncio.sleep(0.05)
         await child.stop()
-        raise StoreFailed(f"PostgreSQL was not ready after {_READY_S:.0f} s:\n" + "\n".join(child.tail()))
+        raise StoreFailed(f"PostgreSQL {why}:\n" + "\n".join(child.tail()))
 
     async def _ensure_database(self) -> None:
         connection = await asyncpg.connect(self.url("postgres"), timeout=10)
