@@ -112,13 +112,24 @@ def test_re_entry_is_by_rule(rule: ReEntry, pursuit: Pursuit, expected: str | No
 
 
 @pytest.mark.parametrize(
-    ("tier", "taken_over"),
-    [("early", True), ("mid", True), (None, True), ("late", False), ("of-another-version", False)],
+    ("tier", "begun", "taken_over"),
+    [
+        ("early", "nudge", True),
+        ("mid", "call", True),
+        (None, "other", True),
+        ("late", "sponsor", False),
+        ("of-another-version", "nudge", False),
+        # By a version that had no tiers, or led elsewhere whom none of them fits.
+        (None, "nudge", False),
+        (None, "sponsor", False),
+        # By a version whose milder tier began where the worst one does now.
+        ("mid", "sponsor", False),
+    ],
 )
-def test_only_a_worse_tier_takes_over_from_an_open_run(tier: str | None, taken_over: bool) -> None:
+def test_only_a_worse_tier_takes_over_from_an_open_run(tier: str | None, begun: str, taken_over: bool) -> None:
     rich = {**FACTS, "attribute.arr": Fact(500_000.0)}
     never = replace(TIERED, re_entry=ReEntry(days=300, never=True), tiers=replace(TIERS, otherwise="other"))
-    found = admitted(never, rich, pursuit=Pursuit(True, NOW, 1, tier))
+    found = admitted(never, rich, pursuit=Pursuit(True, NOW, 1, tier, begun))
 
     if not taken_over:
         assert code(found) == "already_running"
@@ -132,13 +143,14 @@ def test_it_never_goes_downwards_nor_over_to_the_same_cadence_under_another_name
     same = replace(TIERS, rows=(replace(TIERS.rows[0], start="call"), *TIERS.rows[1:]))
     rich = {**FACTS, "attribute.arr": Fact(500_000.0)}
 
-    assert code(admitted(TIERED, pursuit=Pursuit(True, NOW, 1, "late"))) == "already_running"
-    assert code(admitted(replace(TIERED, tiers=same), rich, pursuit=Pursuit(True, NOW, 1, "mid"))) == "already_running"
+    assert code(admitted(TIERED, pursuit=Pursuit(True, NOW, 1, "late", "sponsor"))) == "already_running"
+    open_run = Pursuit(True, NOW, 1, "mid", "call")
+    assert code(admitted(replace(TIERED, tiers=same), rich, pursuit=open_run)) == "already_running"
 
 
 def test_an_exit_says_what_becomes_of_the_tasks_of_who_is_taken_over() -> None:
     kept = replace(TIERED, exits=(Exit("escalated", tasks="keep"),))
-    found = admitted(kept, {**FACTS, "attribute.arr": Fact(500_000.0)}, pursuit=Pursuit(True, NOW, 1, "mid"))
+    found = admitted(kept, {**FACTS, "attribute.arr": Fact(500_000.0)}, pursuit=Pursuit(True, NOW, 1, "mid", "call"))
 
     assert isinstance(found, Admitted)
     assert found.over is not None
@@ -147,13 +159,34 @@ def test_an_exit_says_what_becomes_of_the_tasks_of_who_is_taken_over() -> None:
 
 def test_who_is_held_out_or_in_an_arm_with_a_way_of_its_own_stays_there_also_in_a_worse_tier() -> None:
     rich = {**FACTS, "attribute.arr": Fact(500_000.0)}
-    worse = Applicant("acme", rich, Pursuit(True, NOW, 1, "early"), Assignment("holdout", 0.1, "x", 1))
+    worse = Applicant("acme", rich, Pursuit(True, NOW, 1, "early", "nudge"), Assignment("holdout", 0.1, "x", 1))
     arm = replace(worse, kept=Assignment("long", 0.9, "x", 1))
     old = Occasion("band_changed", NOW - timedelta(days=3))
 
     assert isinstance(admit(EXPERIMENT, Occasion("band_changed", NOW), worse, NOW), HeldOut)
     assert code(admit(EXPERIMENT, Occasion("band_changed", NOW), arm, NOW)) == "already_running"
     assert code(admit(TIERED, old, worse, NOW)) == "stale_change"
+
+
+def test_an_arm_with_a_way_of_its_own_begins_once_also_where_the_worse_tier_begins_at_the_same_step() -> None:
+    rich = {**FACTS, "attribute.arr": Fact(500_000.0)}
+    same = replace(EXPERIMENT, holdout=None, arms=(Arm("long", 1.0, start="sponsor"),))
+    for begun in ("sponsor", "nudge"):
+        assert code(admitted(same, rich, pursuit=Pursuit(True, NOW, 1, "early", begun))) == "already_running"
+
+
+def test_whom_an_open_run_helps_is_never_held_out_by_a_worse_tier_but_gets_an_arm() -> None:
+    rich, armless = {**FACTS, "attribute.arr": Fact(500_000.0)}, replace(EXPERIMENT, holdout=Holdout(0.5), arms=())
+    shares = replace(armless, version=2, arms=(Arm("short", 0.5), Arm("same", 0.5)))
+    open_run = Pursuit(True, NOW, 1, "early", "nudge")
+    for book, arms in ((armless, {"treated"}), (shares, {"short", "same"})):
+        facts = {**rich, "gate.escalation": Fact(False)}
+        fresh = [admitted(book, facts, account=account) for account in MANY[:60]]
+        assert any(isinstance(one, HeldOut) for one in fresh)
+        found = [admitted(book, facts, account=account, pursuit=open_run) for account in MANY[:60]]
+        given = [one.assignment for one in found if isinstance(one, Admitted) and one.assignment is not None]
+        assert len(given) == len(found)
+        assert {(one.arm, one.version, one.excluded) for one in given} == {(arm, book.version, False) for arm in arms}
 
 
 def test_by_hand_a_person_says_who_is_meant_and_when_but_not_twice_at_once() -> None:

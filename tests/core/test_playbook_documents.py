@@ -323,6 +323,8 @@ def test_names_that_no_score_model_has_are_told_with_the_nearest_one() -> None:
         ({"audience": {"all": [RED, {"subject": "age_days", "operator": "gte", "value": 0}]}}, "test_always"),
         ({"trigger": {"kind": "threshold", "when": RED}}, "no_hysteresis"),
         ({"re_entry": {"days": 0}}, "no_pause"),
+        ({"trigger": {"kind": "by_hand"}, "re_entry": {"never": True}}, "by_hand_unasked"),
+        ({"trigger": {"kind": "by_hand"}, "audience": {"subject": "band", "value": "red"}}, "by_hand_unasked"),
         ({"steps": [{"id": "w", "kind": "wait", "days": 1}]}, "no_exit"),
         ({}, "crowded"),
         ({"tiers": {"rows": [{"id": "a", "start": "first", "bands": ["red"]}]}}, "tier_missing"),

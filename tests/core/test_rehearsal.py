@@ -136,11 +136,38 @@ def test_a_worse_tier_takes_over_and_what_the_milder_run_would_have_done_later_i
 
     assert codes(lines) == ["started", "sent", "waits", "escalated", "started", "task", "completed"]
     assert [line.at for line in lines if line.code in ("escalated", "started")] == [MONDAY, fallen, fallen]
-    run = Underway(book, "remind", MONDAY, fallen + timedelta(days=1), "band_changed", "yellow", "early")
+    run = Underway(book, "remind", MONDAY, fallen + timedelta(days=1), "band_changed", "yellow", "early", begun="mail")
     stood = scene(occasions=falls[1:], before=Before(began=(MONDAY,), underway=run))
     assert codes(played(book, stood)) == ["escalated", "started", "task", "completed"]
     rises = (replace(falls[1], happened_at=MONDAY), replace(falls[0], happened_at=MONDAY + timedelta(hours=1)))
     assert codes(played(book, scene(occasions=rises))) == ["started", "task", "already_running", "completed"]
+
+
+def test_a_run_of_a_version_without_tiers_is_not_begun_again_by_the_tier_that_it_began_as() -> None:
+    rows = (TierRow("early", "mail", ("red", "yellow")),)
+    early = (replace(MAIL, next="wait"), WAIT, replace(MAIL, id="remind", next="end"))
+    book = playbook(*early, tiers=Tiers("", (), rows, "remind"))
+    untiered = Underway(replace(book, tiers=None), "wait", MONDAY, MONDAY, "band_changed", "red", begun="mail")
+    ended = Before(began=(MONDAY,), open_until=MONDAY + timedelta(days=9), open_begun="mail")
+    worse = (Occasion("band_changed", MONDAY + timedelta(hours=1), "red"),)
+
+    for before in (Before(began=(MONDAY,), underway=untiered), ended):
+        lines = codes(played(book, scene(occasions=worse, before=before)))
+        assert "already_running" in lines
+        assert "escalated" not in lines
+
+
+def test_whom_an_open_run_helps_a_worse_tier_does_not_hold_out() -> None:
+    rows = (TierRow("late", "call", ("red",)), TierRow("early", "mail", ("yellow",)))
+    early = (replace(MAIL, next="wait"), WAIT, replace(MAIL, id="remind", next="end"))
+    before = playbook(*early, CALL, trigger=BandTrigger(("yellow", "red")), tiers=Tiers("", (), rows))
+    book = replace(before, holdout=Holdout(0.5))
+    run = Underway(before, "wait", MONDAY, MONDAY, "band_changed", "yellow", "early", begun="mail")
+    falls = (Occasion("band_changed", MONDAY + timedelta(days=1), "red"),)
+
+    for name in range(20):
+        stood = scene(account=f"account-{name}", occasions=falls, before=Before(began=(MONDAY,), underway=run))
+        assert codes(played(book, stood))[-4:] == ["escalated", "started", "task", "completed"]
 
 
 def test_a_branch_on_what_came_of_a_task_is_played_as_if_it_had_helped_or_by_what_really_came_of_it() -> None:

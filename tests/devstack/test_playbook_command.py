@@ -82,3 +82,18 @@ async def test_what_the_service_refuses_is_told_by_line_and_column(house: House,
 
     assert done.returncode == 1
     assert f"{path}:8:5:" in done.stderr
+
+
+async def test_a_connection_that_there_is_not_is_told_when_it_is_pushed_and_put_in_force(
+    house: House, tmp_path: Path
+) -> None:
+    path = tmp_path / "hook.yaml"
+    step = "steps: [{id: tell, kind: webhook, connection: our-hook, fields: {a: b}}]\n"
+    path.write_text(PLAYBOOK.format(subject="x").partition("steps:")[0].replace("call-them", "call-there") + step)
+    said = "there is no connection 'our-hook'; the step fails until there is one"
+
+    pushed = await run(house, "push", str(path))
+    activated = await run(house, "activate", "call-there@1")
+
+    assert said in pushed
+    assert f"warning: {said}  /steps/0/connection" in activated

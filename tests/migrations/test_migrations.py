@@ -44,6 +44,21 @@ async def test_migrating_from_nothing_to_head_equals_the_tables(database_url: st
 
 
 @pytest.mark.parametrize("schema", ROOMS)
+async def test_rows_that_are_due_at_one_moment_have_a_lasting_order_in_every_lane(schema: Schema) -> None:
+    metadata: sa.MetaData = importlib.import_module(f"{schema.package}.tables").METADATA
+    found = {
+        table.name: [list(index.columns.keys()) for index in table.indexes if "next_at" in index.columns]
+        for table in metadata.tables.values()
+        if "lease_until" in table.columns and any("next_at" in index.columns for index in table.indexes)
+    }
+
+    assert found
+    for name, indexes in found.items():
+        key = next(iter(metadata.tables[f"{schema.name}.{name}"].primary_key.columns.keys()))
+        assert indexes == [["next_at", key]], name
+
+
+@pytest.mark.parametrize("schema", ROOMS)
 def test_the_head_that_processes_ask_for_is_the_head_of_the_history(schema: Schema) -> None:
     assert ScriptDirectory.from_config(configuration(schema)).get_current_head() == head_revision(schema)
 

@@ -152,6 +152,25 @@ async def test_what_was_bought_while_an_outlet_was_changed_goes_beside_its_old_s
     assert bench.outlets.unsealed(row)["refresh_token"] == kept
 
 
+async def test_a_change_of_name_or_rate_begins_no_second_purchase_with_a_refresh_token_that_is_spent(
+    bench: CrmBench, portal: Portal
+) -> None:
+    outlet = await silent(bench, portal)
+    with pytest.raises(Busy):
+        await bench.admitting.present(outlet)
+    await bench.outlets.change(outlet.id, {"rate_per_s": 5.0})
+    changed = await bench.outlets.open_named("our-hubspot")
+    with pytest.raises(Busy, match="no token yet"):
+        await bench.admitting.present(changed)
+
+    portal.token_gate.set()
+    await bench.admitting.settled()
+    entry = await another(bench).admitting.present(changed)
+
+    assert entry.token.startswith("access-1-")
+    assert (portal.token_asked, portal.granted) == (1, 1)
+
+
 async def test_when_a_process_was_killed_while_it_bought_another_one_buys_after_a_while(
     bench: CrmBench, portal: Portal
 ) -> None:

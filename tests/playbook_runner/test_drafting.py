@@ -74,16 +74,30 @@ def test_a_crm_step_names_the_account_by_its_references() -> None:
     [
         ("{{ link }}", f"https://health.vendor.example/app/accounts/{ACCOUNT}"),
         ("/import", "/import"),
-        ("javascript:alert(1)", ""),
-        ("//evil.example", ""),
-        ("/\\evil.example", ""),
-        ("{{ account.name }}", ""),
+        (" https://vendor.example/a b\n", "https://vendor.example/a b"),
+        ("{% if score == 'none' %}/never{% endif %}", ""),
     ],
 )
-def test_a_link_in_the_product_leads_to_a_page_or_nowhere(written: str, kept: str) -> None:
+def test_a_link_in_the_product_leads_to_a_page_or_is_none(written: str, kept: str) -> None:
     step = InAppStep(id="s", title="T", text="x", link=written)
 
-    assert drafted(step, named("data:text/html,x"))[1]["link"] == kept
+    assert drafted(step)[1]["link"] == kept
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "javascript:alert(1)", "data:text/html,x", "//evil.example", "/\\evil.example", "/\t/evil.example", "tour",
+        "www.vendor.example/tour", "https://", "https:evil.example", "https://[", "/" + "x" * 500,
+    ],
+)  # fmt: skip
+def test_a_message_whose_link_leads_to_no_page_is_not_sent(link: str) -> None:
+    step = InAppStep(id="s", title="T", text="x", link=link)
+
+    found = decided(step, shipped()[0].parsed, health_of(ACCOUNT), AROUND, DESK, OCCASION)
+
+    assert isinstance(found, Leave)
+    assert (found.code, "leads to no page" in found.sentence) == ("not_sendable", True)
 
 
 def test_a_key_depends_on_run_step_and_recipient_and_stays_once_it_is_there() -> None:

@@ -231,6 +231,23 @@ async def test_an_opt_out_by_address_ends_also_runs_that_have_not_come_to_their_
     assert (await plain.one("run", other))["state"] == "running"
 
 
+async def test_an_opt_out_by_address_counts_while_nobody_says_yet_whose_it_is(plain: Outreach) -> None:
+    document = playbook() | {"exits": [{"kind": "opted_out"}]}
+    await plain.runner.keeping.stock(
+        [document | {"steps": [{"id": "wait", "kind": "wait", "days": 9}, *document["steps"]]}]
+    )
+    theirs = await dropped(plain)
+    plain.scoring.delay_s = 2.0
+    saying = asyncio.create_task(plain.runner.suppressing.say(Word("opt_out", CHAMPION, None, "by phone", "kim", None)))
+    await asyncio.sleep(1.0)
+    kept = await plain.pool.fetchval("select count(*) from suppression where kind = 'opt_out'")
+    before = saying.done()
+    await saying
+
+    assert (kept, before) == (1, False)
+    assert (await plain.one("run", theirs))["end_code"] == "opted_out"
+
+
 async def test_why_not_says_of_any_account_what_stands_in_the_way_now(plain: Outreach) -> None:
     audience = {"subject": "attribute.plan", "operator": "eq", "value": "enterprise"}
     await plain.runner.keeping.stock([playbook() | {"audience": audience}])

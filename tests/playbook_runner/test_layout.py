@@ -142,3 +142,28 @@ def test_what_nests_too_deep_is_refused_and_brings_nobody_down() -> None:
 def test_markup_that_multiplies_is_refused_when_it_is_laid_out(html: str) -> None:
     with pytest.raises(MarkupRefused, match="laid out"):
         lay_out(html, "", title="t")
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<style></style/><img src="http://a.example/x"><script>alert(1)</script><p>hi</p>',
+        '<style></style x><img src="http://a.example/x">',
+        "<style></STYLE\x0c><iframe></iframe>",
+        '<title><style></title><img src="http://a.example/x"></style>',
+        '<textarea><style></textarea><img src="http://a.example/x"></style>',
+        '<xmp><style></xmp><img src="http://a.example/x"></style>',
+        '<noembed><style></noembed><img src="http://a.example/x"></style>',
+        '<noframes><style></noframes><img src="http://a.example/x"></style>',
+        "<noscript><p>x</p></noscript>",
+        "<p>x</p><plaintext>",
+    ],
+)
+def test_what_is_text_to_one_reader_and_an_element_to_another_is_refused(html: str) -> None:
+    with pytest.raises(MarkupRefused, match=r"has no place|ends with"):
+        lay_out(html, "", title="t")
+
+
+def test_a_link_behind_a_quoted_one_leads_nowhere_else_either() -> None:
+    with pytest.raises(MarkupRefused, match="links begin with"):
+        lay_out("""<a title='href="' href="javascript:alert(1)">x</a>""", "", title="t")

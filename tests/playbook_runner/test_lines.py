@@ -2,16 +2,26 @@
 
 import asyncio
 
+import pytest
 from support.outreach import Outreach
 
+from milepost_core.destinations import ComeBack
+from playbook_runner.effects.gates import BACK_AFTER_S, Gate, Rank, rank
+
 MAILS = 150
+HEAP = 600
 
 
-async def test_mails_that_wait_for_a_line_are_asked_about_once(outreach: Outreach) -> None:
-    for _ in range(MAILS):
+async def intended(outreach: Outreach, mails: int) -> None:
+    """Bring new accounts to mails that are due now."""
+    for _ in range(mails):
         await outreach.drop()
     await outreach.start()
     await outreach.advance()
+
+
+async def test_mails_that_wait_for_a_line_are_asked_about_once(outreach: Outreach) -> None:
+    await intended(outreach, MAILS)
     outreach.mail.answer_s = 0.25
     outreach.scoring.asked_together = 0
 
@@ -22,3 +32,65 @@ async def test_mails_that_wait_for_a_line_are_asked_about_once(outreach: Outreac
 
     assert len(outreach.mail.raw) == MAILS
     assert outreach.scoring.asked_together < MAILS * 1.3
+
+
+async def test_a_heap_of_mails_is_claimed_about_once_each_until_its_turn_has_come(outreach: Outreach) -> None:
+    await intended(outreach, HEAP)
+    outreach.mail.answer_s = 0.25
+    loop = asyncio.get_running_loop()
+    until = loop.time() + 6.0
+    while loop.time() < until:
+        await outreach.perform()
+        await asyncio.sleep(0.05)
+    claims, sent = await outreach.pool.fetchrow("select sum(fence), count(*) filter (where state = 'done') from effect")
+
+    assert sent > 80
+    assert claims < HEAP + 2.5 * sent
+
+
+async def test_a_mail_finds_a_free_line_beside_a_slow_one_whose_batch_held_many_that_were_not_sent(
+    outreach: Outreach,
+) -> None:
+    await intended(outreach, 40)
+    for account in list(outreach.scoring.documents)[1:]:
+        # Nobody knows them any more: there is nothing to send.
+        del outreach.scoring.documents[account]
+    outreach.mail.recipient_delay_s = 1.8
+    slow = asyncio.create_task(outreach.perform())
+    await asyncio.sleep(0.7)
+    outreach.mail.recipient_delay_s = 0.0
+    await intended(outreach, 1)
+    quick = asyncio.create_task(outreach.perform())
+    async with asyncio.timeout(1.0):
+        while not outreach.mail.raw:  # noqa: ASYNC110 - the mail server offers a list, not an event
+            await asyncio.sleep(0.02)
+
+    assert not slow.done()
+    await asyncio.gather(slow, quick)
+
+
+def back_after(gate: Gate, *those: Rank) -> list[float]:
+    turns = gate.away(those)
+    return [turn.after_s for turn in turns if isinstance(turn, ComeBack) and turn.code == "no_line"]
+
+
+@pytest.fixture
+def gate() -> Gate:
+    """Return a gate through which 32 calls go in a second, before which 960 wait."""
+    made = Gate(8, asyncio.Semaphore(8))
+    back_after(made, *[rank(50, returning=False)] * 960)
+    return made
+
+
+def test_who_is_put_off_comes_back_when_those_before_it_are_likely_to_be_through(gate: Gate) -> None:
+    (last,) = back_after(gate, rank(50, returning=False))
+    least, most = BACK_AFTER_S
+
+    assert 26.9 <= last <= 30.1
+    assert max(back_after(gate, *[rank(50, returning=False)] * 9_000)) <= most
+    assert back_after(Gate(8, asyncio.Semaphore(8)), rank(50, returning=False)) == [least]
+
+
+def test_who_was_put_off_before_and_who_is_more_urgent_does_not_wait_behind_the_heap(gate: Gate) -> None:
+    assert back_after(gate, rank(50, returning=True), rank(51, returning=False)) == [BACK_AFTER_S[0]] * 2
+    assert rank(51, returning=False) < rank(50, returning=True) < rank(50, returning=False)

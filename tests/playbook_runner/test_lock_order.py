@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from itertools import combinations
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,14 +12,16 @@ import pytest
 from structlog.testing import capture_logs
 from support.outreach import Outreach, health_of
 
-from milepost_runtime.database import is_store_trouble
+from milepost_runtime.database import Connection, is_store_trouble
 from playbook_runner.arbiter.suppressing import Word
 from playbook_runner.effects.resolving import RunEnded
 from playbook_runner.people.approving import ApprovalEnded
 from playbook_runner.people.tending import Outcome, TaskEnded
+from playbook_runner.queries import locking
 from playbook_runner.runs.merging import merge
 
 PAIRS = 15
+HISTORY = 20_000
 TASK = {"id": "a", "kind": "task", "owner": ["owner"], "title": "Call", "script": "Say hello", "reason": "risk"}
 GATE = {"id": "g", "kind": "approval", "about": "m", "by": ["owner"]}
 MAIL = {"id": "m", "kind": "email", "to": "owner", "subject": "Hello", "text": "Hello {{ account.name }}"}
@@ -135,3 +138,44 @@ async def test_who_opts_out_while_their_tasks_are_completed_has_no_run_left(outr
     await outreach.advance()
     assert await outreach.pool.fetchval("select count(*) from run where state = 'running'") == 0
     assert await outreach.pool.fetchval("select count(*) from suppression where kind = 'opt_out'") == PAIRS
+
+
+async def beside_history(outreach: Outreach) -> UUID:
+    """Put a run that waits, held by a pause, beside many that are over; return its account."""
+    account = uuid4()
+    await outreach.pool.execute(
+        "with run as (insert into run (id, account_id, playbook_id, version, trigger_kind, trigger_key, state)"
+        " select n.id, n.id, 'p', 1, 'by_hand', sha256(uuid_send(n.id)), n.state from (select $1::uuid as id,"
+        " 'running' as state union all select gen_random_uuid(), 'done' from generate_series(1, $2)) n)"
+        " insert into step (id, account_id, run_id, path, kind, state, wakes_on, next_at, reason)"
+        " values ($1, $1, $1, 'wait', 'wait', 'waiting', array['event:a'], clock_timestamp(), 'paused')",
+        account,
+        HISTORY,
+    )
+    await outreach.pool.execute("analyze run, step")
+    return account
+
+
+@pytest.mark.parametrize("asked", ["told", "held", "all held"])
+async def test_taking_the_runs_in_question_reads_none_of_those_that_are_over(outreach: Outreach, asked: str) -> None:
+    account = await beside_history(outreach)
+    async with outreach.pool.acquire() as connection, connection.transaction():
+        before = await runs_read(connection)
+        if asked == "told":
+            await locking.runs_told(connection, [uuid4()], [account], ["event:a"], [datetime.now(UTC)])
+        else:
+            await locking.runs_held(connection, "p" if asked == "held" else None)
+        read = await runs_read(connection) - before
+        async with outreach.pool.acquire() as other:
+            free = await other.fetch("select id from run where state = 'running' for update skip locked")
+
+    assert free == []
+    assert read < 50
+
+
+async def runs_read(connection: Connection) -> int:
+    """Return how many rows of the table of runs this connection has read lately."""
+    read: int = await connection.fetchval(
+        "select (seq_tup_read + idx_tup_fetch)::bigint from pg_stat_xact_user_tables where relname = 'run'"
+    )
+    return read

@@ -11,9 +11,11 @@ from support.hubspot_portal import PORTAL, Portal
 from support.outreach import Outreach
 from support.receiver import CHANNEL, receiver
 
+from milepost_core.cadence import Leave
 from milepost_core.effects import RETRY_AFTER_S
 from playbook_runner.arbiter.suppressing import Word
 from playbook_runner.connections.connecting import NewOutlet
+from playbook_runner.runs.stopping import Leaving, stop
 
 REST = "update destination set resting_until = clock_timestamp() + interval '10 minutes'"
 LIMITED = b"HTTP/1.1 429 so\r\nretry-after: 300\r\ncontent-length: 0\r\n\r\n"
@@ -98,6 +100,21 @@ async def test_what_a_receiver_may_have_taken_is_parked_whatever_keeps_it_from_i
     await hook.outreach.runner.resolving.resolve(effect["key"], "sent", "Dana")
     assert (await hook.outreach.one("effect", account))["state"] == "done"
     assert (await hook.outreach.one("step", account))["state"] == "done"
+
+
+async def test_what_is_parked_as_its_run_is_over_says_why_that_ended(hook: Calls) -> None:
+    await hook.outreach.start()
+    (account,) = await hook.intended()
+    hook.server.answers = ["cut"]
+    await hook.perform()
+    run = await hook.outreach.one("run", account)
+    async with hook.outreach.pool.acquire() as connection, connection.transaction():
+        await stop(connection, [Leaving(run["id"], Leave("replied", "the customer answered"))])
+    await days(hook, 3)
+
+    effect = await hook.outreach.one("effect", account)
+    assert effect["state"] == "parked"
+    assert effect["reason"].endswith("its run is over: the customer answered")
 
 
 async def test_what_was_answered_500_is_parked_when_its_run_is_cancelled(hook: Calls) -> None:

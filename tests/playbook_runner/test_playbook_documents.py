@@ -150,6 +150,18 @@ def test_attributes_and_roles_that_the_library_uses_are_told_in_the_guide(reposi
     assert {word for found in said for word in found if word and f"`{word}`" not in guide} == set()
 
 
+@pytest.mark.parametrize(
+    "link", ["javascript:alert(1)", "//evil.example", "www.vendor.example/tour", "tour", "{{ band }}"]
+)
+def test_a_link_that_leads_to_no_page_is_refused_when_it_is_saved(link: str) -> None:
+    step = f"""  - {{id: show, kind: in_app, title: Hello, text: Look here, link: "{link}"}}\n"""
+    with pytest.raises(PlaybookDocumentInvalid) as caught:
+        read_playbook(TEXT + step, "a text", version=1)
+
+    assert [(one.pointer, one.code) for one in caught.value.mistakes] == [("/steps/1/link", "template_link")]
+    read_playbook(TEXT + step.replace(link, "{{ link }}"), "a text", version=1)
+
+
 # ---- reading --------------------------------------------------------------------------------------------------------
 
 

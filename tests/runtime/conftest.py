@@ -15,7 +15,7 @@ create schema plumbing authorization milepost_plumbing;
 create table plumbing.parcel (
   id bigint primary key, payload text not null default '', outcome text,
   next_at timestamptz, lease_until timestamptz, fence bigint not null default 0, crashes smallint not null default 0);
-create index on plumbing.parcel (next_at) where next_at is not null;
+create index on plumbing.parcel (next_at, id) where next_at is not null;
 create table plumbing.news (id bigint generated always as identity primary key, text text not null);
 create table plumbing.cursor (
   feed text primary key, position bigint not null default 0,

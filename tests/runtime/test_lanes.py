@@ -289,6 +289,24 @@ async def test_looking_for_what_is_due_costs_the_same_beside_any_number_that_wai
         assert int(hits[0]) < 100, "\n".join(row[0] for row in plan)
 
 
+async def test_of_thousands_due_at_one_moment_what_a_dead_worker_held_is_in_front_and_few_rows_are_read(
+    parcels: Pool,
+) -> None:
+    await put(parcels, 20_000)
+    await parcels.execute("update parcel set next_at = date_trunc('minute', clock_timestamp())")
+    await parcels.execute("vacuum analyze parcel")
+    made = lane(_never, parcels, batch=400, lease_s=0.05)
+    async with parcels.acquire() as connection:
+        held = await claim(connection, made, 400)
+        await asyncio.sleep(0.1)
+        found = [one.key for _ in range(8) for one in await claim_suspects(connection, made)]
+
+    assert found == sorted(one.key for one in held)
+    plan = "\n".join(row[0] for row in await parcels.fetch(f"explain (analyze, buffers) {_literal(made.claiming)}"))
+    assert "Sort" not in plan, plan
+    assert int(re.findall(r"Buffers: shared hit=(\d+)", plan)[0]) < 2_000, plan
+
+
 def _literal(statement: str) -> str:
     return statement.replace("$1", "50").replace("$2", "15")
 

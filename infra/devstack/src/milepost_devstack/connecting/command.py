@@ -9,7 +9,7 @@ from milepost_devstack.calling import Service
 from milepost_devstack.connecting.asking import PATIENCE_S, Connections
 from milepost_devstack.options import RUNNER_ADDRESS, AsJson, Key, out, reached
 
-crm_app = typer.Typer(help="CRMs: connect, set up, see what they did not take.", no_args_is_help=True)
+crm_app = typer.Typer(help="CRMs, Slack, webhooks: connect, set up, see what CRMs did not take.", no_args_is_help=True)
 
 Url = Annotated[str, typer.Option(help=RUNNER_ADDRESS)]
 Named = Annotated[str, typer.Argument(help="Name of a connection.")]
@@ -36,7 +36,7 @@ def connect(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make a connection from a file, so that its secrets are on no command line."""
+    """Connect a CRM, Slack or a webhook from a file, so that its secrets are on no command line."""
     from milepost_devstack.connecting import showing  # noqa: PLC0415
 
     made = _connections(url, key).connect(file)

@@ -32,7 +32,7 @@ class Delivery(LaneColumns, table=True):
     metadata: ClassVar[sa.MetaData] = METADATA
     __table_args__ = (
         sa.CheckConstraint("state in ('new', 'done', 'ignored', 'quarantined')", name="state"),
-        sa.Index(None, "next_at", postgresql_where=sa.text("next_at is not null")),
+        sa.Index(None, "next_at", "id", postgresql_where=sa.text("next_at is not null")),
         # Only what somebody has to look at; listing what is done follows the primary key.
         sa.Index(None, "state", "id", postgresql_where=sa.text("state in ('ignored', 'quarantined')")),
         # Weeks; `key` is unique within each.
@@ -121,7 +121,7 @@ class Replay(LaneColumns, table=True):
     metadata: ClassVar[sa.MetaData] = METADATA
     __table_args__ = (
         sa.CheckConstraint("status in ('running', 'done', 'cancelled', 'failed')", name="status"),
-        sa.Index(None, "next_at", postgresql_where=sa.text("next_at is not null")),
+        sa.Index(None, "next_at", "id", postgresql_where=sa.text("next_at is not null")),
     )
     id: UUID = primary(sa.Uuid)
     connection_id: UUID | None = may(sa.Uuid)

@@ -76,7 +76,7 @@ class Erasure(LaneColumns, table=True):
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
-    __table_args__ = (sa.Index(None, "next_at", postgresql_where=sa.text("next_at is not null")),)
+    __table_args__ = (sa.Index(None, "next_at", "id", postgresql_where=sa.text("next_at is not null")),)
     id: UUID = primary(sa.Uuid)
     names: list[str] = must(sa.ARRAY(sa.Text), "'{}'")
     author: str = must(sa.Text)

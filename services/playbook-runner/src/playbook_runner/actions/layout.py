@@ -43,6 +43,8 @@ _LINK = re.compile(r"""(?P<name>\bhref\s*=\s*)(?P<address>"[^"]*"|'[^']*'|[^\s>]
 _TAG = re.compile(r"<[A-Za-z]")
 # Comments, conditional ones and instructions: some mail programs read elements in them, and no two agree on their end.
 _HIDDEN = re.compile(r"<!(?!doctype\b)|<\?", re.IGNORECASE)
+# Readers differ on what ends a style sheet, and so on what is an element behind it: only the plain end is for writing.
+_STYLE_END = re.compile(r"</style(?!>)", re.IGNORECASE)
 _SCHEME = re.compile(r"[^A-Za-z0-9/?#]*([A-Za-z][A-Za-z0-9+.-]*):")
 _ADDRESS = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:!?)\]]")
 # What runs, loads or leads elsewhere: no mail program shows it, and the widget of a preview must never meet it.
@@ -71,6 +73,12 @@ _REFUSED = frozenset(
         "source",
         "bgsound",
         "frameset",
+        # What stands in these is text to some readers and elements to others.
+        "plaintext",
+        "xmp",
+        "noembed",
+        "noframes",
+        "noscript",
     ]
 )
 # Attributes by which a mail program would fetch something, and so tell its sender that and where the mail was read.
@@ -109,6 +117,9 @@ def _inlined(html: str) -> str:
     if len(laid) > MOST_LAID_OUT:
         # A rule for every element, or elements that are left open, are repeated throughout the mail.
         raise MarkupRefused(f"laid out, a mail has at most {MOST_LAID_OUT} characters")
+    # Looked at once more as browsers read it: laid out, it is written so that all readers agree.
+    for fault in _faults_of_elements(laid, links=True):
+        raise MarkupRefused(fault)
     return laid
 
 
@@ -130,6 +141,13 @@ def faults(html: str) -> Iterator[str]:
         return
     if _HIDDEN.search(html):
         yield "comments have no place in a mail: some mail programs read elements in them"
+    if _STYLE_END.search(html):
+        yield "a style sheet ends with </style> and nothing else"
+    yield from _faults_of_elements(html)
+
+
+def _faults_of_elements(html: str, *, links: bool = False) -> Iterator[str]:
+    """Yield what elements, attributes and styles have no place in a mail; with `links` also links that lead astray."""
     reader = _Reader()
     reader.feed(html)
     reader.close()
@@ -138,14 +156,16 @@ def faults(html: str) -> Iterator[str]:
         yield "styles load nothing: url( and @import are not allowed"
     if len(reader.style) > MOST_STYLE:
         yield f"the styles of a mail have at most {MOST_STYLE} characters"
+    if links and any(map(_astray, reader.links)):
+        yield "links begin with https:, http: or mailto:"
 
 
 class _Reader(HTMLParser):
-    """Gathers the style sheets, and names what is refused."""
+    """Gathers the style sheets and the links, and names what is refused."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.style, self.found = "", list[str]()
+        self.style, self.found, self.links = "", list[str](), list[str]()
         self._in_style = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -160,6 +180,8 @@ class _Reader(HTMLParser):
                 self.found.append(f"a mail loads nothing: the attribute {name} is not allowed")
             if name == "style" and _loads(value or ""):
                 self.found.append("styles load nothing: url( is not allowed")
+            if name == "href":
+                self.links.append(value or "")
 
     def handle_endtag(self, tag: str) -> None:
         self._in_style = False
@@ -184,11 +206,15 @@ def _safe_links(html: str) -> str:
     """Return the HTML without links that lead elsewhere than to a page or a mailbox: a value may have been one."""
 
     def checked(found: re.Match[str]) -> str:
-        address = "".join(unescape(found["address"]).strip("\"'").split())
-        scheme = _SCHEME.match(address)
-        return found[0] if scheme is None or scheme[1].lower() in ("http", "https", "mailto") else found["name"] + '"#"'
+        astray = _astray(unescape(found["address"]).strip("\"'"))
+        return found["name"] + '"#"' if astray else found[0]
 
     return _LINK.sub(checked, html)
+
+
+def _astray(address: str) -> bool:
+    scheme = _SCHEME.match("".join(address.split()))
+    return scheme is not None and scheme[1].lower() not in ("http", "https", "mailto")
 
 
 def _foot(way_out: str) -> str:

@@ -75,15 +75,19 @@ class Suppressing:
         new = NewSuppression(
             new_id(), word.kind, word.account_id, self.person(word.address), word.reason, word.author, word.until
         )
-        theirs: list[UUID] = []
-        if word.kind == OPT_OUT and new.person is not None:
-            named = word.account_id
-            theirs = await self._theirs(new.person, word.address or "") if named is None else [named]
-        return await self._keep(new, theirs)
+        if word.kind != OPT_OUT or new.person is None:
+            return await self._keep(new, [])
+        if word.account_id is not None:
+            return await self._keep(new, [word.account_id])
+        address = word.address or ""
+        row = await self._keep(new, await addressees.accounts_of(self.pool, new.person, address))
+        # Asked once the word is kept: however long the answer takes, no message starts meanwhile.
+        if meant := await self._meant(address):
+            await transact(self.pool, lambda connection: self.waking.happened(connection, meant, OPTED_OUT))
+        return row
 
-    async def _theirs(self, person: bytes, address: str) -> list[UUID]:
-        """Return the accounts whose runs write to this mailbox: by what was sent to it, and by what is about to be."""
-        known = await addressees.accounts_of(self.pool, person, address)
+    async def _meant(self, address: str) -> list[UUID]:
+        """Return the accounts whose runs are about to write to this mailbox: it is an attribute of theirs."""
         async with self.pool.acquire() as connection:
             under_way = [
                 await self.waking.keeping.version(connection, *one)
@@ -92,14 +96,12 @@ class Suppressing:
         names = {name for playbook in under_way for name in attributes_written_to(playbook)}
         same = tuple(dict.fromkeys((address.strip(), address.strip().lower())))
         asked = tuple(Compare(f"attribute.{name}", "in", same) for name in sorted(names))
-        if not asked:
-            return known
         try:
-            return [*known, *await self.waking.asking.meant(AnyOf(asked))]
+            return sorted(await self.waking.asking.meant(AnyOf(asked))) if asked else []
         except HealthAway as error:
             # No message goes there any more in any case: only runs that have not written yet are left to run out.
             log.warning("opt_out_unasked", error=str(error))
-            return known
+            return []
 
     async def opt_out(self, leaving: Leaving) -> None:
         """Write to a person no more, of whatever account: when this returns, no message to them will start.

@@ -10,10 +10,13 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TypeAlias
 from uuid import UUID
 
-from milepost_runtime.database import Pool
+import structlog
+
+from milepost_runtime.database import STORE_TROUBLE, Pool
 from milepost_runtime.lines import Lines
 from playbook_runner.actions.channel import Unreachable
 from playbook_runner.actions.crm.answers import Busy, Crm
@@ -25,7 +28,9 @@ from playbook_runner.connections.connecting import OpenOutlet, Outlets, OutletSh
 from playbook_runner.connections.figuring import record_of
 from playbook_runner.connections.outlet_shapes import CRM_KINDS
 from playbook_runner.connections.renewing import Held, Renewing
+from playbook_runner.queries import outlets as queries
 
+log = structlog.get_logger()
 # So long a purchase is waited for; who comes later than that does not wait at all.
 PATIENCE_S = 2.0
 Place: TypeAlias = tuple[UUID, datetime]
@@ -74,9 +79,17 @@ class Admitting:
         """
         try:
             outlet = await self.outlets.open_named(name)
-            return Reached(self.crm(outlet), record_of(references, outlet))
+            return Reached(self.crm(outlet), record_of(references, outlet), partial(self._tell, outlet))
         except (OutletUnknown, OutletShut, NoCrm) as error:
             raise Unreachable(str(error)) from None
+
+    async def _tell(self, outlet: OpenOutlet, because: str) -> None:
+        """Keep why a step's call found the connection unfit; should the store be in trouble, the next call does."""
+        try:
+            async with self.pool.acquire() as connection:
+                await queries.tell_of_step(connection, outlet.id, because)
+        except STORE_TROUBLE as error:
+            log.warning("trouble_not_told", outlet=outlet.name, error=type(error).__name__)
 
     async def present(self, outlet: OpenOutlet) -> Pass:
         """Return a pass that is good as far as we know. Raises Busy or Unfit."""

@@ -114,7 +114,8 @@ class Outlets:
             return _known(await queries.one(connection, outlet_id))
 
     async def change(self, outlet_id: UUID, wanted: Mapping[str, Any]) -> asyncpg.Record:
-        """Change what is given; settings are merged key by key, secrets replaced as a whole. A pass is bought anew.
+        """Change what is given; settings are merged key by key, secrets replaced as a whole. With either a pass is
+        bought anew, and what the outlet refused until then is forgotten.
 
         A CRM that is switched on again, or leads elsewhere now, is told of every account anew. What waited for the
         receiver to be well again tries at once.
@@ -125,13 +126,14 @@ class Outlets:
         async with self.pool.acquire() as connection, connection.transaction():
             row = _known(await queries.one(connection, outlet_id, lock=True))
             values = {name: wanted.get(name, row[name]) for name in queries.CHANGEABLE}
-            if "settings" in wanted or "secrets" in wanted:
+            anew = "settings" in wanted or "secrets" in wanted
+            if anew:
                 given = wanted["secrets"] if "secrets" in wanted else self.unsealed(row)
                 merged = row["settings"] | dict(wanted.get("settings", {}))
                 values["settings"], kept = self._checked(row["kind"], merged, given)
                 values["sealed"] = self._sealed(kept)
             try:
-                await queries.change(connection, outlet_id, values)
+                await queries.change(connection, outlet_id, values, anew=anew)
             except asyncpg.UniqueViolationError:
                 raise OutletTaken(f"there is an outlet {values['name']} already") from None
             changed = _known(await queries.one(connection, outlet_id))

@@ -52,7 +52,8 @@ class OutletChange(_Asked):
 
 
 class OutletView(_Frozen):
-    """A connection as its owner sees it; `off_because` is why the last write was refused as a whole."""
+    """A connection as its owner sees it; `off_because` is why the last write, of health or by a step, was
+    refused as a whole."""
 
     id: UUID
     name: str

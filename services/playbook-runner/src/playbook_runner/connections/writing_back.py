@@ -146,7 +146,7 @@ class WritingBack:
         after = MENDED_S if isinstance(error, Unfit) else getattr(error, "after_s", None)
         if isinstance(error, Unfit):
             async with self.pool.acquire() as connection:
-                await connections.tell_trouble(connection, outlet.id, str(error)[:500])
+                await connections.tell_trouble(connection, outlet.id, str(error))
         await self._settle([_later(row.claim, Later(str(error), after)) for row in rows])
         WRITEBACKS.labels(outlet.kind, type(error).__name__.lower()).inc(len(rows))
         log.warning("writeback_refused", outlet=outlet.name, rows=len(rows), why=type(error).__name__)

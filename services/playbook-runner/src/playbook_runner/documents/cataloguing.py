@@ -2,7 +2,7 @@
 
 import asyncio
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,8 +29,8 @@ from playbook_runner.documents.playbook_views import (
     VersionList,
     VersionView,
 )
+from playbook_runner.queries import outlets, watching
 from playbook_runner.queries import playbooks as queries
-from playbook_runner.queries import watching
 
 BODY = "the document"
 UNCHECKED = "names of signals could not be looked up ({why}); activating looks again"
@@ -92,7 +92,7 @@ class Catalogue:
         Raises PlaybookDocumentInvalid, and VersionTaken when its number is kept with another content.
         """
         read = await asyncio.to_thread(read_bytes, body, BODY, version=1)
-        warnings = [*read.warnings(), *await self._unknown_names(read)]
+        warnings = [*read.warnings(), *await self._unknown_names(read), *await self.unconnected(read)]
         async with self.pool.acquire() as connection, connection.transaction():
             await queries.lock_playbook(connection, read.parsed.id)
             if not read.numbered:
@@ -100,6 +100,10 @@ class Catalogue:
             new = await self.keeping.keep(connection, read, author)
         parsed = read.parsed
         return KeptAnswer(id=parsed.id, version=parsed.version, name=parsed.name, new=new, warnings=findings(warnings))
+
+    async def unconnected(self, read: ReadPlaybook) -> Sequence[Mistake]:
+        """Return warnings about the connections that it names and there are not."""
+        return read.unconnected(await outlets.kinds(self.pool))
 
     async def _unknown_names(self, read: ReadPlaybook) -> list[Mistake]:
         """Return the warning that nobody could say which names there are. Raises PlaybookDocumentInvalid for others."""
@@ -124,7 +128,7 @@ class Catalogue:
         """Return what is wrong with a document, or what it may not mean as it says it."""
         try:
             read = await asyncio.to_thread(read_bytes, body, BODY, version=1)
-            unknown = await self._unknown_names(read)
+            unknown = [*await self._unknown_names(read), *await self.unconnected(read)]
         except PlaybookDocumentInvalid as error:
             return LintAnswer(valid=False, mistakes=findings(error.mistakes), warnings=[])
         return LintAnswer(valid=True, mistakes=[], warnings=findings([*read.warnings(), *unknown]))

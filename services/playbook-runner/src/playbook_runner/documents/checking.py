@@ -6,18 +6,28 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from milepost_core.model.problems import ModelProblem
+from milepost_core.model.problems import ModelProblem, nearest_word
 from milepost_core.playbooks import Playbook
-from milepost_core.playbooks.document import ApprovalStep, EmailStep, TaskStep
+from milepost_core.playbooks.document import ApprovalStep, CrmStep, EmailStep, SlackStep, TaskStep, WebhookStep
 from milepost_core.playbooks.lint import lint
 from milepost_core.playbooks.parsing import PlaybookInvalid, Problem, parse_playbook, unknown_facts
 from milepost_core.playbooks.parsing_conditions import Vocabulary
-from milepost_core.playbooks.texts import templates_of
+from milepost_core.playbooks.texts import Template, templates_of
 from milepost_runtime.lawful_documents import DocumentInvalid, Law, ReadDocument, Unlawful
 from milepost_runtime.placed_documents import Mistake, Placed
 from playbook_runner.actions.addresses import BadAddress, check_address
-from playbook_runner.wording.briefing import SPARSE, SPECIMEN
-from playbook_runner.wording.templates import check
+from playbook_runner.wording.briefing import TRIALS
+from playbook_runner.wording.drafting import NO_PAGE, leads_to_a_page
+from playbook_runner.wording.templates import check, render
+
+# The kinds of connections that a step may go through.
+FITTING: Mapping[str, tuple[str, ...]] = {
+    "slack": ("slack",),
+    "webhook": ("webhook",),
+    "crm": ("hubspot", "salesforce"),
+}
+# What the names of properties and fields begin with that CRMs are told of health in.
+OURS = "milepost_"
 
 
 class PlaybookDocumentInvalid(DocumentInvalid):
@@ -38,6 +48,10 @@ class ReadPlaybook(ReadDocument[Playbook]):
         """Return the names that no score model in charge has, with their places."""
         return self.placed.mistakes(_as_problem(one) for one in unknown_facts(self.parsed, known))
 
+    def unconnected(self, kinds: Mapping[str, str]) -> tuple[Mistake, ...]:
+        """Return the connections that there are not, or that are of another kind, by the kinds of those there are."""
+        return self.placed.mistakes(_as_problem(one) for one in _unconnected(self.parsed, kinds))
+
 
 def _parsed(placed: Placed) -> ReadPlaybook:
     """Return the playbook of a document. Texts are tried out, addresses looked at. Raises Unlawful."""
@@ -55,7 +69,7 @@ read_bytes = _LAW.read_bytes
 def check_document(document: Mapping[str, Any]) -> Playbook:
     """Return the playbook, its texts and addresses tried out as well. Raises PlaybookInvalid with every problem."""
     playbook = parse_playbook(document)
-    problems = (*_texts(playbook), *_addresses(playbook))
+    problems = (*_texts(playbook), *_addresses(playbook), *_properties(playbook))
     if problems:
         raise PlaybookInvalid(problems)
     return playbook
@@ -71,9 +85,17 @@ def shipped() -> tuple[ReadPlaybook, ...]:
 
 def _texts(playbook: Playbook) -> Iterator[Problem]:
     for one in templates_of(playbook):
-        yield from check(
-            one.source, one.pointer, (SPECIMEN, SPARSE), html=one.html, one_line=one.one_line, required=one.required
+        found = tuple(
+            check(one.source, one.pointer, TRIALS, html=one.html, one_line=one.one_line, required=one.required)
         )
+        yield from found or (_no_page(one) if one.page else ())
+
+
+def _no_page(one: Template) -> Iterator[Problem]:
+    """A link that leads nowhere for a sample; none at all is left out of the message."""
+    links = [render(one.source, sample, html=False).strip() for sample in TRIALS]
+    if not all(leads_to_a_page(link) for link in links if link):
+        yield Problem(one.pointer, "template_link", NO_PAGE)
 
 
 def _addresses(playbook: Playbook) -> Iterator[Problem]:
@@ -93,6 +115,29 @@ def _addresses(playbook: Playbook) -> Iterator[Problem]:
         for one in persons:
             if "@" in one:
                 yield from _bad_address(pointer, one)
+
+
+def _properties(playbook: Playbook) -> Iterator[Problem]:
+    for index, step in enumerate(playbook.steps):
+        for name, _ in step.fields if isinstance(step, CrmStep) and step.writes == "properties" else ():
+            if name.casefold().startswith(OURS):
+                words = f"{name} is ours: what begins with milepost_ is what CRMs are told of health"
+                yield Problem(f"/steps/{index}/fields/{name}", "property_ours", words)
+
+
+def _unconnected(playbook: Playbook, kinds: Mapping[str, str]) -> Iterator[Problem]:
+    for index, step in enumerate(playbook.steps):
+        if not isinstance(step, SlackStep | WebhookStep | CrmStep):
+            continue
+        name, fitting = step.connection, FITTING[step.kind]
+        if name not in kinds:
+            near = nearest_word(name, [one for one, kind in kinds.items() if kind in fitting])
+            words = f"there is no connection {name!r}" + (f"; did you mean {near!r}?" if near else "")
+        elif kinds[name] not in fitting:
+            words = f"the connection {name!r} is of the kind {kinds[name]}, not {' or '.join(fitting)}"
+        else:
+            continue
+        yield Problem(f"/steps/{index}/connection", "connection_unknown", f"{words}; the step fails until there is one")
 
 
 def _bad_address(pointer: str, address: str) -> Iterator[Problem]:

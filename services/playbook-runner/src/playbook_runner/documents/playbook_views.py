@@ -116,9 +116,13 @@ class Release(BaseModel):
 
 
 class ReleasedView(_Frozen):
-    """The version that is in force now, and what became of the open runs of the others."""
+    """The version that is in force now, and what became of the open runs of the others.
+
+    `warnings`: connections that it names and there are not; after a rollback nobody looks.
+    """
 
     playbook: PlaybookView
     stayed: int
     moved: int
     stopped: int
+    warnings: list[Finding]

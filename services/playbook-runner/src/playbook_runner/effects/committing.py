@@ -29,6 +29,7 @@ from playbook_runner.queries import performing as queries
 from playbook_runner.queries.performing import Ended, Moving, Start
 from playbook_runner.runs.absorbing import Absorbing, Happened
 from playbook_runner.runs.returning import BOUNCED, Return, Returning
+from playbook_runner.runs.stopping import over
 
 log = structlog.get_logger()
 # While a pause lasts, effects look up again after this long; resuming makes them due at once.
@@ -209,7 +210,7 @@ def _not_now(wish: Wish, facts: asyncpg.Record, verdict: Verdict | None) -> Endi
             moving = Moving(claim.key, Move.SUPPRESS, claim.fence, sentence)
             return Ending(claim, moving, code=code, outcome=outcome)
         case _:
-            return held_or_cancelled(claim, _may(facts))
+            return held_or_cancelled(claim, _may(facts), facts)
 
 
 def _honest(ending: Ending, *, unclear: bool) -> Ending:
@@ -220,11 +221,11 @@ def _honest(ending: Ending, *, unclear: bool) -> Ending:
     return replace(ending, moving=replace(moving, move=move, reason=reason, wait_s=None), code=None, outcome=None)
 
 
-def held_or_cancelled(claim: Claim, move: Move) -> Ending:
-    """Return how an effect is written down that a pause holds, or whose run is over."""
+def held_or_cancelled(claim: Claim, move: Move, run: asyncpg.Record) -> Ending:
+    """Return how an effect is written down that a pause holds, or whose run (a row with its `end_reason`) is over."""
     if move is Move.HOLD:
         return Ending(claim, Moving(claim.key, move, claim.fence, "paused", PAUSE_LOOK_S))
-    return Ending(claim, Moving(claim.key, move, claim.fence, "run cancelled"))
+    return Ending(claim, Moving(claim.key, move, claim.fence, over(run)))
 
 
 def _asked(wish: Wish, facts: asyncpg.Record) -> Asked:

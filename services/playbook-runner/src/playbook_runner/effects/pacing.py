@@ -5,7 +5,6 @@ What may not is put off without spending a try: until the receiver is tried agai
 
 import asyncio
 import contextlib
-import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -14,11 +13,12 @@ from datetime import datetime
 
 import structlog
 
-from milepost_core.destinations import ComeBack, Destination, Go, Turn, admit, rested, rests, spaced, tallied
+from milepost_core.destinations import Destination, Go, Turn, admit, rested, rests, spaced, tallied
 from milepost_core.effects import GiveUp, Outcome, TryLater, Unknown
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.grouping import Group
 from milepost_runtime.lanes import Claim
+from playbook_runner.effects.gates import Gate, Rank, rank
 from playbook_runner.measures import CIRCUITS
 from playbook_runner.queries import destinations as queries
 from playbook_runner.queries.destinations import WAITS_ITS_TURN
@@ -29,12 +29,6 @@ CALLS_AT_ONCE = 128
 PATIENCE_S = 2.0
 # Mail servers take few connections from one client.
 FEWER_AT_ONCE = {"email": 8}
-# So much work at most is taken up ahead of free lines: what waits longer would be decided and worded in vain.
-TAKEN_AHEAD_S = 1.0
-# Whoever finds no line free comes back when half of those before it are likely to be through, within these.
-BACK_AFTER_S = (0.3, 5.0)
-# How long a call takes is learnt from the last twenty or so.
-LEARNT_BY = 0.05
 # How far ahead of an even spacing calls may run; who is later than that stays late.
 MOST_SLACK_S = 0.04
 # Who is later than that gives its moment up for another one: the next ones are other workers' by now.
@@ -77,33 +71,6 @@ class Busy(Exception):
     """So many calls to this receiver are under way that there is no turn soon."""
 
 
-@dataclass
-class Gate:
-    """One receiver's turns in this process: `lines` calls at once, and who has been promised one of them."""
-
-    lines: int
-    free: asyncio.Semaphore
-    promised: set[bytes] = field(default_factory=set)
-    took_s: float = 0.25
-    order: asyncio.Lock = field(default_factory=asyncio.Lock)
-    next_at: float = 0.0
-    gap_s: float = 0.0
-
-    def room(self) -> int:
-        """Return how many more may be taken up: as many as are likely to get a line soon."""
-        return max(0, int(self.lines * (1.0 + TAKEN_AHEAD_S / self.took_s)) - len(self.promised))
-
-    def away(self, many: int) -> list[Turn]:
-        """Return when those come back for whom there is no room, in their order."""
-        least, most = BACK_AFTER_S
-        likely_s = ((len(self.promised) + place) * self.took_s / self.lines / 2 for place in range(many))
-        return [ComeBack(min(most, max(least, one)) * random.uniform(0.8, 1.2), "no_line") for one in likely_s]
-
-    def learn(self, took_s: float) -> None:
-        """Count how long a line was held."""
-        self.took_s += LEARNT_BY * (took_s - self.took_s)
-
-
 @dataclass(frozen=True)
 class Pacing:
     """The use cases around turns; `rates` holds those of receivers that are no connection, in calls a second."""
@@ -130,7 +97,7 @@ class Pacing:
         return now, known | own
 
     async def turns(self, claims: Sequence[Claim]) -> dict[bytes, Turn]:
-        """Return each effect's turn, by key; who has waited for one longest gets the first.
+        """Return each effect's turn, by key; of the most urgent, who has waited for one longest gets the first.
 
         Whoever may go has been promised a line: ask while `promising`.
         """
@@ -150,9 +117,9 @@ class Pacing:
                 suspects = sum(1 for claim in those if claim.crashes)
                 room = len(those) if rests(known[name], now) else max(gate.room(), suspects)
                 known[name], given = admit(known[name], [_returning(claim) for claim in those[:room]], now)
-                given += gate.away(len(those) - len(given))
+                given += gate.away([_rank(claim) for claim in those[len(given) :]])
                 turns |= {claim.key: turn for claim, turn in zip(those, given, strict=True)}
-                gate.promised |= {claim.key for claim in those if isinstance(turns[claim.key], Go)}
+                gate.promised |= {_promise(claim) for claim in those if isinstance(turns[claim.key], Go)}
             await queries.keep(connection, known)
         return turns
 
@@ -163,7 +130,11 @@ class Pacing:
             yield
         finally:
             for claim in claims:
-                self._gate(destination_of(claim)).promised.discard(claim.key)
+                self.give_back(claim)
+
+    def give_back(self, claim: Claim) -> None:
+        """Give the line to others that was promised to an effect, unless it was given back before."""
+        self._gate(destination_of(claim)).promised.discard(_promise(claim))
 
     @contextlib.asynccontextmanager
     async def turn(self, claim: Claim, at: float, patience_s: float = PATIENCE_S) -> AsyncIterator[None]:
@@ -183,7 +154,7 @@ class Pacing:
             yield
         finally:
             gate.free.release()
-            gate.promised.discard(claim.key)
+            self.give_back(claim)
             gate.learn(time.monotonic() - began)
 
     async def spaced(self, connection: Connection, claims: Sequence[Claim]) -> dict[bytes, float]:
@@ -251,8 +222,17 @@ def _returning(claim: Claim) -> bool:
     return reason.startswith(WAITS_ITS_TURN)
 
 
-def _order(claim: Claim) -> tuple[bool, bool, int, datetime]:
-    return not claim.crashes, not _returning(claim), -claim.row["priority"], claim.row["created_at"]
+def _promise(claim: Claim) -> tuple[bytes, int]:
+    # Who is claimed again, while others of the batch before still work, has been promised another one.
+    return claim.key, claim.fence
+
+
+def _rank(claim: Claim) -> Rank:
+    return rank(claim.row["priority"], returning=_returning(claim))
+
+
+def _order(claim: Claim) -> tuple[bool, Rank, datetime]:
+    return not claim.crashes, _rank(claim), claim.row["created_at"]
 
 
 def _tell(name: str, before: Destination, after: Destination) -> None:

@@ -159,7 +159,8 @@ class Performing:
             return
         match claim.row["state"]:
             case "ready":
-                await self.committing.end(held_or_cancelled(claim, _may(steps[claim.row["step_id"]])))
+                step = steps[claim.row["step_id"]]
+                await self.committing.end(held_or_cancelled(claim, _may(step), step))
             case "started":
                 await self.doubting.lose(claim, channel)
             case "in_doubt":
@@ -169,10 +170,10 @@ class Performing:
                     await finish(connection, self.lane, [claim])
 
     async def _in_turn(self, claim: Claim, step: asyncpg.Record, decisions: Mapping[UUID, Decision], at: float) -> None:
-        wish = await self._wish(claim, step, decisions)
-        if wish is None:
-            return
         try:
+            wish = await self._wish(claim, step, decisions)
+            if wish is None:
+                return
             async with self.pacing.turn(claim, at):
                 ending = await self._attempt(wish, self.channels[claim.row["channel"]])
         except Busy:
@@ -180,6 +181,9 @@ class Performing:
             async with self.pool.acquire() as connection:
                 await queries.put_off(connection, [PutOff(claim.key, claim.fence, 0.5 + random.random(), reason)])
             return
+        finally:
+            # However it ended: the others of its batch may last, and the line is free.
+            self.pacing.give_back(claim)
         if ending is not None:
             # Shielded: an answer that came is written down even when the worker is told to stop.
             await asyncio.shield(ending)

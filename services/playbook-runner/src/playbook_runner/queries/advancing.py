@@ -74,7 +74,7 @@ async def contexts(pool: Pool, step_ids: Sequence[UUID]) -> list[asyncpg.Record]
     rows: list[asyncpg.Record] = await pool.fetch(
         "select s.id as step_id, s.account_id, s.run_id, s.path, s.iteration, s.kind, s.attempts,"
         " s.created_at as since, s.outcome, s.reason, r.state as run_state, r.trigger_kind, r.band, r.tier,"
-        " r.value_class, r.because, r.playbook_id, r.version, r.correlation_id, c.paused,"
+        " r.end_reason, r.value_class, r.because, r.playbook_id, r.version, r.correlation_id, c.paused,"
         " coalesce(p.state = 'paused', false) as playbook_paused, clock_timestamp() as now"
         " from step s join run r on r.id = s.run_id and r.account_id = s.account_id cross join control c"
         " left join playbook p on p.id = r.playbook_id and p.state in ('active', 'paused')"
@@ -175,7 +175,7 @@ async def lock_run(connection: Connection, run_id: UUID) -> asyncpg.Record | Non
 async def lock_runs(connection: Connection, run_ids: Sequence[UUID]) -> list[asyncpg.Record]:
     """Return runs in the order of their ids, locked against a cancellation until the transaction ends."""
     rows: list[asyncpg.Record] = await connection.fetch(
-        "select id, account_id, playbook_id, version, state, correlation_id, change_id from run"
+        "select id, account_id, playbook_id, version, state, end_reason, correlation_id, change_id from run"
         " where id = any($1::uuid[]) order by id for update",
         run_ids,
     )

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from milepost_runtime.database import Connection
+from milepost_runtime.database import Connection, Pool
 
 CHANGEABLE = ("name", "settings", "sealed", "rate_per_s", "active")
 COLUMNS = (
@@ -31,6 +31,11 @@ async def every(connection: Connection) -> list[asyncpg.Record]:
     return rows
 
 
+async def kinds(pool: Pool) -> dict[str, str]:
+    """Return the kind of each outlet, by name."""
+    return {row["name"]: row["kind"] for row in await pool.fetch("select name, kind from outlet")}
+
+
 async def one(connection: Connection, outlet_id: UUID, *, lock: bool = False) -> asyncpg.Record | None:
     """Return an outlet; `lock` keeps it until the transaction ends."""
     ending = " for update" if lock else ""
@@ -51,13 +56,20 @@ async def named(connection: Connection, name: str) -> asyncpg.Record | None:
     return await connection.fetchrow(f"select {COLUMNS} from outlet where name = $1", name)  # noqa: S608
 
 
-async def change(connection: Connection, outlet_id: UUID, values: Mapping[str, Any]) -> None:
-    """Set every changeable column. Raises asyncpg.UniqueViolationError for a name that is taken."""
+async def change(connection: Connection, outlet_id: UUID, values: Mapping[str, Any], *, anew: bool) -> None:
+    """Set every changeable column. Raises asyncpg.UniqueViolationError for a name that is taken.
+
+    `anew`: what is bought with the former settings or secrets, or was refused with them, counts no more.
+    """
     await connection.execute(
         "update outlet set name = $2, settings = $3, sealed = $4, rate_per_s = $5, active = $6,"
-        " renewing_by = null, renewing_until = null, changed_at = clock_timestamp() where id = $1",
+        " renewing_by = case when $7 then null else renewing_by end,"
+        " renewing_until = case when $7 then null else renewing_until end,"
+        " off_because = case when $7 or ($6 and not active) then '' else off_because end,"
+        " changed_at = clock_timestamp() where id = $1",
         outlet_id,
         *(values[name] for name in CHANGEABLE),
+        anew,
     )
 
 
@@ -88,7 +100,16 @@ async def end_renewal(connection: Connection, outlet_id: UUID, by: UUID) -> None
 async def tell_trouble(connection: Connection, outlet_id: UUID, because: str) -> None:
     """Keep why an outlet refused a write as a whole; empty when it took one."""
     await connection.execute(
-        "update outlet set off_because = $2 where id = $1 and off_because <> $2", outlet_id, because
+        "update outlet set off_because = $2 where id = $1 and off_because <> $2", outlet_id, because[:500]
+    )
+
+
+async def tell_of_step(connection: Connection, outlet_id: UUID, because: str) -> None:
+    """As `tell_trouble`, for a step: what one was let in for says nothing of what is told of health."""
+    await connection.execute(
+        "update outlet set off_because = $2 where id = $1 and off_because <> $2 and ($2 <> '' or not writes_health)",
+        outlet_id,
+        because[:500],
     )
 
 

@@ -52,8 +52,8 @@ class Start:
 async def read_before_start(connection: Connection, starts: Sequence[Start]) -> dict[bytes, asyncpg.Record]:
     """Lock the effects that are ours and ready, of locked runs; return by key what may forbid the start."""
     rows = await connection.fetch(
-        "select e.key, e.asked_at, clock_timestamp() as now, r.playbook_id, r.state as run_state, c.paused,"
-        " coalesce(p.state = 'paused', false) as playbook_paused"
+        "select e.key, e.asked_at, clock_timestamp() as now, r.playbook_id, r.state as run_state, r.end_reason,"
+        " c.paused, coalesce(p.state = 'paused', false) as playbook_paused"
         " from unnest($1::bytea[], $2::bigint[]) as s(key, fence) join effect e on e.key = s.key and e.fence = s.fence"
         " join run r on r.id = e.run_id and r.account_id = e.account_id cross join control c"
         " left join playbook p on p.id = r.playbook_id and p.state in ('active', 'paused')"

@@ -85,10 +85,13 @@ async def events(
 
 
 async def runs(connection: Connection, of: Of) -> list[asyncpg.Record]:
-    """Return the runs of the playbook that began before the span, oldest first, with the step at which each stands."""
+    """Return the runs of the playbook that began before the span, oldest first, each with the step at which it began
+    and the one at which it stands.
+    """
     rows: list[asyncpg.Record] = await connection.fetch(
         "select r.account_id, r.version, r.trigger_kind, r.band, r.tier, r.started_at, r.ended_at, s.path, s.kind,"
-        " s.state, s.outcome, s.created_at,"
+        " s.state, s.outcome, s.created_at, (select x.path from step x where x.run_id = r.id"
+        " and x.account_id = r.account_id order by x.created_at, x.id limit 1) as begun,"
         " coalesce((select t.due_at from task t where t.step_id = s.id and t.account_id = s.account_id limit 1),"
         " (select a.expires_at from approval a where a.step_id = s.id and a.account_id = s.account_id limit 1),"
         " (select e.next_at from effect e where e.step_id = s.id and e.run_id = r.id and e.state = 'ready' limit 1))"

@@ -100,7 +100,8 @@ async def answered(connection: Connection, keys: Sequence[tuple[UUID, bytes]]) -
 
 
 async def pursuits(connection: Connection, spans: Mapping[Pair, float | None]) -> tuple[datetime, list[asyncpg.Record]]:
-    """Return the clock, and by pair with a run: which is open, of which tier, when the last began, how many lately.
+    """Return the clock, and by pair with a run: which is open, of which tier, at which step it
+    began, when the last began, how many lately.
 
     `spans` says how many days back "lately" goes for a pair; None: for ever.
     """
@@ -109,6 +110,8 @@ async def pursuits(connection: Connection, spans: Mapping[Pair, float | None]) -
         "select r.account_id, r.playbook_id, "
         " (array_agg(r.id) filter (where r.state = 'running'))[1] as open_run,"
         " (array_agg(r.tier) filter (where r.state = 'running'))[1] as tier,"
+        " (array_agg((select s.path from step s where s.run_id = r.id and s.account_id = r.account_id"
+        " order by s.created_at, s.id limit 1)) filter (where r.state = 'running'))[1] as begun,"
         " max(r.started_at) as last_started_at, count(*) filter (where w.days is null"
         " or r.started_at > $4::timestamptz - make_interval(secs => w.days * 86400))::int as recent"
         " from unnest($1::uuid[], $2::text[], $3::float8[]) as w(account_id, playbook_id, days)"

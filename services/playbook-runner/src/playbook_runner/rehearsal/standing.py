@@ -65,7 +65,7 @@ async def _add_run(rows: _Rows, connection: Connection, keeping: Keeping, run: a
     account = run["account_id"]
     rows.add(account, "began", run["started_at"])
     if run["ended_at"] is not None:
-        rows.add(account, "open_until", (run["ended_at"], run["tier"]))
+        rows.add(account, "open_until", (run["ended_at"], run["tier"], run["begun"]))
     elif run["path"] is not None:
         playbook = await keeping.version(connection, of.playbook_id, run["version"])
         performing = run["state"] == "performing"
@@ -74,7 +74,7 @@ async def _add_run(rows: _Rows, connection: Connection, keeping: Keeping, run: a
         rows.add(account, "underway", Underway(
             playbook, run["path"], run["created_at"], max(of.since, run["created_at"], *waits), run["trigger_kind"],
             run["band"], run["tier"], run["outcome"], given=given, due=run["due_at"] if given else None,
-            outcomes=run["outcomes"] or {},
+            outcomes=run["outcomes"] or {}, begun=run["begun"],
         ))  # fmt: skip
 
 
@@ -99,11 +99,13 @@ async def _add_touches(rows: _Rows, connection: Connection, of: Of, policy: Poli
 
 
 def _before(found: Mapping[str, list[Any]], persons: Mapping[str, list[Touched]]) -> Before:
-    open_until, open_tier = max(found.get("open_until", ()), key=lambda one: one[0], default=(None, None))
+    nothing = (None, None, None)
+    open_until, open_tier, open_begun = max(found.get("open_until", ()), key=lambda one: one[0], default=nothing)
     return Before(
         began=tuple(found.get("began", ())),
         open_until=open_until,
         open_tier=open_tier,
+        open_begun=open_begun,
         underway=next(iter(found.get("underway", ())), None),
         kept=next(iter(found.get("kept", ())), None),
         tasks=tuple(found.get("tasks", ())),

@@ -13,6 +13,7 @@ from milepost_runtime.keys import Principal, require_scope
 from milepost_runtime.lawful_documents import LARGEST_DOCUMENT
 from milepost_runtime.media import check_media
 from playbook_runner.dependencies import Use
+from playbook_runner.documents.cataloguing import findings
 from playbook_runner.documents.playbook_views import (
     DiffAnswer,
     KeptAnswer,
@@ -23,6 +24,7 @@ from playbook_runner.documents.playbook_views import (
     ReleasedView,
     VersionList,
 )
+from playbook_runner.runs.releasing import Released
 
 YAML = "application/yaml"
 MEDIA = frozenset({b"application/json", b"application/yaml", b"application/x-yaml", b"text/yaml", b"text/x-yaml"})
@@ -142,7 +144,7 @@ async def activate_version(
     """
     released = await use.releasing.activate(playbook_id, version, body.in_flight, who.name or who.id)
     shown = await use.catalogue.one(playbook_id)
-    return ReleasedView(playbook=shown, stayed=released.stayed, moved=released.moved, stopped=released.stopped)
+    return _released(shown, released)
 
 
 @deciding.post("/playbooks/{playbook_id}:rollback", summary="Put the version before in force again")
@@ -150,7 +152,7 @@ async def roll_back(use: Use, playbook_id: PlaybookId, body: Release, who: Write
     """One step: the version that was in force before the one that is. Once more takes the rollback back."""
     released = await use.releasing.rollback(playbook_id, body.in_flight, who.name or who.id)
     shown = await use.catalogue.one(playbook_id)
-    return ReleasedView(playbook=shown, stayed=released.stayed, moved=released.moved, stopped=released.stopped)
+    return _released(shown, released)
 
 
 @router.post("/playbooks/{playbook_id}:pause", summary="Pause one playbook")
@@ -165,6 +167,16 @@ async def activate_playbook(use: Use, playbook_id: PlaybookId, who: Writer) -> P
     """Open runs go on; each step asks for today's health before it does anything."""
     await use.keeping.set_state(playbook_id, "active", who.name)
     return await use.catalogue.one(playbook_id)
+
+
+def _released(shown: PlaybookView, released: Released) -> ReleasedView:
+    return ReleasedView(
+        playbook=shown,
+        stayed=released.stayed,
+        moved=released.moved,
+        stopped=released.stopped,
+        warnings=findings(released.warnings),
+    )
 
 
 async def _document(request: Request) -> bytes:

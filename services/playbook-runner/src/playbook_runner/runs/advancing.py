@@ -31,6 +31,7 @@ from playbook_runner.runs.absorbing import Absorbing
 from playbook_runner.runs.asking import Asking
 from playbook_runner.runs.giving import Giving
 from playbook_runner.runs.intending import Intended, Intending
+from playbook_runner.runs.stopping import over
 from playbook_runner.runs.writing import Decided, Page, kept, walked
 
 log = structlog.get_logger()
@@ -155,7 +156,7 @@ class Advancing:
         async with self.pool.acquire() as connection, connection.transaction():
             runs = await queries.lock_runs(connection, [one.row["run_id"] for one in decided])
             held = await hold(connection, self.lane, [mine[one.row["step_id"]] for one in decided])
-            open_, gone = kept(decided, held, {run["id"] for run in runs if run["state"] == "running"})
+            open_, gone = kept(decided, held, runs)
             page.ends.extend(gone)
             for one in open_:
                 page.add(one)
@@ -201,7 +202,8 @@ class Advancing:
             return
         async with self.pool.acquire() as connection, connection.transaction():
             held = await hold(connection, self.lane, [mine[row["step_id"]] for row in rows])
-            await queries.set_steps(connection, [queries.StepEnd(key, "cancelled", "run cancelled") for key in held])
+            why = {row["step_id"]: over(row) for row in rows}
+            await queries.set_steps(connection, [queries.StepEnd(key, "cancelled", why[key]) for key in held])
 
     async def bury(self, claim: Claim, reason: str) -> None:
         """End the run of a step that cannot be advanced."""

@@ -110,8 +110,7 @@ class Giving:
         async with self.pool.acquire() as connection, connection.transaction():
             runs = await queries.lock_runs(connection, [one.row["run_id"] for one, _ in parts])
             held = await hold(connection, lane, [mine[one.row["step_id"]] for one, _ in parts])
-            running = {run["id"] for run in runs if run["state"] == "running"}
-            open_, gone = kept([one for one, _ in parts], held, running)
+            open_, gone = kept([one for one, _ in parts], held, runs)
             page.ends.extend(gone)
             still = {one.row["step_id"] for one in open_}
             given = [(one, part) for one, part in parts if one.row["step_id"] in still]

@@ -23,6 +23,7 @@ from playbook_runner.measures import STEPS
 from playbook_runner.queries import advancing as queries
 from playbook_runner.queries.advancing import NewEffect, StepEnd
 from playbook_runner.runs.deciding import Deciding
+from playbook_runner.runs.stopping import over
 from playbook_runner.wording.drafting import Draft, Envelope, envelope
 
 
@@ -75,12 +76,13 @@ class Intending:
         async with self.pool.acquire() as connection, connection.transaction():
             runs = await queries.lock_runs(connection, [step["run_id"] for step in steps])
             held = await hold(connection, lane, [mine[step["step_id"]] for step in steps])
-            running = {run["id"] for run in runs if run["state"] == "running"}
+            ended = {run["id"]: over(run) for run in runs if run["state"] != "running"}
             ours = [step for step in steps if step["step_id"] in held]
-            going = [step for step in ours if step["run_id"] in running]
+            going = [step for step in ours if step["run_id"] not in ended]
             await queries.insert_effects(connection, [effects[step["step_id"]] for step in going])
-            over = [StepEnd(step["step_id"], "cancelled", "run cancelled") for step in ours if step not in going]
-            await queries.set_steps(connection, [*over, *(StepEnd(step["step_id"], "performing") for step in going)])
+            gone = [step for step in ours if step["run_id"] in ended]
+            ends = [StepEnd(step["step_id"], "cancelled", ended[step["run_id"]]) for step in gone]
+            await queries.set_steps(connection, [*ends, *(StepEnd(step["step_id"], "performing") for step in going)])
             await afp("playbooks.advance.intended")
         STEPS.labels("intended").inc(len(going))
         info_each("effect_intended", (_line(step, effects[step["step_id"]]) for step in going))

@@ -173,7 +173,9 @@ class _Book:
         self.begun[pair] += 1
         self.standing[pair] = run.id
         recent = self.pursuits.get(pair, _NEW).recent + 1
-        self.pursuits[pair] = Pursuit(open_run=True, last_started_at=self.now, recent=recent, tier=run.tier)
+        self.pursuits[pair] = Pursuit(
+            open_run=True, last_started_at=self.now, recent=recent, tier=run.tier, begun=run.path
+        )
 
 
 async def _book(connection: Connection, reasons: Sequence[Reason]) -> _Book:
@@ -183,7 +185,7 @@ async def _book(connection: Connection, reasons: Sequence[Reason]) -> _Book:
     return _Book(
         now,
         {
-            pair: Pursuit(row["open_run"] is not None, row["last_started_at"], row["recent"], row["tier"])
+            pair: Pursuit(row["open_run"] is not None, row["last_started_at"], row["recent"], row["tier"], row["begun"])
             for pair, row in known.items()
         },
         {pair: row["open_run"] for pair, row in known.items()},

@@ -4,7 +4,7 @@ It never changes a version, and starts no run.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import asyncpg
@@ -13,6 +13,7 @@ import structlog
 from milepost_core.cadence import Leave
 from milepost_core.playbooks import Playbook
 from milepost_runtime.database import Connection, Pool
+from milepost_runtime.placed_documents import Mistake
 from milepost_runtime.queue import Hints
 from playbook_runner.documents.cataloguing import Catalogue
 from playbook_runner.documents.checking import PlaybookDocumentInvalid, read_playbook
@@ -27,12 +28,13 @@ InFlight = Literal["stay", "move", "stop"]
 
 @dataclass(frozen=True)
 class Released:
-    """What became of the open runs of other versions."""
+    """What became of the open runs of other versions, and what the version names that there is not."""
 
     version: int
     stayed: int
     moved: int
     stopped: int
+    warnings: Sequence[Mistake] = ()
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,10 @@ class Releasing:
         mistakes = read.unknown(await self.catalogue.vocabulary.known())
         if mistakes:
             raise PlaybookDocumentInvalid(f"{playbook_id} version {number}", mistakes)
+        warnings = await self.catalogue.unconnected(read)
         async with self.pool.acquire() as connection, connection.transaction():
             await queries.lock_playbook(connection, playbook_id)
-            return await self._release(connection, read.parsed, in_flight, by)
+            return replace(await self._release(connection, read.parsed, in_flight, by), warnings=warnings)
 
     async def rollback(self, playbook_id: str, in_flight: InFlight, by: str) -> Released:
         """Put the version in force that was there before the one that is, paused if that is; again takes it back.

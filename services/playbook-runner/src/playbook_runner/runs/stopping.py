@@ -56,6 +56,11 @@ async def stop(connection: Connection, leaving: Sequence[Leaving]) -> set[UUID]:
     return ended
 
 
+def over(run: asyncpg.Record) -> str:
+    """Return why nothing more is done for a run that is over, from any row that has its `end_reason`."""
+    return f"its run is over: {run['end_reason']}" if run["end_reason"] else "its run is over"
+
+
 def _left_open(effect: asyncpg.Record, run: asyncpg.Record) -> ledger.Entry:
     return replace(_entry(run, "parked", "nobody_can_know", effect["reason"]), effect_key=effect["key"])
 

@@ -18,7 +18,7 @@ from milepost_runtime.ids import new_id
 from playbook_runner.queries import advancing as queries
 from playbook_runner.queries.advancing import NewStep, RunEnd, StepEnd, StepWait
 from playbook_runner.runs.asking import Known
-from playbook_runner.runs.stopping import FAILED, Leaving, stop
+from playbook_runner.runs.stopping import FAILED, Leaving, over, stop
 
 COMPLETED = ("completed", "every step is done")
 
@@ -135,10 +135,13 @@ def due(account_id: UUID, run_id: UUID, step: Step) -> NewStep:
     return NewStep(new_id(), account_id, run_id, step.id, step.kind, "due", wakes_on=wakes_of(step))
 
 
-def kept(decided: Sequence[Decided], held: set[UUID], running: set[UUID]) -> tuple[list[Decided], list[StepEnd]]:
-    """Return the decisions that still count, and how the steps end whose run is over meanwhile."""
+def kept(
+    decided: Sequence[Decided], held: set[UUID], runs: Sequence[asyncpg.Record]
+) -> tuple[list[Decided], list[StepEnd]]:
+    """Return the decisions that still count, and how the steps end whose run is over meanwhile; `runs` are locked."""
+    ended = {run["id"]: over(run) for run in runs if run["state"] != "running"}
     ours = [one for one in decided if one.row["step_id"] in held]
     gone = [
-        StepEnd(one.row["step_id"], "cancelled", "run cancelled") for one in ours if one.row["run_id"] not in running
+        StepEnd(one.row["step_id"], "cancelled", ended[one.row["run_id"]]) for one in ours if one.row["run_id"] in ended
     ]
-    return [one for one in ours if one.row["run_id"] in running], gone
+    return [one for one in ours if one.row["run_id"] not in ended], gone

@@ -54,7 +54,7 @@ class Watch(LaneColumns, table=True):
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
-    __table_args__ = (waiting("watch"),)
+    __table_args__ = (waiting("watch", "playbook_id"),)
     playbook_id: str = primary(sa.Text)
     trigger_digest: bytes = must(BYTEA)
     position: int = must(sa.BigInteger, "0")

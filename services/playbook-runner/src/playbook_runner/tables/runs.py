@@ -103,7 +103,7 @@ class Effect(LaneColumns, table=True):
         sa.Index("ix_effect_ready", "account_id", postgresql_where=sa.text("state = 'ready'")),
         sa.Index("ix_effect_unclear", "created_at", postgresql_where=sa.text("state IN ('in_doubt', 'parked')")),
         sa.Index("ix_effect_dead", "created_at", postgresql_where=sa.text("state IN ('failed_permanent', 'parked')")),
-        waiting("effect"),
+        waiting("effect", "key"),
         {"postgresql_with": {"fillfactor": 70}},
     )
     key: bytes = primary(BYTEA)

@@ -31,6 +31,6 @@ def one_of(column: str, words: tuple[str, ...]) -> sa.CheckConstraint:
     return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
-def waiting(table: str) -> sa.Index:
-    """The index of a lane: only rows that wait for something are in it."""
-    return sa.Index(f"ix_{table}waiting", "next_at", postgresql_where=sa.text("next_at IS NOT NULL"))
+def waiting(table: str, key: str = "id") -> sa.Index:
+    """The index of a lane: only rows that wait for something are in it, in the order in which they are claimed."""
+    return sa.Index(f"ix_{table}waiting", "next_at", key, postgresql_where=sa.text("next_at IS NOT NULL"))

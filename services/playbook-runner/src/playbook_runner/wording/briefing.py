@@ -1,11 +1,11 @@
 """What a template may know of an account: the health document, cut down to clean words; it never asks or sends."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urljoin, urlsplit
 
 from milepost_contracts.health import DriverDigest, GateView, HealthDigest
-from milepost_core.playbooks import Playbook
+from milepost_core.playbooks import Band, Playbook
 from playbook_runner.actions.message import one_line
 
 MOST_REASONS = 2
@@ -66,6 +66,11 @@ SPARSE: Mapping[str, Any] = {
     "next_steps": [],
     "milestones": {"done": 0, "due": 0, "late": 0, "next": "", "days_late": 0, "sentence": ""},
 }
+
+# Every template is tried with all of these: a run may come to its step in any band, also one that a person started.
+TRIALS: tuple[Mapping[str, Any], ...] = tuple(
+    {**view, "band": band} for view in (SPECIMEN, SPARSE) for band in get_args(Band)
+)
 
 
 def brief(health: HealthDigest, playbook: Playbook, page_base: str) -> dict[str, Any]:

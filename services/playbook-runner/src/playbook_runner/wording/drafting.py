@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from milepost_contracts.health import HealthDigest
@@ -29,6 +30,7 @@ View: TypeAlias = Mapping[str, Any]
 MOST_SUBJECT = 180
 MOST_TITLE = 200
 MOST_LINK = 500
+NO_PAGE = "leads to no page: write https://…, or /… for one of the product's"
 
 
 class NoReasons(Exception):
@@ -178,11 +180,10 @@ def _words(step: Outward | TaskStep, view: View) -> dict[str, str]:
         case WebhookStep() | CrmStep():
             return {name: render(source, view, html=False) for name, source in step.fields}
         case InAppStep():
-            link = one_line(render(step.link, view, html=False), MOST_LINK)
             return {
                 "title": one_line(render(step.title, view, html=False), MOST_TITLE),
                 "text": render(step.text, view, html=False).strip(),
-                "link": link if leads_to_a_page(link) else "",
+                "link": _link(render(step.link, view, html=False).strip()),
             }
         case TaskStep():
             return {
@@ -192,9 +193,22 @@ def _words(step: Outward | TaskStep, view: View) -> dict[str, str]:
 
 
 def leads_to_a_page(link: str) -> bool:
-    """Tell whether a link leads to a page, of the product or of the web; anything else becomes no link."""
-    own = link.startswith("/") and not link.startswith(("//", "/\\"))
-    return own or link.lower().startswith(("https://", "http://"))
+    """Tell whether a link leads to a page, of the product or of the web, whichever browser reads it."""
+    if len(link) > MOST_LINK or not link.isprintable():
+        return False
+    if link.startswith("/"):
+        return not link.startswith(("//", "/\\"))
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _link(rendered: str) -> str:
+    if rendered and not leads_to_a_page(rendered):
+        raise TemplateFailed(f"the link {NO_PAGE}")
+    return rendered
 
 
 def _for_slack(text: str) -> str:

@@ -167,7 +167,7 @@ def _tried(
 ) -> Iterator[Problem]:
     try:
         filled = [render(source, specimen, html=html) for specimen in specimens]
-        for text in filled if html else ():
+        for text in dict.fromkeys(filled) if html else ():
             lay_out(text, "", title="")
     except MarkupRefused as error:
         yield Problem(pointer, "template_markup", str(error))

@@ -19,7 +19,7 @@ class Rescoring(LaneColumns, table=True):
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
-    __table_args__ = (sa.Index(None, "next_at", postgresql_where=sa.text("next_at is not null")),)
+    __table_args__ = (sa.Index(None, "next_at", "account_id", postgresql_where=sa.text("next_at is not null")),)
     account_id: UUID = primary(sa.Uuid)
     marked: int = must(sa.BigInteger, "0")
     cause: str = must(sa.Text, "'silence'")
@@ -201,7 +201,7 @@ class Restatement(LaneColumns, table=True):
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
-    __table_args__ = (sa.Index(None, "next_at", postgresql_where=sa.text("next_at is not null")),)
+    __table_args__ = (sa.Index(None, "next_at", "id", postgresql_where=sa.text("next_at is not null")),)
     id: UUID = primary(sa.Uuid)
     from_day: date = must(sa.Date)
     to_day: date = must(sa.Date)

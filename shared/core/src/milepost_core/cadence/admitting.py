@@ -10,7 +10,7 @@ from typing import Final
 from milepost_core.cadence.entering import Pursuit, may_start
 from milepost_core.cadence.exits import exit_by_escalation
 from milepost_core.cadence.situation import Leave
-from milepost_core.playbooks.assigning import Assignment, arm_start, assign, is_experiment, stratum_of
+from milepost_core.playbooks.assigning import Assignment, assign, is_experiment, own_start, stratum_of
 from milepost_core.playbooks.conditions import Facts, answer, sentence, subjects_of
 from milepost_core.playbooks.document import Playbook
 from milepost_core.playbooks.starting import Declines
@@ -71,7 +71,8 @@ def admit(playbook: Playbook, occasion: Occasion, who: Applicant, now: datetime)
     """Decide about one account: whether it is meant, whether it may be now, by which tier, in which arm.
 
     What a person starts by hand is for whom that person says, and as soon as no other run is open; a tier and an arm
-    it gets as any other does. A worse tier takes over from an open run, whatever is said about beginning again.
+    it gets as any other does. A worse tier takes over from an open run, whatever is said about beginning again, and
+    never holds out whom that run helps.
     """
     unmeant = _unmeant(playbook, occasion, who)
     if unmeant is not None:
@@ -85,13 +86,15 @@ def admit(playbook: Playbook, occasion: Occasion, who: Applicant, now: datetime)
         return Declines("no_tier", tier.sentence)
     stage, found, start = _word(who.facts, "stage"), None, tier.start
     if is_experiment(playbook):
-        found = assign(playbook, who.account, stratum_of(tier.value_class, stage), who.facts, who.kept)
+        stratum = stratum_of(tier.value_class, stage)
+        found = assign(playbook, who.account, stratum, who.facts, who.kept, helped=over is not None)
         if found.held_out:
             return HeldOut("holdout", "the account is held out, so that the playbook's help can be measured", found)
-        start = tier.start if found.excluded else arm_start(playbook, found.arm, tier.start)
-    if over is not None and start != tier.start:
-        # An arm that begins at a step of its own has one cadence for every tier.
-        return _RUNNING
+        own = own_start(playbook, found)
+        if over is not None and own is not None:
+            # An arm that begins at a step of its own has one cadence for every tier.
+            return _RUNNING
+        start = own or tier.start
     return Admitted(start, tier, stage, occasion.band or _word(who.facts, "band"), found, over)
 
 
@@ -111,7 +114,7 @@ def _unmeant(playbook: Playbook, occasion: Occasion, who: Applicant) -> Declines
 
 def _taken_over(playbook: Playbook, tier: Tier | NoTier, pursuit: Pursuit) -> Leave | None:
     """Return how the open run ends because the account gets a worse tier now; None: it does not."""
-    if not pursuit.open_run or isinstance(tier, NoTier) or not is_worse(playbook, tier, pursuit.tier):
+    if not pursuit.open_run or isinstance(tier, NoTier) or not is_worse(playbook, tier, pursuit.tier, pursuit.begun):
         return None
     return exit_by_escalation(playbook, tier.tier or "")
 

@@ -15,13 +15,14 @@ class Pursuit:
     """How one playbook and one account stand to each other when a matching change arrives.
 
     `recent` counts the runs that began within the span that the playbook's re-entry rule speaks of; `tier` is that of
-    the open run.
+    the open run, `begun` the step at which it began.
     """
 
     open_run: bool
     last_started_at: datetime | None
     recent: int = 0
     tier: str | None = None
+    begun: str | None = None
 
 
 # A change that waited longer than this (the runner was down, or is new to an old feed) is history, not news.

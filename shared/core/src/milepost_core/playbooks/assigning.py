@@ -54,7 +54,15 @@ def stratum_of(value_class: str | None, stage: str | None) -> str:
     return f"{value_class or '-'}/{stage or '-'}"
 
 
-def assign(playbook: Playbook, account: str, stratum: str, facts: Facts, kept: Assignment | None = None) -> Assignment:
+def assign(
+    playbook: Playbook,
+    account: str,
+    stratum: str,
+    facts: Facts,
+    kept: Assignment | None = None,
+    *,
+    helped: bool = False,
+) -> Assignment:
     """Return where an account stands; what was kept stays, whatever has become of its stratum or of the shares.
 
     An arm stays as long as the playbook has it. Where a version has not, because arms were added, renamed or taken
@@ -64,6 +72,9 @@ def assign(playbook: Playbook, account: str, stratum: str, facts: Facts, kept: A
     An account of which `never` holds, or may hold, is excluded: nobody who may need help most is left without it for
     the sake of a figure. One that was held out and comes under `never` later is helped from then on, and its arm stays
     on the record, so that whoever counts can count it where it was.
+
+    `helped`: a run of the playbook is open for it, from before anybody was assigned. Help that has begun is not taken
+    away: it draws among the arms only.
     """
     never = playbook.holdout.never if playbook.holdout is not None else None
     spared = never is not None and answer(never, facts).holds is not False
@@ -73,16 +84,16 @@ def assign(playbook: Playbook, account: str, stratum: str, facts: Facts, kept: A
     bucket = bucket_of("holdout", playbook.id, stratum, account)
     if spared:
         return Assignment(EXCLUDED, bucket, stratum, playbook.version, excluded=True)
-    if _is_held_out(playbook.holdout, bucket):
+    if not helped and _is_held_out(playbook.holdout, bucket):
         return Assignment(HOLDOUT, bucket, stratum, playbook.version)
     # Another draw: the arms have to be alike, whatever share of the accounts is held out.
     bucket = bucket_of("arm", playbook.id, stratum, account) if playbook.arms else bucket
     return Assignment(_arm(playbook.arms, bucket), bucket, stratum, playbook.version)
 
 
-def arm_start(playbook: Playbook, arm: str, start: str) -> str:
-    """Return the step at which an arm begins: its own, or else `start`, where the account's tier does."""
-    return next((one.start for one in playbook.arms if one.id == arm and one.start is not None), start)
+def own_start(playbook: Playbook, found: Assignment) -> str | None:
+    """Return the step of its own at which an account's arm begins; None: it begins where the account's tier does."""
+    return None if found.excluded else next((one.start for one in playbook.arms if one.id == found.arm), None)
 
 
 def bucket_of(draw: str, playbook_id: str, stratum: str, account: str) -> float:

@@ -16,10 +16,12 @@ from milepost_core.playbooks.document import (
     ApprovalStep,
     BandTrigger,
     BranchStep,
+    ByHand,
     EmailStep,
     EventTrigger,
     MilestoneTrigger,
     Playbook,
+    ReEntry,
     Tiers,
     Trigger,
     WaitStep,
@@ -46,6 +48,7 @@ def _findings(playbook: Playbook) -> Iterator[Problem]:
     yield from _strange_types(playbook)
     yield from _idle_tests(playbook)
     yield from _flapping(playbook)
+    yield from _unasked(playbook)
     yield from _endings(playbook)
     yield from _crowded(playbook)
     yield from _moot_gates(playbook)
@@ -95,6 +98,15 @@ def _flapping(playbook: Playbook) -> Iterator[Problem]:
         yield Problem("/trigger/rearm", "rearmed_at_once", words)
     if playbook.re_entry.days == 0 and playbook.re_entry.most is None and not playbook.re_entry.never:
         yield Problem("/re_entry", "no_pause", "may start again at once: nothing keeps it from writing every day")
+
+
+def _unasked(playbook: Playbook) -> Iterator[Problem]:
+    """Rules of starts that come by themselves, in a playbook that only a person starts."""
+    if not isinstance(playbook.trigger, ByHand):
+        return
+    for name, said in (("audience", playbook.audience is not None), ("re_entry", playbook.re_entry != ReEntry())):
+        if said:
+            yield Problem(f"/{name}", "by_hand_unasked", "is not asked when a person starts it, and nothing else does")
 
 
 def _endings(playbook: Playbook) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from milepost_core.milestones import JourneyState
 from milepost_core.model.section import is_number
-from milepost_core.playbooks.conditions import AllOf, AnyOf, Compare, Condition, Fact, Not, Scalar, answer
+from milepost_core.playbooks.conditions import ASKING, AllOf, AnyOf, Compare, Condition, Fact, Not, Scalar, answer
 from milepost_core.playbooks.document import BAND_RANK
 
 __all__ = ["RANGES", "Words", "bounded", "within"]
@@ -77,7 +77,8 @@ def _leave_nobody_out(ways: Sequence[Condition], words: Words) -> bool:
     by_subject: dict[str, list[Condition]] = {}
     for way in ways:
         test = way.part if isinstance(way, Not) else way
-        if isinstance(test, Compare):
+        # A slip that compares with nothing is told where it stands.
+        if isinstance(test, Compare) and (test.values or test.operator in ASKING):
             by_subject.setdefault(test.subject, []).append(way)
     return any(
         bool(values := _values_of(subject, tests, words))
@@ -112,7 +113,7 @@ def _says_who(test: Compare, operator: str, words: Words) -> bool:
 
 def _holds_for_most(test: Compare, operator: str) -> bool:
     ends = _ends(test.subject, _COMMON)
-    if ends is None or not is_number(test.values[0]):
+    if ends is None or len(test.values) != 1 or not is_number(test.values[0]):
         return False
     value = float(test.values[0])
     return value <= ends[0] if operator in ("gt", "gte") else value >= ends[1] if operator in ("lt", "lte") else False

@@ -33,12 +33,17 @@ def refuse_wrong_paths(playbook: Playbook) -> Iterator[ModelProblem]:
     if twice or wrong or not playbook.steps:
         return
     yield from _circles(playbook)
-    yield from _unreachable(playbook)
-    yield from _gates(playbook)
+    if _leads_on(playbook):
+        yield from _unreachable(playbook)
+        yield from _gates(playbook)
 
 
 def starts_of(playbook: Playbook) -> Iterator[Way]:
-    """Yield every place where a run may begin."""
+    """Yield every place where a run may begin; one that is not said is none."""
+    yield from (way for way in _begins(playbook) if way[1])
+
+
+def _begins(playbook: Playbook) -> Iterator[Way]:
     if playbook.tiers is None:
         yield "/steps/0", playbook.steps[0].id
     else:
@@ -52,7 +57,11 @@ def starts_of(playbook: Playbook) -> Iterator[Way]:
 
 
 def ways_out(playbook: Playbook, index: int) -> Iterator[Way]:
-    """Yield every step that a run can come to right after the one at this place; `end` is none."""
+    """Yield every step that a run can come to right after the one at this place; `end` is none, nor what is unsaid."""
+    yield from (way for way in _goes(playbook, index) if way[1] not in ("", END))
+
+
+def _goes(playbook: Playbook, index: int) -> Iterator[Way]:
     step, here = playbook.steps[index], f"/steps/{index}"
     if isinstance(step, BranchStep):
         said = [(f"{here}/cases/{n}/next", case.next) for n, case in enumerate(step.cases)]
@@ -66,7 +75,13 @@ def ways_out(playbook: Playbook, index: int) -> Iterator[Way]:
     if isinstance(step, ApprovalStep):
         said.append((f"{here}/rejected", step.rejected))
     # A branch that is passed over, or whose question stays open, goes to `otherwise`, which is said already.
-    yield from ((pointer, target) for pointer, target in said if target != END)
+    yield from said
+
+
+def _leads_on(playbook: Playbook) -> bool:
+    """Return whether every way says where it leads; where one does not, nobody knows what can be reached."""
+    ways = [*_begins(playbook), *(way for index in range(len(playbook.steps)) for way in _goes(playbook, index))]
+    return all(target for _, target in ways)
 
 
 def _twice(playbook: Playbook) -> Iterator[ModelProblem]:

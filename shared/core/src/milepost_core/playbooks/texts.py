@@ -22,7 +22,7 @@ class Template:
     """One template: where it stands (JSON pointer), what it says, and what it becomes part of.
 
     `html`: values are escaped; `one_line`: what it renders to has to be a single line; `required`: it has to say
-    something for every account.
+    something for every account; `page`: it has to lead to a page, if anywhere.
     """
 
     pointer: str
@@ -30,6 +30,7 @@ class Template:
     html: bool = False
     one_line: bool = False
     required: bool = False
+    page: bool = False
 
 
 def templates_of(playbook: Playbook) -> Iterator[Template]:
@@ -37,7 +38,8 @@ def templates_of(playbook: Playbook) -> Iterator[Template]:
     for index, step in enumerate(playbook.steps):
         for key, source in _texts(step):
             one_line = key in ("subject", "title", "link")
-            yield Template(f"/steps/{index}/{key}", source, key == "html", one_line, key in required_texts(step))
+            required, page = key in required_texts(step), isinstance(step, InAppStep) and key == "link"
+            yield Template(f"/steps/{index}/{key}", source, key == "html", one_line, required, page)
 
 
 def required_texts(step: Step) -> tuple[str, ...]:

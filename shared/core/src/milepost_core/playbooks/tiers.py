@@ -56,20 +56,20 @@ def tier_of(playbook: Playbook, facts: Facts, band: str | None = None) -> Tier |
     return NoTier(f"no tier is meant for this account ({known})")
 
 
-def is_worse(playbook: Playbook, tier: Tier, than: str | None) -> bool:
-    """Return whether an account gets another, worse cadence than that of a run of the tier `than`.
+def is_worse(playbook: Playbook, tier: Tier, than: str | None, begun: str | None) -> bool:
+    """Return whether an account gets another, worse cadence than a run of the tier `than` that began at `begun` has.
 
-    Rows stand from the worst to the mildest, and where none fits (None) is mildest of all. A tier that begins where the
-    other one does is the same cadence, and one that this version does not have is compared with nothing.
+    Rows stand from the worst to the mildest, and `otherwise` is mildest of all. A tier that begins where the run did is
+    the same cadence. A run of a tier that this version does not have is compared with nothing, and so is one of no tier
+    that did not begin where `otherwise` leads: its version had no tiers, or others.
     """
     tiers = playbook.tiers
-    if tiers is None:
+    if tiers is None or tier.start == begun:
         return False
-    begun = {row.id: (place, row.start) for place, row in enumerate(tiers.rows)}
-    none: tuple[int, str | None] = (len(tiers.rows), tiers.otherwise)
-    now = begun.get(tier.tier or "", none)
-    before = begun.get(than) if than is not None else none
-    return before is not None and now[0] < before[0] and now[1] != before[1]
+    places: dict[str | None, int] = {row.id: place for place, row in enumerate(tiers.rows)}
+    if begun is not None and begun == tiers.otherwise:
+        places[None] = len(tiers.rows)
+    return than in places and places.get(tier.tier, len(tiers.rows)) < places[than]
 
 
 def owners(playbook: Playbook, tier: str | None, named: Sequence[str] = ()) -> tuple[str, ...]:

@@ -41,6 +41,8 @@ class Course:
     trigger_kind: str
     band: str | None = None
     tier: str | None = None
+    begun: str | None = None
+    """The step at which it began."""
     held_out: bool = False
     outcome: str | None = None
     outcomes: dict[str, str] = field(default_factory=dict)

@@ -116,12 +116,13 @@ class _Play:
 
     def _pursuit(self, at: datetime) -> Pursuit:
         before = self.blank.scene.before
-        open_until, tier = before.open_until, before.open_tier
+        open_until, tier, begun = before.open_until, before.open_tier, before.open_begun
         if (last := self.last) is not None:
-            open_until, tier = last.played.at, last.played.tier
+            open_until, tier, begun = last.played.at, last.played.tier, last.played.begun
         running = open_until is not None and at < open_until
         recent = _recent(self.playbook, self.began, at)
-        return Pursuit(running, max(self.began, default=None), recent, tier if running else None)
+        latest = max(self.began, default=None)
+        return Pursuit(running, latest, recent, tier, begun) if running else Pursuit(running, latest, recent)
 
 
 def _open_until(task: Work, until: datetime, assumed: Assumed) -> datetime:
@@ -146,7 +147,7 @@ def _is_held_out(kept: Assignment | None) -> bool:
 
 def _begin(course: Course, admitted: Admitted, kept: Assignment | None) -> None:
     tier = admitted.tier.tier
-    course.band, course.tier = admitted.band, tier
+    course.band, course.tier, course.begun = admitted.band, tier, course.path
     course.held_out = _is_held_out(kept)
     course.say("started", f"it starts at {course.path}" + (f", tier {tier}" if tier else ""))
     _play(course)
@@ -155,7 +156,7 @@ def _begin(course: Course, admitted: Admitted, kept: Assignment | None) -> None:
 def _resume(course: Course, run: Underway, kept: Assignment | None) -> None:
     """Play a run on from where it stands; what a person has already is not given again."""
     course.held_out = _is_held_out(kept)
-    course.band, course.tier, course.outcome = run.band, run.tier, run.outcome
+    course.band, course.tier, course.begun, course.outcome = run.band, run.tier, run.begun, run.outcome
     course.outcomes = dict(run.outcomes)
     if course.taken_over is not None and course.taken_over[0] <= course.at:
         # It is taken over before it is looked at again.

@@ -100,7 +100,7 @@ class Underway:
     """A run that is open already: where it stands since when, by which version; `at`: from when on it is played.
 
     `given`: a person has its step already; `due` is when that is to be done, or the gate closes. `outcomes`: what came
-    of its steps that people had.
+    of its steps that people had. `begun`: the step at which it began.
     """
 
     playbook: Playbook
@@ -114,6 +114,7 @@ class Underway:
     given: bool = False
     due: datetime | None = None
     outcomes: Mapping[str, str] = field(default_factory=dict)
+    begun: str | None = None
 
 
 @dataclass(frozen=True)
@@ -131,14 +132,15 @@ class Before:
 
     Args:
         began: when earlier runs began, oldest first; open_until: a run was open then and ended at that moment, of the
-        tier open_tier; underway: one is open still; kept: where the account was assigned to; tasks: open work;
-        touches: messages to the account that are no part of the play, also those within the span; persons: the same
-        by person, at whichever account.
+        tier open_tier, begun at the step open_begun; underway: one is open still; kept: where the account was assigned
+        to; tasks: open work; touches: messages to the account that are no part of the play, also those within the span;
+        persons: the same by person, at whichever account.
     """
 
     began: tuple[datetime, ...] = ()
     open_until: datetime | None = None
     open_tier: str | None = None
+    open_begun: str | None = None
     underway: Underway | None = None
     kept: Assignment | None = None
     tasks: tuple[Work, ...] = ()

@@ -79,23 +79,28 @@ class Lane:
     @cached_property
     def claiming(self) -> str:
         """The statement that claims up to `$1` rows for `$2` seconds."""
-        return self._claiming(f"{self.table} t", "t.crashes = 0 and t.lease_until is null", "t.next_at")
+        return self._claiming(f"{self.table} t", "t.crashes = 0 and t.lease_until is null", self._oldest)
 
     @cached_property
     def claiming_first_time(self) -> str:
         """The statement that claims up to `$1` rows, for `$2` seconds, that were there when one worker died."""
-        return self._claiming(self._suspects(_first_time), _first_time("t"), "t.next_at")
+        return self._claiming(self._suspects(_first_time), _first_time("t"), self._oldest)
 
     @cached_property
     def claiming_again(self) -> str:
         """The statement that claims up to `$1` rows, for `$2` seconds, that failed or that several died with."""
-        return self._claiming(self._suspects(_again), _again("t"), "t.crashes, t.next_at")
+        return self._claiming(self._suspects(_again), _again("t"), f"t.crashes, {self._oldest}")
+
+    @property
+    def _oldest(self) -> str:
+        # Of what is due at one moment the order lasts too, so that what a dead worker held stays in front.
+        return f"t.next_at, t.{self.key}"
 
     def _suspects(self, which: Callable[[str], str]) -> str:
         # What is due longest, whatever else is due: so looking for suspects costs the same beside a million rows.
         oldest = (
             "select tableoid as part, ctid as place, crashes, lease_until"  # noqa: S608 - constants of the code
-            f" from {self.table} where next_at <= {_NOW} order by next_at limit {_FRONT}"
+            f" from {self.table} where next_at <= {_NOW} order by next_at, {self.key} limit {_FRONT}"
         )
         found = f"select part, place from ({oldest}) oldest where {which('oldest')}"  # noqa: S608 - of the code
         return f"({found}) found join {self.table} t on t.ctid = found.place and t.tableoid = found.part"

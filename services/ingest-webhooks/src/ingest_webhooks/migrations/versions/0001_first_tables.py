@@ -76,7 +76,7 @@ TABLES = (
     PARTITION BY RANGE (id)
     """,
     """
-    CREATE INDEX ix_delivery_next_at ON ingest.delivery (next_at) WHERE next_at is not null
+    CREATE INDEX ix_delivery_next_at_id ON ingest.delivery (next_at, id) WHERE next_at is not null
     """,
     """
     CREATE INDEX ix_delivery_state_id ON ingest.delivery (state, id) WHERE state in ('ignored', 'quarantined')
@@ -274,7 +274,7 @@ TABLES = (
     )
     """,
     """
-    CREATE INDEX ix_erasure_next_at ON ingest.erasure (next_at) WHERE next_at is not null
+    CREATE INDEX ix_erasure_next_at_id ON ingest.erasure (next_at, id) WHERE next_at is not null
     """,
     """
     CREATE TABLE ingest.erased_person (
@@ -362,7 +362,7 @@ TABLES = (
     )
     """,
     """
-    CREATE INDEX ix_replay_next_at ON ingest.replay (next_at) WHERE next_at is not null
+    CREATE INDEX ix_replay_next_at_id ON ingest.replay (next_at, id) WHERE next_at is not null
     """,
     """
     CREATE TABLE ingest.foreseen_fact (

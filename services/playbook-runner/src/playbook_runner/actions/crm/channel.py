@@ -29,10 +29,14 @@ class NoRecord(Exception):
 
 @dataclass(frozen=True)
 class Reached:
-    """A CRM, and the record of an account there (None: it has none)."""
+    """A CRM, the record of an account there (None: it has none), and whom to tell why the connection is not fit.
+
+    `tell` takes what the owner has to mend, or nothing when we were let in; it never fails.
+    """
 
     crm: Crm
     record_id: str | None
+    tell: Callable[[str], Awaitable[None]] = field(repr=False)
 
 
 Reach = Callable[[str, tuple[str, ...]], Awaitable[Reached]]
@@ -40,10 +44,11 @@ Reach = Callable[[str, tuple[str, ...]], Awaitable[Reached]]
 
 @dataclass(frozen=True)
 class CrmCall:
-    """An order that is ready to be placed."""
+    """An order that is ready to be placed; `heard` is what there is to tell of the connection afterwards."""
 
     crm: Crm
     order: Order
+    heard: list[str] = field(default_factory=list)
 
     async def perform(self, may_write: Callable[[], bool]) -> Outcome:
         """Place the order; an answer that was lost leaves doubt."""
@@ -51,17 +56,21 @@ class CrmCall:
             found = await self._placed(may_write)
         except Busy as error:
             return TryLater(str(error), error.after_s, error.everyone)
-        except MissingProperty as error:
-            # Of ours a set-up makes the missing one; a playbook's own word stays wrong.
-            return GiveUp(str(error)) if self.order.writes == "properties" else TryLater(str(error), UNFIT_S)
         except Unfit as error:
-            return TryLater(str(error), UNFIT_S, error.everyone)
+            return self._unfit(error)
         except Refused as error:
             return GiveUp(str(error))
         except Unclear as error:
             return Unknown(str(error))
+        self.heard.append("")
         await afp("playbooks.perform.written")
         return Performed(found)
+
+    def _unfit(self, error: Unfit) -> Outcome:
+        if isinstance(error, MissingProperty) and self.order.writes == "properties":
+            return GiveUp(str(error))  # a playbook's own word stays wrong; what is ours a set-up makes
+        self.heard.append(str(error))
+        return TryLater(str(error), UNFIT_S, error.everyone)
 
     async def _placed(self, may_write: Callable[[], bool]) -> str:
         if self.order.writes == "properties":
@@ -100,19 +109,26 @@ class CrmChannel:
     @contextlib.asynccontextmanager
     async def open(self, effect: Sendable) -> AsyncIterator[CrmCall]:
         """Find the record and have a pass at hand. Raises NotReached, Unreachable."""
-        call = await self._ordered(effect)
+        reached, order = await self._ordered(effect)
         try:
-            await call.crm.ready()
-        except (Busy, Unfit) as error:
+            await reached.crm.ready()
+        except Unfit as error:
+            await reached.tell(str(error))
             raise NotReached(str(error)) from None
+        except Busy as error:
+            raise NotReached(str(error)) from None
+        call = CrmCall(reached.crm, order)
         yield call
+        # How the call ended is on its way to be written down, whatever the store makes of this.
+        for sentence in call.heard:
+            await reached.tell(sentence)
 
     async def ask(self, effect: Sendable) -> bool | None:
         """Ask for what an earlier call made. Raises NotReached while the CRM does not say."""
         try:
-            call = await self._ordered(effect)
+            reached, order = await self._ordered(effect)
             # Setting properties again changes nothing, so of those nothing is ever known.
-            return call.order.writes != "properties" and await call.crm.made(call.order) is not None
+            return order.writes != "properties" and await reached.crm.made(order) is not None
         except Busy as error:
             raise NotReached(str(error), error.after_s if error.everyone else None) from None
         except Unclear as error:
@@ -120,14 +136,14 @@ class CrmChannel:
         except (Unreachable, Refused, Unfit):
             return None
 
-    async def _ordered(self, effect: Sendable) -> CrmCall:
+    async def _ordered(self, effect: Sendable) -> tuple[Reached, Order]:
         said = json.loads(effect.payload)
         reached = await self.reach(effect.destination, tuple(said["references"]))
         if reached.record_id is None:
             raise Unreachable(f"no name of the account {said['account']} leads to a record of {effect.destination}")
         assert effect.since is not None, "an effect was intended at some time"
         try:
-            return CrmCall(reached.crm, order_of(said, reached.record_id, effect.key.hex(), effect.since))
+            return reached, order_of(said, reached.record_id, effect.key.hex(), effect.since)
         except NoRecord as error:
             raise Unreachable(str(error)) from None
 

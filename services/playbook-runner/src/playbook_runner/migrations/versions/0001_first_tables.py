@@ -57,7 +57,7 @@ TABLES = (
         CONSTRAINT pk_watch PRIMARY KEY (playbook_id)
     )
     """,
-    "CREATE INDEX ix_watchwaiting ON playbooks.watch (next_at) WHERE next_at IS NOT NULL",
+    "CREATE INDEX ix_watchwaiting ON playbooks.watch (next_at, playbook_id) WHERE next_at IS NOT NULL",
     """
     CREATE TABLE playbooks.assignment (
         account_id UUID NOT NULL,
@@ -146,7 +146,7 @@ TABLES = (
     WITH (fillfactor = 70)
     """,
     "CREATE INDEX ix_step_wakes ON playbooks.step (account_id) WHERE wakes_on IS NOT NULL",
-    "CREATE INDEX ix_stepwaiting ON playbooks.step (next_at) WHERE next_at IS NOT NULL",
+    "CREATE INDEX ix_stepwaiting ON playbooks.step (next_at, id) WHERE next_at IS NOT NULL",
     """
     CREATE TABLE playbooks.effect (
         next_at timestamptz,
@@ -183,7 +183,7 @@ TABLES = (
     "CREATE INDEX ix_effect_ready ON playbooks.effect (account_id) WHERE state = 'ready'",
     "CREATE INDEX ix_effect_unclear ON playbooks.effect (created_at) WHERE state IN ('in_doubt', 'parked')",
     "CREATE INDEX ix_effect_dead ON playbooks.effect (created_at) WHERE state IN ('failed_permanent', 'parked')",
-    "CREATE INDEX ix_effectwaiting ON playbooks.effect (next_at) WHERE next_at IS NOT NULL",
+    "CREATE INDEX ix_effectwaiting ON playbooks.effect (next_at, key) WHERE next_at IS NOT NULL",
     """
     CREATE TABLE playbooks.attempt (
         effect_key BYTEA NOT NULL,
@@ -348,7 +348,7 @@ TABLES = (
     "CREATE INDEX ix_task_awaiting ON playbooks.task (account_id) WHERE awaiting_since IS NOT NULL",
     "CREATE INDEX ix_task_owner_state ON playbooks.task (owner, state)",
     "CREATE INDEX ix_task_outcome ON playbooks.task (playbook_id, outcome) WHERE outcome IS NOT NULL",
-    "CREATE INDEX ix_taskwaiting ON playbooks.task (next_at) WHERE next_at IS NOT NULL",
+    "CREATE INDEX ix_taskwaiting ON playbooks.task (next_at, id) WHERE next_at IS NOT NULL",
     """
     CREATE UNIQUE INDEX uq_task_open ON playbooks.task (account_id, reason) WHERE state IN ('open', 'claimed',
     'snoozed')
@@ -393,7 +393,7 @@ TABLES = (
         CONSTRAINT ck_approval_state CHECK (state IN ('open', 'approved', 'rejected', 'expired', 'cancelled'))
     )
     """,
-    "CREATE INDEX ix_approvalwaiting ON playbooks.approval (next_at) WHERE next_at IS NOT NULL",
+    "CREATE INDEX ix_approvalwaiting ON playbooks.approval (next_at, id) WHERE next_at IS NOT NULL",
     """
     CREATE TABLE playbooks.in_app_message (
         effect_key BYTEA NOT NULL,
@@ -465,7 +465,7 @@ TABLES = (
         CONSTRAINT uq_writeback_account_id_outlet_id UNIQUE (account_id, outlet_id)
     )
     """,
-    "CREATE INDEX ix_writebackwaiting ON playbooks.writeback (next_at) WHERE next_at IS NOT NULL",
+    "CREATE INDEX ix_writebackwaiting ON playbooks.writeback (next_at, id) WHERE next_at IS NOT NULL",
     """
     CREATE TABLE playbooks.control (
         id SMALLINT NOT NULL,
@@ -527,7 +527,7 @@ TABLES = (
         CONSTRAINT pk_told PRIMARY KEY (id, account_id)
     )
     """,
-    "CREATE INDEX ix_toldwaiting ON playbooks.told (next_at) WHERE next_at IS NOT NULL",
+    "CREATE INDEX ix_toldwaiting ON playbooks.told (next_at, id) WHERE next_at IS NOT NULL",
     """
     CREATE TABLE playbooks.chore (
         next_at timestamptz,

@@ -120,7 +120,7 @@ TABLES = (
     )
     """,
     """
-    CREATE INDEX ix_rescoring_next_at ON scoring.rescoring (next_at) WHERE next_at is not null
+    CREATE INDEX ix_rescoring_next_at_account_id ON scoring.rescoring (next_at, account_id) WHERE next_at is not null
     """,
     """
     CREATE TABLE scoring.snapshot (
@@ -399,7 +399,7 @@ TABLES = (
         CONSTRAINT pk_restatement PRIMARY KEY (id)
     )
     """,
-    "CREATE INDEX ix_restatement_next_at ON scoring.restatement (next_at) WHERE next_at is not null",
+    "CREATE INDEX ix_restatement_next_at_id ON scoring.restatement (next_at, id) WHERE next_at is not null",
     """
     CREATE TABLE scoring.idempotency (
         key BYTEA NOT NULL,
