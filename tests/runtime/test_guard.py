@@ -73,7 +73,7 @@ def test_a_public_address_is_taken_as_it_will_be_called(url: str, target: Target
 
 def test_one_inner_address_among_public_ones_refuses_the_name() -> None:
     target = Target("https", "two.example.com", 443, "/")
-    assert checked(target, ["93.184.216.34"], NOWHERE) == "93.184.216.34"
+    assert checked(target, ["93.184.216.34"], NOWHERE) == ["93.184.216.34"]
     with pytest.raises(UrlRefused):
         checked(target, ["93.184.216.34", "10.0.0.1"], NOWHERE)
     with pytest.raises(NameUnknown):

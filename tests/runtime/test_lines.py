@@ -10,6 +10,7 @@ from milepost_runtime.guard import Inside, Target, UrlRefused, inside
 from milepost_runtime.lines import BODY_BYTES, AnswerLost, Lines, NotConnected, NotWritten, post
 
 ALLOWED = inside("127.0.0.0/8, ::1/128")
+OK = b"HTTP/1.1 200 ok\r\ncontent-length: 2\r\n\r\nok"
 
 
 @pytest.fixture(params=["plain", "quick"])
@@ -48,6 +49,18 @@ async def test_a_line_is_used_again_while_it_is_fresh_and_alive() -> None:
         with pytest.raises(NotWritten):
             await line.ask(post(target, {}, b""), 2)
         assert len(server.taken) == 5
+
+
+async def test_a_name_is_reached_by_whichever_of_its_addresses_answers() -> None:
+    async def two(_target: Target, _allowed: Inside) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
+
+    async with receiver(answers=[OK]) as server:
+        target = Target("http", "two.example.com", server.port, "/")
+        answer = await (await Lines(ALLOWED, two).open(target)).ask(post(target, {}, b""), 2)
+    assert answer.status == 200
+    with pytest.raises(NotConnected, match="ConnectionRefusedError"):
+        await Lines(ALLOWED, two).open(target)
 
 
 @pytest.mark.parametrize("answer", ["cut", "silence", "drip", "garbage"])

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 from support.health_documents import ACCOUNT, NOW, days, document
 from support.scoring_web import Web, keep, running
 
+from scoring_api.answers.views import BatchAnswer
 from scoring_api.routers import examples
 
 BANDS = ("red", "yellow", "green", "unknown")
@@ -159,6 +161,16 @@ async def test_a_batch_answers_in_order_and_names_what_it_does_not_know(client: 
     assert [one["account"]["id"] for one in answer["data"]] == [str(UUID(int=6)), str(ACCOUNT)]
     assert answer["unknown"] == ["domain:nobody.example", str(UUID(int=999))]
     assert answer["not_scored"] == []
+
+
+async def test_documents_of_a_batch_are_those_that_are_answered_alone(client: httpx.AsyncClient) -> None:
+    accounts = ["external:acct_05", str(ACCOUNT), str(UUID(int=6))]
+    answer = await client.post("/accounts/health:batch", json={"ids": accounts})
+    alone = [(await client.get(f"/accounts/{quote(one, safe='')}/health")).json() for one in accounts[:2]]
+
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["data"] == alone
+    BatchAnswer.model_validate_json(answer.content)
 
 
 async def test_a_batch_finds_a_reference_in_any_way_to_write_it(client: httpx.AsyncClient) -> None:

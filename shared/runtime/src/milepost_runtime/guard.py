@@ -54,6 +54,10 @@ class Inside:
         return any(address.version == network.version and address in network for network in self.networks)
 
 
+# For receivers that are ours, wherever they are.
+ANYWHERE = Inside((ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")))
+
+
 def inside(text: str) -> Inside:
     """Return the networks of a list such as `10.1.0.0/16, 127.0.0.0/8`. Raises ValueError."""
     return Inside(tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()))
@@ -143,8 +147,8 @@ def may_reach(address: Address, allowed: Inside) -> bool:
     return address.is_global and not address.is_multicast and not ways_back
 
 
-async def resolve(target: Target, allowed: Inside) -> str:
-    """Return the address to connect to; all that the name resolves to must be allowed.
+async def resolve(target: Target, allowed: Inside) -> Sequence[str]:
+    """Return the addresses to connect to, the best one first; all that the name resolves to must be allowed.
 
     Raises UrlRefused, NameUnknown (also when resolving takes longer than RESOLVE_S).
     """
@@ -157,8 +161,8 @@ async def resolve(target: Target, allowed: Inside) -> str:
     return checked(target, [str(one[4][0]) for one in found], allowed)
 
 
-def checked(target: Target, addresses: Sequence[str], allowed: Inside) -> str:
-    """Return the first of the addresses that a name has, if all of them may be reached. Raises UrlRefused."""
+def checked(target: Target, addresses: Sequence[str], allowed: Inside) -> Sequence[str]:
+    """Return the addresses that a name has, if all of them may be reached. Raises UrlRefused, NameUnknown."""
     for text in addresses:
         address = ipaddress.ip_address(text)
         if not may_reach(address, allowed):
@@ -167,4 +171,4 @@ def checked(target: Target, addresses: Sequence[str], allowed: Inside) -> str:
             raise UrlRefused("url_scheme", f"{target.host} is outside, and outside only https is spoken")
     if not addresses:
         raise NameUnknown(f"the name {target.host} resolves to nothing at the moment")
-    return addresses[0]
+    return addresses

@@ -10,6 +10,7 @@ import contextlib
 import ssl
 import time
 from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import cast
@@ -78,7 +79,7 @@ class Line(asyncio.Protocol):
         """Whether a request may be written."""
         return self._transport is not None and not self._transport.is_closing() and self._waiter is None
 
-    async def ask(self, request: bytes, limit_s: float, most: int = BODY_BYTES) -> Answer:
+    async def ask(self, request: bytes, limit_s: float | None, most: int = BODY_BYTES) -> Answer:
         """Write a request and return the answer to it, within `limit_s` seconds. Raises NotWritten, AnswerLost.
 
         There is no waiting between the call and the write. `most` bytes of the answer's body are read.
@@ -172,6 +173,7 @@ class Lines:
     """Lines of one process to all receivers; those that are idle are reused for a moment, then closed."""
 
     allowed: Inside
+    resolve: Callable[[Target, Inside], Awaitable[Sequence[str]]] = field(default=resolve, repr=False)
     _idle: dict[tuple[str, str, int], deque[tuple[float, Line]]] = field(default_factory=dict, repr=False)
     _trust: list[ssl.SSLContext] = field(default_factory=list, repr=False)
 
@@ -198,6 +200,12 @@ class Lines:
         if len(idle) > MOST_IDLE:
             idle.popleft()[1].close()
 
+    def close(self) -> None:
+        """Hang up all that is idle."""
+        for idle in self._idle.values():
+            while idle:
+                idle.popleft()[1].close()
+
     def _sweep(self, place: tuple[str, str, int]) -> None:
         """Close what was idle for so long; look again when the next one is due, or drop a place that nobody calls."""
         idle, now = self._idle[place], time.monotonic()
@@ -210,8 +218,22 @@ class Lines:
 
     async def _connect(self, target: Target) -> Line:
         try:
-            address = await resolve(target, self.allowed)
-            async with asyncio.timeout(CONNECT_S):
+            addresses = await self.resolve(target, self.allowed)
+        except NameUnknown as error:
+            raise NotConnected(str(error)) from None
+        until, last = asyncio.get_running_loop().time() + CONNECT_S, NotConnected("")
+        for left in range(len(addresses), 0, -1):
+            now = asyncio.get_running_loop().time()
+            try:
+                # An address that says nothing leaves time for those behind it.
+                return await self._connect_to(target, addresses[-left], now + (until - now) / left)
+            except NotConnected as error:
+                last = error
+        raise last
+
+    async def _connect_to(self, target: Target, address: str, until: float) -> Line:
+        try:
+            async with asyncio.timeout_at(until):
                 _, line = await asyncio.get_running_loop().create_connection(
                     Line,
                     address,
@@ -219,8 +241,6 @@ class Lines:
                     ssl=self._tls() if target.scheme == "https" else None,
                     server_hostname=target.host if target.scheme == "https" else None,
                 )
-        except NameUnknown as error:
-            raise NotConnected(str(error)) from None
         except ssl.SSLError as error:
             raise NotConnected(
                 f"the receiver's certificate or TLS is not good: {error.reason or 'no reason'}"

@@ -28,6 +28,7 @@ from playbook_runner.queries import doubts, locking
 from playbook_runner.queries import performing as queries
 from playbook_runner.queries.performing import Ended, Moving, Start
 from playbook_runner.runs.absorbing import Absorbing, Happened
+from playbook_runner.runs.beginning import Further
 from playbook_runner.runs.returning import BOUNCED, Return, Returning
 from playbook_runner.runs.stopping import over
 
@@ -144,14 +145,14 @@ class Committing:
 
     async def _write(self, connection: Connection, endings: Sequence[Ending]) -> "Written":
         if not endings:
-            return Written({}, further=False)
+            return Written({}, Further())
         moved = await queries.move(connection, [ending.moving for ending in endings])
         ours = [ending for ending in endings if ending.claim.key in moved]
         await self._remember(connection, ours, moved)
         happened = [_happened(ending, moved[ending.claim.key]) for ending in ours if not _old_news(ending)]
-        further = await self.absorbing.effects_moved(connection, happened) if happened else False
+        further = await self.absorbing.effects_moved(connection, happened) if happened else Further()
         await self.returning.keep(connection, [_return(one, moved[one.claim.key]) for one in ours if one.no_mailbox])
-        return Written(moved, further=further)
+        return Written(moved, further)
 
     def _tell(self, endings: Sequence[Ending], written: "Written") -> None:
         moved = [ending for ending in endings if ending.claim.key in written.moved]
@@ -161,8 +162,7 @@ class Committing:
         for ending in endings:
             if ending.claim.key not in written.moved:
                 _warn(ending)
-        if written.further:
-            self.hints.nudge("playbooks.advance")
+        written.further.tell(self.hints)
 
     async def _remember(
         self, connection: Connection, ours: Sequence[Ending], moved: dict[bytes, asyncpg.Record]
@@ -180,10 +180,10 @@ class Committing:
 
 @dataclass(frozen=True)
 class Written:
-    """The effects that moved, by key, and whether a further step is due because of it."""
+    """The effects that moved, by key, and what goes on because of it."""
 
     moved: dict[bytes, asyncpg.Record]
-    further: bool
+    further: Further
 
 
 def _as_start(wish: Wish) -> Start:

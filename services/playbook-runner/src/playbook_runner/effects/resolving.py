@@ -16,6 +16,7 @@ from playbook_runner.queries import locking
 from playbook_runner.queries import performing as queries
 from playbook_runner.queries.performing import Moving
 from playbook_runner.runs.absorbing import Absorbing, Happened
+from playbook_runner.runs.beginning import PERFORM
 from playbook_runner.runs.stopping import Leaving, stop
 
 log = structlog.get_logger()
@@ -69,9 +70,9 @@ class Resolving:
             further = await self.absorbing.effect_moved(connection, Happened(effect, move, by_person=True))
         EFFECTS.labels(effect["channel"], move.value).inc()
         log.info("effect_resolved", effect=key.hex(), resolution=resolution, by=by)
-        self.hints.nudge("playbooks.perform" if move is Move.RESEND else "playbooks.advance")
-        if further:
-            log.info("run_goes_on", run_id=str(effect["run_id"]))
+        if move is Move.RESEND:
+            self.hints.nudge(PERFORM)
+        further.tell(self.hints)
 
     async def cancel(self, run_id: UUID, by: str) -> None:
         """Stop a run: what has not been started will not be. Raises RunUnknown or RunEnded."""

@@ -20,6 +20,7 @@ class NewEffect:
     run_id: UUID
     step_id: UUID
     channel: str
+    path: str
     recipient: str
     correlation_id: str
     destination: str = ""
@@ -147,12 +148,15 @@ async def let_wait(connection: Connection, waits: Sequence[StepWait]) -> None:
     )
 
 
-async def insert_steps(connection: Connection, steps: Sequence[NewStep]) -> None:
-    """Add steps to their runs; once for each path and pass. One that is due is due by the store's clock."""
+async def insert_steps(connection: Connection, steps: Sequence[NewStep]) -> set[UUID]:
+    """Add steps to their runs; once for each path and pass. One that is due is due by the store's clock.
+
+    Returns those that were not there yet.
+    """
     if not steps:
-        return
+        return set()
     *columns, wakes, ended = zip(*steps, strict=True)
-    await connection.execute(
+    rows = await connection.fetch(
         "insert into step (id, account_id, run_id, path, kind, state, reason, next_at, wakes_on, ended_at)"
         " select id, account_id, run_id, path, kind, state, reason,"
         " case when state = 'due' then clock_timestamp() else next_at end,"
@@ -160,11 +164,12 @@ async def insert_steps(connection: Connection, steps: Sequence[NewStep]) -> None
         " from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],"
         " $8::timestamptz[], $9::text[], $10::bool[])"
         " as new(id, account_id, run_id, path, kind, state, reason, next_at, wakes, ended)"
-        " on conflict (run_id, path, iteration, account_id) do nothing",
+        " on conflict (run_id, path, iteration, account_id) do nothing returning id",
         *columns,
         [" ".join(words) for words in wakes],
         ended,
     )
+    return {row["id"] for row in rows}
 
 
 async def lock_run(connection: Connection, run_id: UUID) -> asyncpg.Record | None:
@@ -205,6 +210,8 @@ async def end_runs(connection: Connection, ends: Sequence[RunEnd]) -> set[UUID]:
 
 async def insert_effects(connection: Connection, effects: Sequence[NewEffect]) -> None:
     """Add effects, due now, unless their keys are there already."""
+    if not effects:
+        return
     await connection.execute(
         "insert into effect (key, account_id, run_id, step_id, channel, recipient, correlation_id, destination,"
         " priority, transactional, state, next_at)"

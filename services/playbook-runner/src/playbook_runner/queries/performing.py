@@ -85,24 +85,22 @@ async def start(connection: Connection, starts: Sequence[Start], lease_s: float)
 
 
 async def move(connection: Connection, moves: Sequence[Moving]) -> dict[bytes, asyncpg.Record]:
-    """Move effects if their state and fence allow it; return those that moved, by key. Write nothing for the others.
+    """Move effects of locked runs if their state and fence allow it; return those that moved, by key.
 
     A try that certainly did nothing lets go of its bytes, so that the next one says what is true then; once a try
     may have done something, the bytes stay for good.
     """
     rows = await connection.fetch(
-        "with mine as (select m.* from unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::int[], $6::text[],"
-        " $7::float8[], $8::text[], $9::bool[])"
-        " as m(key, fence, target, reason, tries, remote_id, wait_s, sources, keeps)"
-        " join effect e on e.key = m.key order by m.key for update of e)"
-        " update effect e set state = m.target, reason = m.reason, attempts = e.attempts + m.tries,"
+        "update effect e set state = m.target, reason = m.reason, attempts = e.attempts + m.tries,"
         " remote_id = coalesce(m.remote_id, e.remote_id),"
         " next_at = clock_timestamp() + make_interval(secs => m.wait_s), lease_until = null, crashes = 0,"
         " done_at = case when m.target = 'done' then clock_timestamp() else e.done_at end,"
         " payload = case when e.state = 'started' and m.target = 'ready' and not m.keeps and not exists"
         " (select from attempt a where a.effect_key = e.key and a.account_id = e.account_id and a.outcome = 'unknown')"
         " then null else e.payload end"
-        " from mine m where e.key = m.key and (m.fence is null or e.fence = m.fence)"
+        " from unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::int[], $6::text[], $7::float8[],"
+        " $8::text[], $9::bool[]) as m(key, fence, target, reason, tries, remote_id, wait_s, sources, keeps)"
+        " where e.key = m.key and (m.fence is null or e.fence = m.fence)"
         " and e.state = any(string_to_array(m.sources, ' '))"
         " returning e.key, e.fence, e.account_id, e.run_id, e.step_id, e.channel, e.recipient, e.attempts,"
         " e.correlation_id",

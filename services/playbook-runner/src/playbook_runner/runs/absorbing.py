@@ -14,9 +14,10 @@ from milepost_runtime.database import Connection
 from playbook_runner.documents.keeping import Keeping
 from playbook_runner.queries import advancing as runs
 from playbook_runner.queries import ledger, telling
-from playbook_runner.queries.advancing import NewStep, RunEnd, StepEnd
+from playbook_runner.queries.advancing import NewEffect, NewStep, RunEnd, StepEnd
+from playbook_runner.runs.beginning import Further, following
 from playbook_runner.runs.stopping import FAILED
-from playbook_runner.runs.writing import COMPLETED, due
+from playbook_runner.runs.writing import COMPLETED
 
 # How a move of an effect is told in the ledger: outcome and code.
 TOLD = {
@@ -70,12 +71,12 @@ class Absorbing:
 
     keeping: Keeping = field(repr=False)
 
-    async def effect_moved(self, connection: Connection, happened: Happened) -> bool:
-        """Carry one move over; True when a further step is due."""
+    async def effect_moved(self, connection: Connection, happened: Happened) -> Further:
+        """Carry one move over; return what goes on because of it."""
         return await self.effects_moved(connection, [happened])
 
-    async def effects_moved(self, connection: Connection, happened: Sequence[Happened]) -> bool:
-        """Carry moves of effects over to their steps, their runs and the ledger; True when a further step is due."""
+    async def effects_moved(self, connection: Connection, happened: Sequence[Happened]) -> Further:
+        """Carry moves of effects over to their steps, their runs and the ledger; return what goes on because of it."""
         rows = await runs.lock_runs(connection, [one.effect["run_id"] for one in happened])
         by_run = {row["id"]: row for row in rows}
         news = await _news(connection, happened)
@@ -93,20 +94,22 @@ class Absorbing:
             connection, [(by_run[one.effect["run_id"]], paths[one.effect["step_id"]]) for one in going]
         )
 
-    async def _go_on(self, connection: Connection, ended: Sequence[tuple[asyncpg.Record, str]]) -> bool:
-        """Make the steps after these due, or end their runs."""
-        steps: list[NewStep] = []
+    async def _go_on(self, connection: Connection, ended: Sequence[tuple[asyncpg.Record, str]]) -> Further:
+        """Make the steps after these due, begin those that hang on nothing, or end their runs."""
+        going: list[tuple[NewStep, NewEffect | None]] = []
         over: list[RunEnd] = []
         for run, path in ended:
             playbook = await self.keeping.version(connection, run["playbook_id"], run["version"])
-            following = playbook.after(path)
-            if following is None:
+            step = playbook.after(path)
+            if step is None:
                 over.append(RunEnd(run["id"], *COMPLETED))
             else:
-                steps.append(due(run["account_id"], run["id"], following))
+                going.append(following(run, step, playbook))
         await runs.end_runs(connection, over)
-        await runs.insert_steps(connection, steps)
-        return bool(steps)
+        added = await runs.insert_steps(connection, [step for step, _ in going])
+        begun = [effect for step, effect in going if effect is not None and step.id in added]
+        await runs.insert_effects(connection, begun)
+        return Further(any(effect is None for _, effect in going), begun)
 
     async def steps_wait(self, connection: Connection, steps: Sequence[asyncpg.Record], code: str, reason: str) -> None:
         """Add to the ledger that steps wait; they are rows of `contexts`."""

@@ -23,7 +23,7 @@ from milepost_runtime.database import Pool
 from playbook_runner.actions.addresses import BadAddress
 from playbook_runner.actions.layout import MarkupRefused
 from playbook_runner.actions.message import HeaderRefused
-from playbook_runner.clients.scoring import AccountGone, HealthAway, ScoringClient
+from playbook_runner.clients.scoring import DOCUMENTS_AT_ONCE, AccountGone, HealthAway, ScoringClient
 from playbook_runner.documents.keeping import Keeping
 from playbook_runner.people.places import REGION, ZONE
 from playbook_runner.queries import addressees, colleagues
@@ -35,10 +35,9 @@ log = structlog.get_logger()
 Decision: TypeAlias = Draft | Leave | HealthAway
 Health: TypeAlias = HealthDigest | Leave | HealthAway
 QUESTIONS_AT_ONCE = 8
+HEARD_AT_ONCE = 25
 # What a customer may read, at hours of their own.
 READ_AT_HOME = frozenset({"email", "in_app"})
-# Then whoever waits for an answer from elsewhere gets a turn.
-DECIDED_IN_A_ROW = 20
 _SUBJECT = "attribute."
 _NOT_SENDABLE = (TemplateFailed, MarkupRefused, HeaderRefused, BadAddress)
 
@@ -96,15 +95,16 @@ class Deciding:
     async def today_of(self, steps: Sequence[asyncpg.Record], keys: Mapping[UUID, bytes]) -> dict[UUID, Decision]:
         """Return by step what each sends today; HealthAway in its place where nobody knows what to say.
 
-        Both our own store and the scoring API are asked for the whole batch at once.
+        Our own store is asked for the whole batch at once, the scoring API for as many as it tells of together; all its
+        answers take at most twice the limit of one question.
         """
-        told = await self._told(steps)
-        heard = await self._heard(steps, told.playbooks)
+        told, until = await self._told(steps), asyncio.get_running_loop().time() + 2 * self.scoring.limit_s
         decisions: dict[UUID, Decision] = {}
-        for number, step in enumerate(steps, start=1):
-            decisions[step["step_id"]] = self._decided(step, told, heard, keys.get(step["step_id"]))
-            if number % DECIDED_IN_A_ROW == 0:
-                await asyncio.sleep(0)
+        for start in range(0, len(steps), DOCUMENTS_AT_ONCE):
+            # What was heard of some is let go of before the next are asked about: documents are large.
+            some = steps[start : start + DOCUMENTS_AT_ONCE]
+            heard = await self._heard(some, told.playbooks, until)
+            decisions |= {step["step_id"]: self._decided(step, told, heard, keys.get(step["step_id"])) for step in some}
         return decisions
 
     async def home(self, effect: asyncpg.Record) -> tuple[str, str] | HealthAway:
@@ -120,20 +120,20 @@ class Deciding:
         zone, region = (facts[one].value if one in facts else None for one in (ZONE, REGION))
         return zone if isinstance(zone, str) else "", region if isinstance(region, str) else ""
 
-    async def _heard(self, steps: Sequence[asyncpg.Record], playbooks: Mapping[UUID, Playbook]) -> Heard:
+    async def _heard(self, steps: Sequence[asyncpg.Record], playbooks: Mapping[UUID, Playbook], until: float) -> Heard:
         """Ask the scoring API for health, and for the attributes that an address, an hour or an exit depends on.
 
-        Takes at most twice the limit of one question: one account that is slow to be told of spoils the question for
-        all, so whoever is left over is asked for alone.
+        One account that is slow to be told of spoils the question for all, so whoever is left over is asked for alone,
+        `until` then (the loop's time).
         """
         wanted: dict[UUID, set[str]] = defaultdict(set)
         for step in steps:
             wanted[step["account_id"]] |= _attributes_in(playbooks[step["step_id"]])
         correlation_ids = {step["account_id"]: step["correlation_id"] for step in steps}
-        heard = await self._heard_at_once(wanted) if len(wanted) > 1 else Heard({}, {})
+        heard = await self._heard_at_once(wanted, until) if len(wanted) > 1 else Heard({}, {})
         left = sorted(account for account, subjects in wanted.items() if not heard.tells(account, subjects))
         gate = asyncio.Semaphore(QUESTIONS_AT_ONCE)
-        until = asyncio.get_running_loop().time() + self.scoring.limit_s
+        until = min(until, asyncio.get_running_loop().time() + self.scoring.limit_s)
 
         async def one(account: UUID) -> tuple[Health, Facts]:
             try:
@@ -147,11 +147,11 @@ class Deciding:
         facts = {account: single[1] for account, single in singles.items()}
         return Heard({**heard.health, **health}, {**heard.facts, **facts})
 
-    async def _heard_at_once(self, wanted: Mapping[UUID, set[str]]) -> Heard:
+    async def _heard_at_once(self, wanted: Mapping[UUID, set[str]], until: float) -> Heard:
         asking = sorted(account for account, subjects in wanted.items() if subjects)
         subjects = sorted(set[str]().union(*wanted.values()))
         try:
-            async with asyncio.timeout(self.scoring.limit_s):
+            async with asyncio.timeout_at(min(until, asyncio.get_running_loop().time() + self.scoring.limit_s)):
                 health = await self.scoring.healths(sorted(wanted))
                 return Heard(health, await self.scoring.facts(asking, subjects) if asking else {})
         except (HealthAway, TimeoutError) as error:

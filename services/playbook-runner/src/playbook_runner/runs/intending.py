@@ -15,13 +15,12 @@ from milepost_core.playbooks import Playbook
 from milepost_runtime.database import Pool
 from milepost_runtime.failpoints import afp
 from milepost_runtime.lanes import Claim, Lane, hold
-from milepost_runtime.logging import info_each
 from milepost_runtime.queue import Hints
 from playbook_runner.clients.scoring import HealthAway
 from playbook_runner.documents.keeping import Keeping
-from playbook_runner.measures import STEPS
 from playbook_runner.queries import advancing as queries
 from playbook_runner.queries.advancing import NewEffect, StepEnd
+from playbook_runner.runs.beginning import Further, new_effect
 from playbook_runner.runs.deciding import Deciding
 from playbook_runner.runs.stopping import over
 from playbook_runner.wording.drafting import Draft, Envelope, envelope
@@ -53,7 +52,7 @@ class Intending:
         decisions = await self.deciding.today_of(asked, {}) if asked else {}
         envelopes |= {step_id: found.envelope for step_id, found in decisions.items() if isinstance(found, Draft)}
         effects = {
-            step["step_id"]: _effect(step, envelopes[step["step_id"]], playbooks[step["step_id"]])
+            step["step_id"]: new_effect(step, envelopes[step["step_id"]], playbooks[step["step_id"]])
             for step in steps
             if step["step_id"] in envelopes
         }
@@ -84,37 +83,9 @@ class Intending:
             ends = [StepEnd(step["step_id"], "cancelled", ended[step["run_id"]]) for step in gone]
             await queries.set_steps(connection, [*ends, *(StepEnd(step["step_id"], "performing") for step in going)])
             await afp("playbooks.advance.intended")
-        STEPS.labels("intended").inc(len(going))
-        info_each("effect_intended", (_line(step, effects[step["step_id"]]) for step in going))
-        self.hints.nudge("playbooks.perform")
+        Further(begun=[effects[step["step_id"]] for step in going]).tell(self.hints)
 
 
 def _known(step: asyncpg.Record, playbooks: Mapping[UUID, Playbook]) -> Envelope | None:
     node = playbooks[step["step_id"]].step(step["path"])
     return None if node is None else envelope(node, step["run_id"], step["path"], step["iteration"])
-
-
-def _line(step: asyncpg.Record, effect: NewEffect) -> dict[str, str]:
-    return {
-        "effect": effect.key.hex(),
-        "channel": effect.channel,
-        "step": step["path"],
-        "run_id": str(step["run_id"]),
-        "account_id": str(step["account_id"]),
-        "correlation_id": step["correlation_id"],
-    }
-
-
-def _effect(step: asyncpg.Record, to: Envelope, playbook: Playbook) -> NewEffect:
-    return NewEffect(
-        key=to.key,
-        account_id=step["account_id"],
-        run_id=step["run_id"],
-        step_id=step["step_id"],
-        channel=step["kind"],
-        recipient=to.recipient,
-        correlation_id=step["correlation_id"],
-        destination=to.destination,
-        priority=playbook.priority,
-        transactional=to.transactional,
-    )

@@ -1,5 +1,6 @@
 """Reading one account: its document and its explanation, by our id or any reference; it writes nothing."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +11,7 @@ from milepost_contracts.health import HealthDocument
 from milepost_contracts.references import Malformed, canonical
 from milepost_runtime.database import Pool
 from scoring_api.answers.guessing import Near, near
-from scoring_api.answers.views import Arithmetic, BatchAnswer, Explanation
+from scoring_api.answers.views import Arithmetic, Explanation
 from scoring_api.queries import reading as queries
 
 
@@ -51,6 +52,21 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class Several:
+    """Documents as they are kept, in the order asked for; and, of what was asked for, who is behind none of them."""
+
+    bodies: Sequence[bytes]
+    unknown: Sequence[str]
+    not_scored: Sequence[str]
+
+    @property
+    def body(self) -> bytes:
+        """The whole as JSON (`BatchAnswer`); each document goes in as the bytes that it is, unread."""
+        absent = json.dumps({"unknown": self.unknown, "not_scored": self.not_scored}).encode()
+        return b'{"data":[' + b",".join(self.bodies) + b"]," + absent[1:]
+
+
+@dataclass(frozen=True)
 class Reading:
     """The use cases of reading one account."""
 
@@ -66,24 +82,26 @@ class Reading:
             raise await self.absent(asked)
         return Stored(row["account_id"], bytes(row["body"]), row["etag"], row["computed_at"])
 
-    async def batch(self, asked: Sequence[str]) -> BatchAnswer:
+    async def batch(self, asked: Sequence[str]) -> Several:
         """Return the documents of many accounts, in the order asked for, each once."""
         wanted = list(dict.fromkeys(asked))
         ids = {text: account for text in wanted if (account := as_uuid(text))}
         led = await queries.survivors(self.pool, list(ids.values()))
         ids = {text: led.get(account, account) for text, account in ids.items()}
         names = {text: as_reference(text) for text in wanted if text not in ids}
-        found = await queries.resolve(self.pool, list(dict.fromkeys(names.values())))
+        found = await queries.resolve(self.pool, list(dict.fromkeys(names.values()))) if names else {}
         ids |= {text: found[name] for text, name in names.items() if name in found}
         bodies = await queries.documents(self.pool, list(dict.fromkeys(ids.values())))
-        known = [text for text in wanted if text in ids]
-        scored = list(dict.fromkeys(ids[text] for text in known if ids[text] in bodies))
-        absent = [text for text in known if ids[text] not in bodies]
-        waiting = [text for text in absent if await queries.account(self.pool, ids[text], "")]
-        return BatchAnswer(
-            data=tuple(HealthDocument.model_validate_json(bytes(bodies[account])) for account in scored),
-            unknown=tuple(text for text in wanted if text not in ids or (text in absent and text not in waiting)),
-            not_scored=tuple(waiting),
+        absent = {text: ids[text] for text in wanted if text in ids and ids[text] not in bodies}
+        waiting = await queries.known(self.pool, list(absent.values())) if absent else set()
+        return Several(
+            bodies=[
+                bodies[account]
+                for account in dict.fromkeys(ids[text] for text in wanted if text in ids)
+                if account in bodies
+            ],
+            unknown=[text for text in wanted if text not in ids or (text in absent and absent[text] not in waiting)],
+            not_scored=[text for text, account in absent.items() if account in waiting],
         )
 
     async def explanation(self, asked: str) -> Explanation:

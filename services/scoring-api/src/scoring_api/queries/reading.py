@@ -64,6 +64,12 @@ async def account(source: Source, account: UUID | None, reference: str) -> async
     return await source.fetchrow(_RESOLVE, account, reference)
 
 
+async def known(source: Source, accounts: Sequence[UUID]) -> set[UUID]:
+    """Return which of these accounts there are, scored or not."""
+    rows = await source.fetch("select account_id from account where account_id = any($1::uuid[])", accounts)
+    return {row["account_id"] for row in rows}
+
+
 async def documents(source: Source, accounts: Sequence[UUID]) -> dict[UUID, bytes]:
     """Return the stored documents of these accounts, as far as there are any."""
     rows = await source.fetch(
