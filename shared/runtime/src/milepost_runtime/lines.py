@@ -87,25 +87,30 @@ class Line(asyncio.Protocol):
         if not self.usable or self._transport is None:
             raise NotWritten("the receiver hung up before the request could be written")
         self._begin(most)
-        self._waiter = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        over = None if limit_s is None else loop.call_later(limit_s, self._give_up)
         self._transport.write(request)
         try:
-            async with asyncio.timeout(limit_s):
-                await self._waiter
-        except TimeoutError:
-            self.close()
+            await self._waiter
         except asyncio.CancelledError:
             # Nobody waits for the answer any more, and the next request must not get it.
             self.close()
             raise
         finally:
             self._waiter = None
+            if over is not None:
+                over.cancel()
         if not self._headed:
             self.close()
             raise AnswerLost("no answer came whose status could be read")
         if not self._stays:
             self.close()
         return Answer(self._parser.get_status_code(), self._headers, bytes(self._body), self._ended)
+
+    def _give_up(self) -> None:
+        self.close()
+        self._wake()
 
     def close(self) -> None:
         """Hang up; what has not been read never will be."""

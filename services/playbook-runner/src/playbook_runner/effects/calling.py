@@ -7,10 +7,16 @@ from collections.abc import AsyncIterator
 
 import structlog
 
-from milepost_core.effects import Outcome, TryLater, Unknown, may_still_write
+from milepost_core.effects import Doubt, GiveUp, Move, Outcome, Settlement, TryLater, Unknown, may_still_write
+from milepost_runtime.lanes import Claim
 from playbook_runner.actions.channel import Call, Channel, NotReached, Sendable
+from playbook_runner.effects.committing import Ending
+from playbook_runner.effects.pacing import called
+from playbook_runner.queries.performing import Moving
 
 log = structlog.get_logger()
+# How an attempt is remembered, by the move that ended it.
+_REMEMBERED = {Move.FINISH: "done", Move.TRY_LATER: "try_later", Move.GIVE_UP: "refused", Move.LOSE: "unknown"}
 
 
 @contextlib.asynccontextmanager
@@ -49,3 +55,26 @@ async def make(call: Call, began: float, lease_s: float, until: float) -> Outcom
         log.exception("call_broke")
         reason = f"unforeseen: {type(error).__name__}"
         return Unknown(reason) if granted else TryLater(reason)
+
+
+def ended(claim: Claim, channel: Channel, outcome: Outcome, found: Settlement, *, reached: bool) -> Ending:
+    """Return how a try is written down that ended so, and of which the law made this (`found`).
+
+    One that may have done something is remembered as in doubt, whatever came after it.
+    """
+    moving = Moving(
+        claim.key,
+        found.move,
+        claim.fence,
+        found.reason,
+        found.wait_s,
+        tries=0 if reached else 1,
+        remote_id=getattr(outcome, "remote_id", None),
+        keeps=not getattr(outcome, "certain", True),
+    )
+    told = ("unknown" if moving.keeps else _REMEMBERED[found.move]) if reached else "not_reached"
+    # Who cannot be reached as things are set up has not been called.
+    call = None if not reached and isinstance(outcome, GiveUp) else called(claim, outcome)
+    no_mailbox = getattr(outcome, "no_mailbox", False)
+    letter = isinstance(outcome, TryLater) and channel.doubt is Doubt.KEYED
+    return Ending(claim, moving, told, call=call, no_mailbox=no_mailbox, letter=letter)

@@ -17,16 +17,16 @@ import structlog
 
 from milepost_core.cadence import Leave
 from milepost_core.destinations import ComeBack, Go, Turn
-from milepost_core.effects import Doubt, GiveUp, Move, Outcome, TryLater, may_begin, settle, spread
+from milepost_core.effects import GiveUp, Move, Outcome, TryLater, may_begin, settle, spread
 from milepost_runtime.database import STORE_TROUBLE, Pool
 from milepost_runtime.failpoints import afp
 from milepost_runtime.lanes import Claim, Lane, finish, release
 from playbook_runner.actions.channel import Channel, NotReached, Sendable, Unreachable
 from playbook_runner.clients.scoring import HealthAway
-from playbook_runner.effects.calling import make, reached
+from playbook_runner.effects.calling import ended, make, reached
 from playbook_runner.effects.committing import Committing, Ending, Wish, held_or_cancelled
 from playbook_runner.effects.doubting import Doubting, kept
-from playbook_runner.effects.pacing import Busy, Pacing, called, destination_of
+from playbook_runner.effects.pacing import Busy, Pacing, destination_of
 from playbook_runner.measures import EFFECTS
 from playbook_runner.queries import advancing as runs
 from playbook_runner.queries import performing as queries
@@ -53,8 +53,6 @@ LEFT_ALONE: Mapping[str, str] = {
 }
 # What an effect waits for that nobody has to be told of.
 WAITS_FOR: Mapping[str, str] = {"rate_limit": "the rate of {}", "no_line": "so many calls to {} are under way"}
-# How an attempt is remembered, by the move that ended it.
-REMEMBERED = {Move.FINISH: "done", Move.TRY_LATER: "try_later", Move.GIVE_UP: "refused", Move.LOSE: "unknown"}
 
 
 @dataclass(frozen=True)
@@ -185,8 +183,7 @@ class Performing:
             # However it ended: the others of its batch may last, and the line is free.
             self.pacing.give_back(claim)
         if ending is not None:
-            # Shielded: an answer that came is written down even when the worker is told to stop.
-            await asyncio.shield(ending)
+            await self._write_down(ending)
 
     async def _wish(self, claim: Claim, step: asyncpg.Record, decisions: Mapping[UUID, Decision]) -> Wish | None:
         """Return what wants to start; None when nothing does, and that is written down."""
@@ -206,8 +203,8 @@ class Performing:
                 return Wish(claim, sendable, draft.colleague, draft.zone, draft.region)
         return None
 
-    async def _attempt(self, wish: Wish, channel: Channel) -> asyncio.Task[None] | None:
-        """Start and call; return the writing down, which needs neither line nor turn. None: it did not start."""
+    async def _attempt(self, wish: Wish, channel: Channel) -> Ending | None:
+        """Start and call; return what is to be written down, for which no line is needed. None: it did not start."""
         claim, until = wish.claim, asyncio.get_running_loop().time() + WHOLE_CALL_S
         try:
             # The line is open before the start, so that between start and write there is little to wait for.
@@ -219,11 +216,11 @@ class Performing:
                 await afp("playbooks.perform.started")
                 await self.pacing.step_apart(claim, leaves_at)
                 outcome = await make(call, began, self.lease_s, until)
-                return asyncio.create_task(self._end(claim, channel, outcome))
+                return self._ending(claim, channel, outcome)
         except NotReached as error:
-            return asyncio.create_task(self._end(claim, channel, TryLater(str(error)), reached=False))
+            return self._ending(claim, channel, TryLater(str(error)), reached=False)
         except Unreachable as error:
-            return asyncio.create_task(self._end(claim, channel, GiveUp(str(error)), reached=False))
+            return self._ending(claim, channel, GiveUp(str(error)), reached=False)
 
     async def _stops(self, claim: Claim) -> bool:
         """Leave an effect to other workers, as due as it was, once this one is told to stop."""
@@ -233,31 +230,22 @@ class Performing:
             await release(connection, self.lane, [claim])
         return True
 
-    async def _end(self, claim: Claim, channel: Channel, outcome: Outcome, *, reached: bool = True) -> None:
-        """T3: write down how the try ended and what follows; a store in trouble is asked again, the call never is."""
+    def _ending(self, claim: Claim, channel: Channel, outcome: Outcome, *, reached: bool = True) -> Ending:
         found = settle(outcome, claim.row["attempts"] + 1, random.random(), self.doubting.quiet_s(channel))
-        moving = Moving(
-            claim.key,
-            found.move,
-            claim.fence,
-            found.reason,
-            found.wait_s,
-            tries=0 if reached else 1,
-            remote_id=getattr(outcome, "remote_id", None),
-            keeps=not getattr(outcome, "certain", True),
-        )
-        told = _told(found.move, moving) if reached else "not_reached"
-        # Who cannot be reached as things are set up has not been called.
-        call = None if not reached and isinstance(outcome, GiveUp) else called(claim, outcome)
-        no_mailbox = getattr(outcome, "no_mailbox", False)
-        letter = isinstance(outcome, TryLater) and channel.doubt is Doubt.KEYED
-        ending = Ending(claim, moving, told, call=call, no_mailbox=no_mailbox, letter=letter)
+        return ended(claim, channel, outcome, found, reached=reached)
+
+    async def _write_down(self, ending: Ending) -> None:
+        """T3: write down how a try ended and what follows; a store in trouble is asked again, the call never is.
+
+        What is handed over is written whatever becomes of who waits for it: also when the worker is told to stop.
+        """
         for left in reversed(range(WRITE_DOWN_TRIES)):
             try:
                 await self.committing.end(ending)
                 break
             except STORE_TROUBLE as error:
-                log.warning("outcome_not_written", move=found.move.value, error=type(error).__name__, tries_left=left)
+                move = ending.moving.move.value
+                log.warning("outcome_not_written", move=move, error=type(error).__name__, tries_left=left)
                 if not left:
                     raise
                 await asyncio.sleep(1.0)
@@ -291,8 +279,3 @@ class Performing:
 
 def _may(step: asyncpg.Record) -> Move:
     return may_begin(step["run_state"], paused=step["paused"] or step["playbook_paused"])
-
-
-def _told(move: Move, moving: Moving) -> str:
-    """Return how a try is remembered: one that may have done something ended in doubt, whatever came after it."""
-    return "unknown" if moving.keeps else REMEMBERED[move]

@@ -1,6 +1,7 @@
 """What a template may know of an account: the health document, cut down to clean words; it never asks or sends."""
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any, get_args
 from urllib.parse import urljoin, urlsplit
 
@@ -96,7 +97,7 @@ def brief(health: HealthDigest, playbook: Playbook, page_base: str) -> dict[str,
             for step in health.next_steps[:MOST_NEXT_STEPS]
         ],
         "model": {"id": one_line(health.model.id), "version": health.model.version},
-        "as_of": f"{health.as_of:%Y-%m-%d %H:%M} UTC",
+        "as_of": f"{health.as_of.isoformat(' ', 'minutes')[:16]} UTC",
         "link": page_link(health, page_base),
         "playbook": {
             "id": playbook.id,
@@ -109,11 +110,11 @@ def brief(health: HealthDigest, playbook: Playbook, page_base: str) -> dict[str,
 
 def _costliest(health: HealthDigest) -> list[tuple[DriverDigest | GateView, float]]:
     lost: list[tuple[float, str, DriverDigest | GateView]] = [
-        *((driver.points_lost, driver.signal, driver) for driver in health.drivers),
-        *((-gate.points, gate.id, gate) for gate in health.gates),
+        *[(-driver.points_lost, driver.signal, driver) for driver in health.drivers if driver.points_lost > 0],
+        *[(gate.points, gate.id, gate) for gate in health.gates if gate.points < 0],
     ]
-    ranked = sorted((one for one in lost if one[0] > 0), key=lambda one: (-one[0], one[1]))
-    return [(reason, points) for points, _, reason in ranked[:MOST_REASONS]]
+    lost.sort(key=itemgetter(0, 1))
+    return [(reason, -points) for points, _, reason in lost[:MOST_REASONS]]
 
 
 def _milestones(health: HealthDigest) -> dict[str, Any]:

@@ -30,6 +30,7 @@ View: TypeAlias = Mapping[str, Any]
 MOST_SUBJECT = 180
 MOST_TITLE = 200
 MOST_LINK = 500
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 NO_PAGE = "leads to no page: write https://…, or /… for one of the product's"
 
 
@@ -250,7 +251,7 @@ def _mail(
 
 
 def _packed(step: Outward, occasion: Occasion, recipient: str, destination: str, content: Mapping[str, Any]) -> Draft:
-    payload = json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode(errors="replace")
+    payload = _JSON.encode(content).encode(errors="replace")
     return Draft(_key(step, occasion, recipient), recipient, payload, destination, isinstance(step, SlackStep))
 
 
