@@ -22,7 +22,7 @@ from milepost_runtime.guard import Inside, NameUnknown, Target, resolve
 CONNECT_S = 3.0
 # A server closes a silent line after five seconds at the earliest: what is reused is younger.
 IDLE_S = 3.0
-MOST_IDLE = 128
+MOST_IDLE = 256
 HEAD_BYTES = 32 * 1024
 BODY_BYTES = 64 * 1024
 

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -35,8 +35,7 @@ from playbook_runner.queries import arbiter as queries
 from playbook_runner.wording.ways_out import person_of
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """One message that wants out: `recipient` as the channel writes it, `asked_at` since when it waits.
 
     `colleague`: it is meant for one of us, not for the customer. `zone` and `region`: where a customer lives, if known.

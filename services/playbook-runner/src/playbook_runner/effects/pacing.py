@@ -24,7 +24,7 @@ from playbook_runner.queries import destinations as queries
 from playbook_runner.queries.destinations import WAITS_ITS_TURN
 
 log = structlog.get_logger()
-CALLS_AT_ONCE = 128
+CALLS_AT_ONCE = 256
 # Who has waited so long for one of them is claimed again later, so that others get the worker meanwhile.
 PATIENCE_S = 2.0
 # Mail servers take few connections from one client.

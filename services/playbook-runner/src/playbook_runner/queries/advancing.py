@@ -1,7 +1,6 @@
 """Statements that carry runs from step to step, many at a time; it never decides what comes next."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -11,8 +10,7 @@ import asyncpg
 from milepost_runtime.database import Connection, Pool
 
 
-@dataclass(frozen=True)
-class NewEffect:
+class NewEffect(NamedTuple):
     """An effect before it is written down: `key` fixes it; what it says is decided when it is sent."""
 
     key: bytes

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -9,8 +10,7 @@ import asyncpg
 from milepost_runtime.database import Connection, Pool
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of the ledger before it is written."""
 
     account_id: UUID

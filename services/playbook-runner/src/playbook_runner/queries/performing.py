@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import asyncpg
 
@@ -39,8 +40,7 @@ def _stored(state: EffectState) -> str:
 QUIET = "coalesce(e.next_at <= clock_timestamp(), true)"
 
 
-@dataclass(frozen=True)
-class Start:
+class Start(NamedTuple):
     """What T2 is asked for: an effect of ours is to start, under its fence; from then on these bytes or none."""
 
     key: bytes
@@ -117,8 +117,7 @@ async def move(connection: Connection, moves: Sequence[Moving]) -> dict[bytes, a
     return {row["key"]: row for row in rows}
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(NamedTuple):
     """How the attempt under an effect's fence is remembered."""
 
     effect: asyncpg.Record

@@ -5,6 +5,7 @@ Every function here writes inside the caller's transaction.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import asyncpg
 
@@ -50,8 +51,7 @@ ROUND = {Move.LOSE: TOLD[Move.LOSE][1], Move.RESEND: TOLD[Move.RESEND][1]}
 GO_ON = frozenset({Move.FINISH, Move.CONFIRM, Move.DROP, Move.SUPPRESS})
 
 
-@dataclass(frozen=True)
-class Happened:
+class Happened(NamedTuple):
     """A move of an effect, with what the ledger calls it where the move's own words would say less.
 
     `by_person`: somebody decided it, so it is told however often it was told before.

@@ -23,20 +23,11 @@ PERFORM: Final = "playbooks.perform"
 
 
 def new_effect(step: Mapping[str, Any], to: Envelope, playbook: Playbook) -> NewEffect:
-    """Return the effect of a step: `account_id`, `run_id`, `step_id`, `kind`, `path` and `correlation_id` are read."""
+    """Return the effect of a step, which is one of `queries.contexts`."""
     return NewEffect(
-        key=to.key,
-        account_id=step["account_id"],
-        run_id=step["run_id"],
-        step_id=step["step_id"],
-        channel=step["kind"],
-        path=step["path"],
-        recipient=to.recipient,
-        correlation_id=step["correlation_id"],
-        destination=to.destination,
-        priority=playbook.priority,
-        transactional=to.transactional,
-    )
+        to.key, step["account_id"], step["run_id"], step["step_id"], step["kind"], step["path"], to.recipient,
+        step["correlation_id"], to.destination, playbook.priority, to.transactional,
+    )  # fmt: skip
 
 
 def following(run: Mapping[str, Any], step: Step, playbook: Playbook) -> tuple[NewStep, NewEffect | None]:
@@ -45,8 +36,10 @@ def following(run: Mapping[str, Any], step: Step, playbook: Playbook) -> tuple[N
     to = None if needs_facts(playbook, step.id) else envelope(step, run["id"], step.id, 0)
     if to is None:
         return new, None
-    row = {"step_id": new.id, "run_id": run["id"], "account_id": run["account_id"], "kind": step.kind, "path": step.id}
-    effect = new_effect(row | {"correlation_id": run["correlation_id"]}, to, playbook)
+    effect = NewEffect(
+        to.key, new.account_id, new.run_id, new.id, step.kind, step.id, to.recipient,
+        run["correlation_id"], to.destination, playbook.priority, to.transactional,
+    )  # fmt: skip
     return new._replace(state="performing"), effect
 
 

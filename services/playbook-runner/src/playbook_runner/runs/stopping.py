@@ -4,7 +4,7 @@ Every function here writes inside the caller's transaction. Why a run ended is i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 import asyncpg
@@ -62,7 +62,7 @@ def over(run: asyncpg.Record) -> str:
 
 
 def _left_open(effect: asyncpg.Record, run: asyncpg.Record) -> ledger.Entry:
-    return replace(_entry(run, "parked", "nobody_can_know", effect["reason"]), effect_key=effect["key"])
+    return _entry(run, "parked", "nobody_can_know", effect["reason"])._replace(effect_key=effect["key"])
 
 
 def _entry(run: asyncpg.Record, outcome: str, code: str, reason: str) -> ledger.Entry:

@@ -1,6 +1,7 @@
 """What a template may know of an account: the health document, cut down to clean words; it never asks or sends."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, get_args
 from urllib.parse import urljoin, urlsplit
@@ -147,5 +148,14 @@ def _said(what: DriverDigest | GateView) -> dict[str, str]:
 
 def page_link(health: HealthDigest, page_base: str) -> str:
     """Return the address of the account's page; only http and https, relative ones under `page_base`."""
-    link = urljoin(page_base.rstrip("/") + "/", one_line(health.links.get("page", ""), 500))
+    page = one_line(health.links.get("page", ""), 500)
+    if page.startswith("/app/") and ".." not in page:
+        return _root(page_base) + page
+    link = urljoin(page_base.rstrip("/") + "/", page)
     return link if urlsplit(link).scheme in ("http", "https") else page_base
+
+
+@lru_cache(maxsize=8)
+def _root(page_base: str) -> str:
+    """Return what stands before the path of an address of ours."""
+    return urljoin(page_base, "/").rstrip("/")
