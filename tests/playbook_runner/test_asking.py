@@ -3,12 +3,15 @@
 import asyncio
 import json
 import time
+from collections import Counter
 from dataclasses import replace
 
 from support.outreach import Outreach, health_of
 
 from milepost_runtime.lanes import drain
-from playbook_runner.clients.scoring import MOST_DOCUMENT, QUESTION_LIMIT_S
+from playbook_runner.clients.scoring import DOCUMENTS_AT_ONCE, MOST_DOCUMENT, QUESTION_LIMIT_S, HealthAway
+from playbook_runner.queries.advancing import contexts
+from playbook_runner.wording.drafting import Draft
 
 
 async def test_an_answer_that_trickles_ends_at_the_limit_and_the_other_accounts_go_on(outreach: Outreach) -> None:
@@ -72,3 +75,15 @@ async def test_an_account_that_the_scoring_api_does_not_know_ends_its_own_run_al
     assert ("skipped", "account_gone") in await outreach.outcomes(gone)
     for account in others:
         assert ("sent", "sent") in await outreach.outcomes(account)
+
+
+async def test_one_slow_account_costs_only_itself_however_many_are_asked_about(outreach: Outreach) -> None:
+    accounts = [await outreach.drop() for _ in range(2 * DOCUMENTS_AT_ONCE + 10)]
+    outreach.scoring.trickling.add(min(accounts))
+    await outreach.start()
+    deciding = outreach.runner.deciding
+    impatient = replace(deciding, scoring=replace(deciding.scoring, limit_s=1.0))
+    ids = [row["id"] for row in await outreach.pool.fetch("select id from step order by account_id")]
+    found = await impatient.today_of(await contexts(outreach.pool, ids), {})
+
+    assert Counter(type(one) for one in found.values()) == {Draft: len(accounts) - 1, HealthAway: 1}

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
-from support.calls import WEBHOOK, Calls
+from support.calls import WEBHOOK, Calls, playbook
 from support.outreach import Outreach, health_of
 from support.receiver import receiver
 
@@ -48,20 +48,23 @@ async def test_the_next_call_is_not_made_when_its_reason_is_gone_by_then(hook: C
     assert {taken.json["data"]["step"] for taken in hook.server.taken} == {"call-1"}
 
 
-async def test_what_is_paused_is_begun_and_held(hook: Calls) -> None:
+async def test_what_a_pause_holds_is_begun_when_it_is_over_by_the_version_of_then(hook: Calls) -> None:
     await hook.set_up(steps=2)
     (account,) = await hook.intended()
-
     hook.server.slow_s = 0.3
     performing = asyncio.create_task(hook.perform())
     while not hook.server.taken:  # noqa: ASYNC110 - a server outside says nothing
         await asyncio.sleep(0.01)
     await hook.outreach.pool.execute("update control set paused = true")
     await performing
+    assert await steps(hook, account) == [("call-1", "done"), ("call-2", "due")]
 
-    assert await steps(hook, account) == [("call-1", "done"), ("call-2", "performing")]
-    assert await hook.outreach.outcomes(account) == [("sent", "sent"), ("deferred", "paused")]
-
+    second = playbook(WEBHOOK, 2) | {"version": 2}
+    second["steps"][1]["only_if"] = {"subject": "band", "operator": "eq", "value": "green"}
+    await hook.outreach.runner.keeping.stock([second])
+    await hook.outreach.pool.execute("update run set version = 2")
     await hook.outreach.runner.keeping.switch(paused=False, by="kim")
+    await hook.outreach.advance()
     await hook.perform()
-    assert len(hook.server.taken) == 2
+    assert await steps(hook, account) == [("call-1", "done"), ("call-2", "skipped")]
+    assert len(hook.server.taken) == 1

@@ -286,6 +286,21 @@ async def test_what_slack_says_decides(slack: Calls, error: str, state: str) -> 
     assert error in (await slack.outreach.one("effect", account))["reason"]
 
 
+@pytest.mark.parametrize("error", ["token_revoked", "invalid_auth", "missing_scope"])
+async def test_a_token_that_is_no_good_lets_messages_wait_until_its_owner_has_mended_it(
+    slack: Calls, error: str
+) -> None:
+    await slack.intended(2)
+    slack.server.slack_errors = [error, error]
+    await slack.perform()
+    assert await slack.states() == {"ready": 2}
+
+    outlet = await slack.outreach.pool.fetchval("select id from outlet where name = 'room'")
+    await slack.outreach.runner.outlets.change(outlet, {"secrets": {"token": TOKEN}})
+    await slack.perform()
+    assert await slack.states() == {"done": 2}
+
+
 @pytest.mark.parametrize("kept", [True, False])
 @pytest.mark.parametrize("error", ["internal_error", "fatal_error", "request_timeout", "service_unavailable", 500, 504])
 async def test_what_breaks_inside_slack_is_asked_about_and_posted_once(

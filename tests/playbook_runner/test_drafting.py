@@ -17,7 +17,17 @@ from playbook_runner.documents.checking import shipped
 from playbook_runner.runs.deciding import drafted as decided
 from playbook_runner.wording.addressing import Directory
 from playbook_runner.wording.briefing import SPECIMEN
-from playbook_runner.wording.drafting import Around, Desk, Draft, Occasion, Outward, approved, draft, words
+from playbook_runner.wording.drafting import (
+    Around,
+    Desk,
+    Draft,
+    Occasion,
+    Outward,
+    approved,
+    draft,
+    leads_to_a_page,
+    words,
+)
 from playbook_runner.wording.ways_out import WaysOut
 
 ACCOUNT = UUID(int=7)
@@ -135,3 +145,14 @@ def test_a_mail_that_says_nothing_today_is_not_sent(field: str) -> None:
 )
 def test_a_changed_text_is_never_sent_beside_the_old_html(edited: dict[str, str], sent: dict[str, str]) -> None:
     assert approved({"subject": "s", "text": "t", "html": "h"}, edited) == sent
+
+
+@pytest.mark.parametrize(
+    ("link", "leads"),
+    [
+        ("https://v.example/?q=می\u200cروم", True), ("/tour?of=Aurora Logistics", True), ("/a\u2028b", False),
+        ("https://v.example/\x1b", False),
+    ],
+)  # fmt: skip
+def test_a_link_may_hold_whatever_is_for_writing(link: str, leads: bool) -> None:
+    assert leads_to_a_page(link) is leads

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from playbook_runner.actions.layout import MarkupRefused, faults, lay_out, with_foot
+from playbook_runner.actions.layout import MOST_STYLE, MarkupRefused, faults, lay_out, with_foot
 
 WAY_OUT = "https://out.vendor.example/unsubscribe/abc.def"
 
@@ -167,3 +167,13 @@ def test_what_is_text_to_one_reader_and_an_element_to_another_is_refused(html: s
 def test_a_link_behind_a_quoted_one_leads_nowhere_else_either() -> None:
     with pytest.raises(MarkupRefused, match="links begin with"):
         lay_out("""<a title='href="' href="javascript:alert(1)">x</a>""", "", title="t")
+
+
+def test_an_authors_styles_may_be_as_long_as_they_may_though_ours_are_laid_out_with_them() -> None:
+    rule = "@media (max-width:600px) {{ .a{} {{ color: red }} }}\n"
+    styles = ""
+    while len(styles) + len(rule.format(999)) < MOST_STYLE:
+        styles += rule.format(len(styles))
+    html = f"<style>{styles[:MOST_STYLE]}</style><p>Hello</p>"
+    assert not list(faults(html))
+    assert "Hello" in lay_out(html, "", title="")

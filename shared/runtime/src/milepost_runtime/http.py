@@ -53,6 +53,8 @@ class _OverLines(httpx.AsyncBaseTransport):
         return httpx.Response(answer.status, headers=answer.headers, stream=stream, request=request)
 
     async def _asked(self, request: httpx.Request, most: int) -> lines.Answer:
+        if request.method == "HEAD":
+            raise ValueError("answers without the body that they announce are not read here")
         body = await request.aread()
         url = request.url
         target = Target(url.scheme, url.host, url.port or PORTS[url.scheme], url.raw_path.decode("ascii"))
@@ -62,8 +64,8 @@ class _OverLines(httpx.AsyncBaseTransport):
             answer = await line.ask(lines.request(request.method, target, said, body), None, most)
         finally:
             self._lines.give_back(target, line)
-        if not answer.whole and len(answer.body) < most:
-            raise AnswerLost("the answer broke off")
+        if not answer.whole and (len(answer.body) < most or most == _MOST):
+            raise AnswerLost("the answer broke off, or is too large")
         return answer
 
     async def aclose(self) -> None:

@@ -118,7 +118,7 @@ def _inlined(html: str) -> str:
         # A rule for every element, or elements that are left open, are repeated throughout the mail.
         raise MarkupRefused(f"laid out, a mail has at most {MOST_LAID_OUT} characters")
     # Looked at once more as browsers read it: laid out, it is written so that all readers agree.
-    for fault in _faults_of_elements(laid, links=True):
+    for fault in _faults_of_elements(laid, laid=True):
         raise MarkupRefused(fault)
     return laid
 
@@ -146,17 +146,20 @@ def faults(html: str) -> Iterator[str]:
     yield from _faults_of_elements(html)
 
 
-def _faults_of_elements(html: str, *, links: bool = False) -> Iterator[str]:
-    """Yield what elements, attributes and styles have no place in a mail; with `links` also links that lead astray."""
+def _faults_of_elements(html: str, *, laid: bool = False) -> Iterator[str]:
+    """Yield what elements, attributes and styles have no place in a mail.
+
+    Of one that is laid out also links that lead astray; that its styles are ours too is no fault.
+    """
     reader = _Reader()
     reader.feed(html)
     reader.close()
     yield from reader.found
     if _loads(reader.style):
         yield "styles load nothing: url( and @import are not allowed"
-    if len(reader.style) > MOST_STYLE:
+    if not laid and len(reader.style) > MOST_STYLE:
         yield f"the styles of a mail have at most {MOST_STYLE} characters"
-    if links and any(map(_astray, reader.links)):
+    if laid and any(map(_astray, reader.links)):
         yield "links begin with https:, http: or mailto:"
 
 

@@ -26,6 +26,9 @@ PAGE, MOST_PAGES = 200, 5
 MOST_PAGE = 4 * 1024 * 1024
 # Slack counts its callers before it does anything, so these say that nothing was done.
 LIMITED = frozenset({"ratelimited", "rate_limited"})
+# What the owner of the connection has to mend: until then, or until it is changed here, everybody waits.
+UNFIT = frozenset({"account_inactive", "invalid_auth", "missing_scope", "not_authed", "token_expired", "token_revoked"})
+UNFIT_S = 600.0
 # Slack broke somewhere on the way: "some aspect of the operation may have succeeded before the error was raised".
 BROKEN = frozenset({"internal_error", "fatal_error", "request_timeout", "service_unavailable"})
 # The history is searched from a little before: Slack's clock is not ours.
@@ -71,7 +74,7 @@ def _post(target: Target, token: str, body: bytes, media: str = "application/jso
 
 
 def _outcome(answer: Answer) -> Outcome:
-    """Return what an answer means; every other error of Slack's is about the token, the channel or the text."""
+    """Return what an answer means; every other error of Slack's is about the channel or the text."""
     wish_s = answer.retry_after_s(time.time())
     if answer.status >= 500 or answer.status == REQUEST_TIMEOUT:
         return Unknown(f"Slack answered {answer.status}: the message may have been posted before that")
@@ -85,11 +88,15 @@ def _outcome(answer: Answer) -> Outcome:
     error = str(said.get("error", ""))[:100]
     if error in BROKEN:
         return Unknown(f"Slack answered {error}: the message may have been posted before that")
-    return (
-        TryLater(f"Slack answered {error}", wish_s, everyone=True)
-        if error in LIMITED
-        else GiveUp(f"Slack answered {error}")
-    )
+    return _refused(error, wish_s)
+
+
+def _refused(error: str, wish_s: float | None) -> Outcome:
+    if error in UNFIT:
+        return TryLater(f"Slack answered {error}: the connection's token has to be mended", UNFIT_S, everyone=True)
+    if error in LIMITED:
+        return TryLater(f"Slack answered {error}", wish_s, everyone=True)
+    return GiveUp(f"Slack answered {error}")
 
 
 def _read(answer: Answer) -> Mapping[str, Any] | None:

@@ -52,7 +52,7 @@ class OutletChange(_Asked):
 
 
 class OutletView(_Frozen):
-    """A connection as its owner sees it; `off_because` is why the last write, of health or by a step, was
+    """A connection as its owner sees it; `off_because` is why the last write to a CRM, of health or by a step, was
     refused as a whole."""
 
     id: UUID

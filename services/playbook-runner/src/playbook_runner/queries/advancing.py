@@ -83,6 +83,13 @@ async def contexts(pool: Pool, step_ids: Sequence[UUID]) -> list[asyncpg.Record]
     return rows
 
 
+async def pauses(connection: Connection) -> asyncpg.Record | None:
+    """Return whether a person's pause holds `all` outreach, and which `playbooks` one holds."""
+    return await connection.fetchrow(
+        "select c.paused as \"all\", array(select id from playbook where state = 'paused') as playbooks from control c"
+    )
+
+
 async def outcomes_of(pool: Pool, run_ids: Sequence[UUID]) -> list[asyncpg.Record]:
     """Return what came of the steps of runs that people had: run, path, outcome."""
     rows: list[asyncpg.Record] = await pool.fetch(

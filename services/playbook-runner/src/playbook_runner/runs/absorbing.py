@@ -16,9 +16,9 @@ from playbook_runner.documents.keeping import Keeping
 from playbook_runner.queries import advancing as runs
 from playbook_runner.queries import ledger, telling
 from playbook_runner.queries.advancing import NewEffect, NewStep, RunEnd, StepEnd
-from playbook_runner.runs.beginning import Further, following
+from playbook_runner.runs.beginning import Further, begun_at_once
 from playbook_runner.runs.stopping import FAILED
-from playbook_runner.runs.writing import COMPLETED
+from playbook_runner.runs.writing import COMPLETED, due
 
 # How a move of an effect is told in the ledger: outcome and code.
 TOLD = {
@@ -98,13 +98,17 @@ class Absorbing:
         """Make the steps after these due, begin those that hang on nothing, or end their runs."""
         going: list[tuple[NewStep, NewEffect | None]] = []
         over: list[RunEnd] = []
+        # What a pause holds is begun when it is over, by the version that its run goes by then.
+        held = await runs.pauses(connection) if ended else None
         for run, path in ended:
             playbook = await self.keeping.version(connection, run["playbook_id"], run["version"])
             step = playbook.after(path)
             if step is None:
                 over.append(RunEnd(run["id"], *COMPLETED))
             else:
-                going.append(following(run, step, playbook))
+                now = held is not None and not held["all"] and run["playbook_id"] not in held["playbooks"]
+                new = due(run["account_id"], run["id"], step)
+                going.append(begun_at_once(new, run, step, playbook) if now else (new, None))
         await runs.end_runs(connection, over)
         added = await runs.insert_steps(connection, [step for step, _ in going])
         begun = [effect for step, effect in going if effect is not None and step.id in added]

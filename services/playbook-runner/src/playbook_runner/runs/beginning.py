@@ -15,7 +15,6 @@ from milepost_runtime.logging import info_each
 from milepost_runtime.queue import Hints
 from playbook_runner.measures import STEPS
 from playbook_runner.queries.advancing import NewEffect, NewStep
-from playbook_runner.runs.writing import due
 from playbook_runner.wording.drafting import Envelope, envelope
 
 ADVANCE: Final = "playbooks.advance"
@@ -30,9 +29,10 @@ def new_effect(step: Mapping[str, Any], to: Envelope, playbook: Playbook) -> New
     )  # fmt: skip
 
 
-def following(run: Mapping[str, Any], step: Step, playbook: Playbook) -> tuple[NewStep, NewEffect | None]:
-    """Return the step that an open run comes to, and its effect if it is begun at once; `run` is one of `lock_runs`."""
-    new = due(run["account_id"], run["id"], step)
+def begun_at_once(
+    new: NewStep, run: Mapping[str, Any], step: Step, playbook: Playbook
+) -> tuple[NewStep, NewEffect | None]:
+    """Return the step that an open run (one of `lock_runs`) comes to, and its effect if it hangs on nothing."""
     to = None if needs_facts(playbook, step.id) else envelope(step, run["id"], step.id, 0)
     if to is None:
         return new, None

@@ -35,7 +35,6 @@ log = structlog.get_logger()
 Decision: TypeAlias = Draft | Leave | HealthAway
 Health: TypeAlias = HealthDigest | Leave | HealthAway
 QUESTIONS_AT_ONCE = 8
-HEARD_AT_ONCE = 25
 # What a customer may read, at hours of their own.
 READ_AT_HOME = frozenset({"email", "in_app"})
 _SUBJECT = "attribute."
@@ -95,17 +94,32 @@ class Deciding:
     async def today_of(self, steps: Sequence[asyncpg.Record], keys: Mapping[UUID, bytes]) -> dict[UUID, Decision]:
         """Return by step what each sends today; HealthAway in its place where nobody knows what to say.
 
-        Our own store is asked for the whole batch at once, the scoring API for as many as it tells of together; all its
-        answers take at most twice the limit of one question.
+        Our own store is asked for the whole batch at once, the scoring API for as many as it tells of together; that
+        takes at most twice the limit of one question.
         """
-        told, until = await self._told(steps), asyncio.get_running_loop().time() + 2 * self.scoring.limit_s
-        decisions: dict[UUID, Decision] = {}
-        for start in range(0, len(steps), DOCUMENTS_AT_ONCE):
-            # What was heard of some is let go of before the next are asked about: documents are large.
-            some = steps[start : start + DOCUMENTS_AT_ONCE]
-            heard = await self._heard(some, told.playbooks, until)
-            decisions |= {step["step_id"]: self._decided(step, told, heard, keys.get(step["step_id"])) for step in some}
-        return decisions
+        told = await self._told(steps)
+        parts = [steps[start : start + DOCUMENTS_AT_ONCE] for start in range(0, len(steps), DOCUMENTS_AT_ONCE)]
+        decided = await asyncio.gather(*(self._decided_together(some, told, keys) for some in parts))
+        decisions = {step_id: decision for found in decided for step_id, decision in found.items()}
+        left = [step for step in steps if step["step_id"] not in decisions]
+        heard = await self._heard_alone(left, told.playbooks)
+        return decisions | {
+            step["step_id"]: self._decided(step, told, heard, keys.get(step["step_id"])) for step in left
+        }
+
+    async def _decided_together(
+        self, steps: Sequence[asyncpg.Record], told: Told, keys: Mapping[UUID, bytes]
+    ) -> dict[UUID, Decision]:
+        """Decide about those of whom the scoring API tells together, and let go of their documents, which are large."""
+        wanted = _wanted(steps, told.playbooks)
+        if len(wanted) < 2:
+            return {}
+        heard = await self._heard_together(wanted)
+        return {
+            step["step_id"]: self._decided(step, told, heard, keys.get(step["step_id"]))
+            for step in steps
+            if heard.tells(step["account_id"], wanted[step["account_id"]])
+        }
 
     async def home(self, effect: asyncpg.Record) -> tuple[str, str] | HealthAway:
         """Return zone and region of who may read an effect, empty as far as nobody knows them."""
@@ -120,45 +134,37 @@ class Deciding:
         zone, region = (facts[one].value if one in facts else None for one in (ZONE, REGION))
         return zone if isinstance(zone, str) else "", region if isinstance(region, str) else ""
 
-    async def _heard(self, steps: Sequence[asyncpg.Record], playbooks: Mapping[UUID, Playbook], until: float) -> Heard:
-        """Ask the scoring API for health, and for the attributes that an address, an hour or an exit depends on.
-
-        One account that is slow to be told of spoils the question for all, so whoever is left over is asked for alone,
-        `until` then (the loop's time).
-        """
-        wanted: dict[UUID, set[str]] = defaultdict(set)
-        for step in steps:
-            wanted[step["account_id"]] |= _attributes_in(playbooks[step["step_id"]])
-        correlation_ids = {step["account_id"]: step["correlation_id"] for step in steps}
-        heard = await self._heard_at_once(wanted, until) if len(wanted) > 1 else Heard({}, {})
-        left = sorted(account for account, subjects in wanted.items() if not heard.tells(account, subjects))
-        gate = asyncio.Semaphore(QUESTIONS_AT_ONCE)
-        until = min(until, asyncio.get_running_loop().time() + self.scoring.limit_s)
-
-        async def one(account: UUID) -> tuple[Health, Facts]:
-            try:
-                async with asyncio.timeout_at(until), gate:
-                    return await self._heard_alone(account, wanted[account], correlation_ids[account])
-            except TimeoutError:
-                return HealthAway(f"the scoring API did not answer within {self.scoring.limit_s:g} s"), {}
-
-        singles = dict(zip(left, await asyncio.gather(*(one(account) for account in left)), strict=True))
-        health = {account: single[0] for account, single in singles.items()}
-        facts = {account: single[1] for account, single in singles.items()}
-        return Heard({**heard.health, **health}, {**heard.facts, **facts})
-
-    async def _heard_at_once(self, wanted: Mapping[UUID, set[str]], until: float) -> Heard:
+    async def _heard_together(self, wanted: Mapping[UUID, set[str]]) -> Heard:
         asking = sorted(account for account, subjects in wanted.items() if subjects)
         subjects = sorted(set[str]().union(*wanted.values()))
         try:
-            async with asyncio.timeout_at(min(until, asyncio.get_running_loop().time() + self.scoring.limit_s)):
+            async with asyncio.timeout(self.scoring.limit_s):
                 health = await self.scoring.healths(sorted(wanted))
                 return Heard(health, await self.scoring.facts(asking, subjects) if asking else {})
         except (HealthAway, TimeoutError) as error:
             log.warning("healths_away", accounts=len(wanted), error=str(error) or "timeout")
             return Heard({}, {})
 
-    async def _heard_alone(self, account: UUID, subjects: set[str], correlation_id: str) -> tuple[Health, Facts]:
+    async def _heard_alone(self, steps: Sequence[asyncpg.Record], playbooks: Mapping[UUID, Playbook]) -> Heard:
+        """Ask for each account alone: one that is slow to be told of spoils the question about many for all."""
+        wanted = _wanted(steps, playbooks)
+        correlation_ids = {step["account_id"]: step["correlation_id"] for step in steps}
+        gate = asyncio.Semaphore(QUESTIONS_AT_ONCE)
+        until = asyncio.get_running_loop().time() + self.scoring.limit_s
+
+        async def one(account: UUID) -> tuple[Health, Facts]:
+            try:
+                async with asyncio.timeout_at(until), gate:
+                    return await self._heard_of(account, wanted[account], correlation_ids[account])
+            except TimeoutError:
+                return HealthAway(f"the scoring API did not answer within {self.scoring.limit_s:g} s"), {}
+
+        accounts = sorted(wanted)
+        found = dict(zip(accounts, await asyncio.gather(*map(one, accounts)), strict=True))
+        health = {account: single[0] for account, single in found.items()}
+        return Heard(health, {account: single[1] for account, single in found.items()})
+
+    async def _heard_of(self, account: UUID, subjects: set[str], correlation_id: str) -> tuple[Health, Facts]:
         try:
             health = await self.scoring.health(account, correlation_id)
             facts = await self.scoring.facts([account], sorted(subjects), correlation_id) if subjects else {}
@@ -231,6 +237,14 @@ def _occasion(step: asyncpg.Record, told: Told, key: bytes | None) -> Occasion:
         earlier=told.earlier.get(step["run_id"], ()),
         edited=told.edited.get(step["step_id"], {}),
     )
+
+
+def _wanted(steps: Sequence[asyncpg.Record], playbooks: Mapping[UUID, Playbook]) -> dict[UUID, set[str]]:
+    """Return by account the attributes that an address, an hour or an exit depends on, as subjects of facts."""
+    wanted: dict[UUID, set[str]] = defaultdict(set)
+    for step in steps:
+        wanted[step["account_id"]] |= _attributes_in(playbooks[step["step_id"]])
+    return wanted
 
 
 def _attributes_in(playbook: Playbook) -> frozenset[str]:

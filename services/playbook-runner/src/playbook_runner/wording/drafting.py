@@ -22,7 +22,7 @@ from playbook_runner.actions.layout import lay_out, with_foot
 from playbook_runner.actions.message import Mail, build, message_id, one_line
 from playbook_runner.wording.addressing import OWNER, Directory
 from playbook_runner.wording.briefing import brief
-from playbook_runner.wording.templates import TemplateFailed, render, says_something
+from playbook_runner.wording.templates import TemplateFailed, invisible, render, says_something
 from playbook_runner.wording.ways_out import WaysOut
 
 Outward: TypeAlias = EmailStep | SlackStep | WebhookStep | CrmStep | InAppStep
@@ -195,7 +195,7 @@ def _words(step: Outward | TaskStep, view: View) -> dict[str, str]:
 
 def leads_to_a_page(link: str) -> bool:
     """Tell whether a link leads to a page, of the product or of the web, whichever browser reads it."""
-    if len(link) > MOST_LINK or not link.isprintable():
+    if len(link) > MOST_LINK or invisible(link, one_line=True):
         return False
     if link.startswith("/"):
         return not link.startswith(("//", "/\\"))

@@ -174,9 +174,10 @@ def _tried(
     except TemplateFailed as error:
         yield Problem(pointer, "template_variable", str(error))
     else:
-        if required and not all(map(says_something, filled)):
-            words = "says nothing for some accounts: give what is always said, as in {% else %}"
-            yield Problem(pointer, "template_empty", words)
+        silent = next((one for one, text in zip(specimens, filled, strict=True) if not says_something(text)), None)
+        if required and silent is not None:
+            words = f"says nothing of an account that is {silent['band']}, and a person may start it for any:"
+            yield Problem(pointer, "template_empty", f"{words} give what is always said, as in {{% else %}}")
 
 
 def _for(html: bool) -> ImmutableSandboxedEnvironment:
@@ -201,7 +202,7 @@ def _refused(tree: nodes.Template, pointer: str, *, one_line: bool) -> Iterator[
             yield Problem(pointer, "template_syntax", f"only list positions go into brackets (line {node.lineno})")
         elif isinstance(node, nodes.Name) and node.name in _ITS_OWN:
             yield Problem(pointer, "template_syntax", f"{node.name} cannot be read (line {node.lineno})")
-        elif isinstance(node, nodes.Const) and (code := _invisible(node.value, one_line)):
+        elif isinstance(node, nodes.Const) and (code := invisible(node.value, one_line=one_line)):
             words = f"a text in it holds {code}, which is not for writing (line {node.lineno})"
             yield Problem(pointer, "template_syntax", words)
         elif isinstance(node, nodes.Filter):
@@ -219,7 +220,7 @@ def _too_many(node: nodes.Node) -> str:
     return ""
 
 
-def _invisible(value: object, one_line: bool) -> str:
+def invisible(value: object, *, one_line: bool) -> str:
     """Return the first character of a text that ends a line or steers a reader, by its number; empty: there is none."""
     allowed = "" if one_line else "\n\t"
     for one in value if isinstance(value, str) else "":
