@@ -287,7 +287,7 @@ async def test_one_delivery_is_looked_up_in_one_partition_and_the_next_due_ones_
     week = partitions.table_of(partitions.week_of(datetime.now(UTC).date())).rpartition(".")[2]
 
     assert sum("delivery_" in row[0] for row in found) == 1
-    assert any(f"Index Scan using {week}_next_at_idx" in row[0] for row in due)
+    assert any(f"Index Scan using {week}_next_at_id_idx" in row[0] for row in due)
     assert not any(f"Seq Scan on {week} delivery" in row[0] for row in due)
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import random
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -84,7 +83,7 @@ async def test_one_mailbox_is_one_person_however_it_is_written(pool: Pool, gate:
 async def test_a_role_in_the_product_is_somebody_else_at_every_account(pool: Pool, gate: Arbitrating) -> None:
     await say(pool, caps=ONE_A_DAY)
     one, other = uuid4(), uuid4()
-    shown = [replace(asked(account, "admin"), channel="in_app") for account in (one, other, one)]
+    shown = [asked(account, "admin")._replace(channel="in_app") for account in (one, other, one)]
     answers = [spoken(verdict) for message in shown for verdict in await admitted(pool, gate, message)]
 
     assert answers == ["allow", "allow", "cap_person"]
@@ -111,7 +110,7 @@ async def test_a_place_is_kept_for_what_waits_with_higher_priority(pool: Pool, g
         uuid4(),
     )
     (low,) = await admitted(pool, gate, asked(account, priority=20))
-    (high,) = await admitted(pool, gate, replace(asked(account, priority=80), key=waiting))
+    (high,) = await admitted(pool, gate, asked(account, priority=80)._replace(key=waiting))
 
     assert [spoken(low), spoken(high)] == ["after_others_person", "allow"]
 
@@ -189,7 +188,7 @@ async def test_an_account_that_is_held_out_gets_nothing_of_that_playbook(pool: P
         account,
     )
     (held,) = await admitted(pool, gate, asked(account))
-    (other,) = await admitted(pool, gate, replace(asked(account), playbook_id="another"))
+    (other,) = await admitted(pool, gate, asked(account)._replace(playbook_id="another"))
 
     assert isinstance(held, Refuse)
     assert [held.code, spoken(other)] == ["holdout", "allow"]

@@ -25,7 +25,7 @@ _SHARE_ACTIVE = {
     Story.NEWCOMER: 0.4,
     Story.STALLED: 0.25,
     Story.SPONSOR_LOST: 0.7,
-    Story.TICKET_STORM: 0.3,
+    Story.TICKET_STORM: 0.2,
     Story.LATE_PAYER: 0.2,
     Story.RECOVERED: 0.6,
 }
@@ -56,6 +56,8 @@ def news(customer: Customer, now: datetime) -> list[Fact]:
         case Story.TICKET_STORM:
             for number in range(9):
                 _ticket(diary, now - timedelta(minutes=50 - 5 * number), 900 + number, "URGENT", None)
+            # Whatever weekday it is: tickets alone leave an account that is well just above the line on some.
+            diary.event(now - timedelta(minutes=4), "survey.answered", value=0, item="pulse")
         case Story.SPONSOR_LOST:
             diary.change(now - timedelta(minutes=20), "sponsor_status", "left")
         case _:
