@@ -33,11 +33,12 @@ from playbook_runner.queries import performing as queries
 from playbook_runner.queries.destinations import WAITS_ITS_TURN
 from playbook_runner.queries.performing import Moving, PutOff
 from playbook_runner.runs.absorbing import Absorbing
+from playbook_runner.runs.beginning import PERFORM
 from playbook_runner.runs.deciding import Deciding, Decision
 from playbook_runner.settings import WHOLE_CALL_S
 
 log = structlog.get_logger()
-LANE = "playbooks.perform"
+LANE = PERFORM
 BATCH = 200
 COLUMNS = (
     "state", "channel", "destination", "recipient", "payload", "attempts", "reason", "correlation_id", "run_id",

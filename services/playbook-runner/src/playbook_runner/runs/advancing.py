@@ -29,13 +29,14 @@ from playbook_runner.measures import STEPS
 from playbook_runner.queries import advancing as queries
 from playbook_runner.runs.absorbing import Absorbing
 from playbook_runner.runs.asking import Asking
+from playbook_runner.runs.beginning import ADVANCE
 from playbook_runner.runs.giving import Giving
 from playbook_runner.runs.intending import Intended, Intending
 from playbook_runner.runs.stopping import over
 from playbook_runner.runs.writing import Decided, Page, kept, walked
 
 log = structlog.get_logger()
-LANE = "playbooks.advance"
+LANE = ADVANCE
 STEPS_AT_ONCE: Final = 500
 # Steps call nobody whom they could call twice: so what a dead worker held of them goes on sooner.
 LONGEST_LEASE_S: Final = 10.0
