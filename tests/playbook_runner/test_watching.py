@@ -280,3 +280,16 @@ async def test_a_watch_of_a_paused_playbook_sees_what_happens_and_starts_nothing
 
     assert await started(outreach, account) == []
     assert await outreach.outcomes(account) == [("suppressed", "playbook_paused")]
+
+
+async def test_a_playbook_that_is_back_before_its_watch_was_taken_away_is_still_watched(
+    outreach: Outreach, watching: Book
+) -> None:
+    await watching({"kind": "threshold", "when": BELOW})
+    await outreach.pool.execute("update playbook set state = 'retired' where id = 'looked-for'")
+    away = "case when playbook_id = 'looked-for' then '-infinity' else clock_timestamp() + interval '1 hour' end"
+    await outreach.pool.execute(f"update watch set next_at = {away}")
+    await drain(outreach.pool, outreach.runner.watching.lane)
+    await outreach.pool.execute("update playbook set state = 'active' where id = 'looked-for'")
+
+    assert await outreach.pool.fetchval("select next_at from watch where playbook_id = 'looked-for'") is not None

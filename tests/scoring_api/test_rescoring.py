@@ -8,14 +8,16 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import pytest
 from support.customers import now_of, tell_healthy, turn
 from support.histories import Told, new_account, tell
 
 from milepost_contracts.changes import COLUMNS, ChangeRow
+from milepost_contracts.events import OWN_SOURCE
 from milepost_contracts.health import HealthDocument
 from milepost_core.model import ScoreModel
 from milepost_runtime import failpoints
-from milepost_runtime.lanes import claim, drain
+from milepost_runtime.lanes import TryLater, claim, drain
 from scoring_api.scores.lineup import OneModel
 from scoring_api.service import Scoring
 
@@ -153,6 +155,56 @@ async def test_a_mark_that_comes_while_we_score_is_not_lost(owner: asyncpg.Conne
     row = await owner.fetchrow(f"{DUE} where account_id = $1", account)
     assert row is not None
     assert (row["due"], row["cause"]) == (True, "live")
+
+
+async def test_an_account_that_is_recorded_while_nobody_knew_it_stays_due(
+    owner: asyncpg.Connection, scoring: Scoring
+) -> None:
+    account, now, rescoring = new_account(), await now_of(owner), scoring.rescoring
+    await tell(owner, [Told(account, "event.retracted", now, supersedes="nothing told yet", source=OWN_SOURCE)])
+    await drain(scoring.recording.pool, scoring.recording.lane)
+    async with rescoring.pool.acquire() as connection:
+        claims = await claim(connection, rescoring.lane, 10)
+    assert account in [one.key for one in claims]
+    failpoints.arm("scoring.rescore.before_write=sleep:0.5")
+    try:
+        handling = asyncio.create_task(rescoring.handle(claims))
+        await asyncio.sleep(0.25)
+        await tell(owner, [Told(account, "usage.summary", now, value=3.0)])
+        await drain(scoring.recording.pool, scoring.recording.lane)
+        await handling
+    finally:
+        failpoints.arm("")
+    await drain(rescoring.pool, rescoring.lane)
+    assert (await document(owner, account)).account.id == account
+
+
+async def test_an_account_nobody_has_recorded_is_asked_after_once(owner: asyncpg.Connection, scoring: Scoring) -> None:
+    account, now = new_account(), await now_of(owner)
+    await tell(owner, [Told(account, "event.retracted", now, supersedes="nothing told yet", source=OWN_SOURCE)])
+    await turn(scoring)
+    row = await owner.fetchrow("select next_at, lease_until from scoring.rescoring where account_id = $1", account)
+    assert row is not None
+    assert (row["next_at"], row["lease_until"]) == (None, None)
+
+
+async def test_who_is_merged_away_while_we_look_is_looked_for_again_and_nobody_blamed(
+    owner: asyncpg.Connection, scoring: Scoring
+) -> None:
+    account, rescoring = await tell_healthy(owner, scoring), scoring.rescoring
+    await owner.execute("update scoring.rescoring set next_at = clock_timestamp() where account_id = $1", account)
+    async with rescoring.pool.acquire() as connection:
+        claims = await claim(connection, rescoring.lane, 10)
+    failpoints.arm("scoring.rescore.facts_read=sleep:0.5")
+    try:
+        handling = asyncio.create_task(rescoring.handle(claims))
+        await asyncio.sleep(0.25)
+        for table in ("health_document", "standing", "rescoring", "account"):
+            await owner.execute(f"delete from scoring.{table} where account_id = $1", account)
+        with pytest.raises(TryLater, match="merged away meanwhile"):
+            await handling
+    finally:
+        failpoints.arm("")
 
 
 async def test_whoever_lost_the_claim_writes_nothing(owner: asyncpg.Connection, scoring: Scoring) -> None:

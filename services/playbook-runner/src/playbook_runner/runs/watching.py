@@ -17,7 +17,7 @@ from milepost_core.playbooks.conditions import Condition, Facts
 from milepost_core.playbooks.document import BandTrigger, DateTrigger, Trigger, WatchTrigger
 from milepost_core.playbooks.starting import STARTING_CAUSES, digest
 from milepost_runtime.database import Connection, Pool
-from milepost_runtime.lanes import Claim, Lane, TryLater, finish, hold, postpone, release
+from milepost_runtime.lanes import Claim, Lane, TryLater, hold, postpone, release
 from playbook_runner.clients.scoring import HealthAway, QuestionRefused
 from playbook_runner.documents.keeping import Keeping, Kept
 from playbook_runner.measures import QUESTIONS_REFUSED
@@ -77,7 +77,7 @@ class Watching:
                 elif claim.key in kept:
                     done += await self._turn(claim, kept[claim.key])
                 else:
-                    await self._forget(claim)
+                    await self._leave(claim)
         except HealthAway as error:
             raise TryLater(str(error), ASK_AGAIN_S) from None
         return done
@@ -89,9 +89,10 @@ class Watching:
                 return 0
             return await queries.keep_watches(connection, wanted)
 
-    async def _forget(self, claim: Claim) -> None:
+    async def _leave(self, claim: Claim) -> None:
+        """Leave it to the keeper to take a watch away: its playbook may be in force again before that."""
         async with self.pool.acquire() as connection:
-            await finish(connection, self.lane, [claim])
+            await postpone(connection, self.lane, [claim], KEEPER_EVERY_S)
 
     async def _turn(self, claim: Claim, one: Kept) -> int:
         row = await queries.watch(self.pool, claim.key)

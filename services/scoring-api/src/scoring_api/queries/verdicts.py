@@ -84,6 +84,13 @@ where r.account_id = v.account_id
 """
 
 
+# Nobody had recorded the account when its batch was looked at. Who has by now made it due, and so it stays.
+STRANGER = """
+lease_until = null, crashes = 0,
+  next_at = case when exists (select from scoring.account a where a.account_id = t.account_id) then t.next_at end
+"""
+
+
 def _joined(*statements: str) -> tuple[str, tuple[int, ...]]:
     """Return one statement that does what several do, each with its own numbers of parameters, and how many those are.
 

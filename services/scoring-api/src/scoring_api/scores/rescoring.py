@@ -16,12 +16,12 @@ from milepost_core.overrides import Override
 from milepost_core.transitions import BandState
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.failpoints import afp
-from milepost_runtime.lanes import Claim, Lane, finish, hold
+from milepost_runtime.lanes import Claim, Lane, TryLater, hold, settle
 from milepost_runtime.logging import info_each
 from milepost_runtime.queue import Hints
 from scoring_api.queries import peers, standings, verdicts
 from scoring_api.queries.plans import KnownPlan, read_plans
-from scoring_api.queries.signals.measuring import Batch, Compiler, measure
+from scoring_api.queries.signals.measuring import Batch, Compiler, UnknownAccounts, measure
 from scoring_api.queries.turns import EdgeFinder
 from scoring_api.scores.addressing import page_prefix
 from scoring_api.scores.crossing import is_arriving
@@ -89,7 +89,7 @@ class Rescoring:
                 held = await hold(connection, self.lane, claims)
                 published = await verdicts.write(connection, [row for row in rows if row.account_id in held])
                 strangers = [one for one in claims if one.key not in looked.facts]
-                await finish(connection, self.lane, strangers)
+                await settle(connection, self.lane, strangers, verdicts.STRANGER)
                 await afp("scoring.rescore.before_commit")
         if published:
             self.hints.nudge(NEXT_LANE)
@@ -117,6 +117,7 @@ class Rescoring:
         facts = {row["account_id"]: row for row in await standings.facts(connection, accounts)}
         if not facts:
             return Looked(lineup, {}, {}, {}, {}, {})
+        await afp("scoring.rescore.facts_read")
         known = sorted(facts)
         as_of = facts[known[0]]["as_of"]
         found: dict[UUID, Verdict] = {}
@@ -160,7 +161,10 @@ class Rescoring:
         as_of = facts[group[0]]["as_of"]
         kept = await self._peers(connection, model, as_of)
         batch = Batch(group, [as_of] * len(group))
-        readings, ages = await measure(connection, self.compiler.of(model), batch)
+        try:
+            readings, ages = await measure(connection, self.compiler.of(model), batch)
+        except UnknownAccounts as error:
+            raise TryLater("an account of the batch was merged away meanwhile", 0.0) from error
         own = [facts[one] for one in group]
         ages = _begun(ages, as_of, own)
         keys = group_keys(model, [one["attributes"] for one in own], [one["start_at"] for one in own])

@@ -14,9 +14,10 @@ died: the row is given back as it was as soon as the store answers again.
 `claiming` who may work on a row and how long, and what is written back · `draining` all that is due, batch by batch.
 """
 
-from milepost_runtime.lanes.claiming import Claim, Lane, claim, claim_suspects, finish, hold, postpone, release
+from milepost_runtime.lanes.claiming import Claim, Lane, claim, claim_suspects, finish, hold, postpone, release, settle
 from milepost_runtime.lanes.draining import GiveUp, TryLater, drain
 
 __all__ = [
     "Claim", "GiveUp", "Lane", "TryLater", "claim", "claim_suspects", "drain", "finish", "hold", "postpone", "release",
+    "settle",
 ]  # fmt: skip

@@ -39,6 +39,10 @@ class Batch:
     moments: Sequence[datetime]
 
 
+class UnknownAccounts(KeyError):
+    """Accounts of a batch are not known; the text says how many."""
+
+
 async def measure(
     connection: Connection,
     compiled: Compiled,
@@ -51,12 +55,12 @@ async def measure(
 
     `known_at` looks past `recorded_at`: what had happened by each moment as it was told by this one; `restated`:
     whenever it was told. An account that nobody knew at its moment has the age NaN, and nothing ever happened at it:
-    it had no score then. Raises KeyError when an account of the batch is not known to this day.
+    it had no score then. Raises UnknownAccounts when an account of the batch is not known to this day.
     """
     told = BEYOND if restated else known_at
     rows = await connection.fetch(compiled.sql, list(batch.accounts), list(batch.moments), told, *compiled.arguments)
     if len(rows) != len(batch.accounts):
-        raise KeyError(f"{len(batch.accounts) - len(rows)} accounts of the batch are not known")
+        raise UnknownAccounts(f"{len(batch.accounts) - len(rows)} accounts of the batch are not known")
     columns = matrix(compiled.names, rows)
     return _readings(compiled, columns, len(rows)), columns["age"]
 
