@@ -11,9 +11,9 @@ import pytest
 from support.front_door import Bench, linked
 from support.providers import sample, sender
 
-from ingest_webhooks.hearing import read
-from ingest_webhooks.shapes import AHEAD, EPOCH, Context
+from ingest_webhooks.relay.hearing import read
 from ingest_webhooks.sources import SOURCES
+from ingest_webhooks.words.shapes import AHEAD, EPOCH, Context
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 Said = Callable[[float], Any]

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ingest_webhooks.shapes import Context, NormalEvent, Normalised, Received, Refused
 from ingest_webhooks.sources.calendly import Calendly, CalendlySettings
+from ingest_webhooks.words.shapes import Context, NormalEvent, Normalised, Received, Refused
 from milepost_runtime.strict_json import BadBody
 
 from .conftest import Bench

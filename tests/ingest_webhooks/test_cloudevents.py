@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from ingest_webhooks.rules import Rule
-from ingest_webhooks.shapes import (
+from ingest_webhooks.sources.cloudevents.source import CloudEvents
+from ingest_webhooks.sources.own_words import OwnWordsSettings
+from ingest_webhooks.words.rules import Rule
+from ingest_webhooks.words.shapes import (
     Context,
     NormalEvent,
     Normalised,
 )
-from ingest_webhooks.sources.cloudevents.source import CloudEvents
-from ingest_webhooks.sources.own_words import OwnWordsSettings
 
 SAMPLES = Path(__file__).parent / "samples/cloudevents"
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from ingest_webhooks.shapes import AmbiguousHeader, MediaUnsupported, NotHere, Received, Refused
 from ingest_webhooks.sources.cloudevents.source import CloudEvents
 from ingest_webhooks.sources.own_words import OwnWordsSettings
 from ingest_webhooks.sources.source import address_token
+from ingest_webhooks.words.shapes import AmbiguousHeader, MediaUnsupported, NotHere, Received, Refused
 from milepost_runtime.strict_json import BadBody
 
 SECRET = b"a secret, with a comma"

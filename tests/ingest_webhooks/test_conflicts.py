@@ -6,8 +6,8 @@ import json
 import time
 from typing import Any
 
-from ingest_webhooks.shapes import Received
 from ingest_webhooks.sources import SOURCES
+from ingest_webhooks.words.shapes import Received
 from milepost_runtime.metrics import REGISTRY
 
 from .conftest import Bench

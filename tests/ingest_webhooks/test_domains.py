@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingest_webhooks.domains import domain_reference, is_public_suffix, is_shared, parents
+from ingest_webhooks.words.domains import domain_reference, is_public_suffix, is_shared, parents
 from milepost_contracts.events import NAME_LENGTH
 
 NO_DOMAINS = [

@@ -10,7 +10,7 @@ import pytest
 from support.lifespan import lifespan
 
 from ingest_webhooks.app import create
-from ingest_webhooks.pacing import Pace, TooFast
+from ingest_webhooks.entrance.pacing import Pace, TooFast
 from ingest_webhooks.settings import IngestSettings
 from ingest_webhooks.sources.source import address_token
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from ingest_webhooks.blanking import blanked
+from ingest_webhooks.forgetting.blanking import blanked
 from milepost_runtime.database import Pool
 from milepost_runtime.keys import insert_key, new_key
 from milepost_runtime.lanes import drain

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingest_webhooks.measuring import volume
+from ingest_webhooks.upkeep.measuring import volume
 from milepost_runtime.lanes import drain
 
 from .conftest import Bench, batch, change, prop

@@ -11,11 +11,11 @@ import asyncpg
 import pytest
 from support.stores import Databases
 
-from ingest_webhooks.housekeeping import WEEKS_AHEAD, Housekeeping, Retention
 from ingest_webhooks.queries import books, deliveries, partitions
 from ingest_webhooks.queries.deliveries import Kept, Settled
 from ingest_webhooks.settings import SCHEMA
-from ingest_webhooks.shapes import fact_key
+from ingest_webhooks.upkeep.housekeeping import WEEKS_AHEAD, Housekeeping, Retention
+from ingest_webhooks.words.shapes import fact_key
 from milepost_runtime.database import Pool, open_pool
 from milepost_runtime.ids import first_id, new_id
 from milepost_runtime.lanes import Lane, drain

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ingest_webhooks.shapes import Link, Merge
+from ingest_webhooks.words.shapes import Link, Merge
 
 from .conftest import Bench, batch, linked
 from .conftest import change as of

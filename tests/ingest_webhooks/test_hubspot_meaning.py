@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ingest_webhooks.rules import MappingDocument
-from ingest_webhooks.shapes import Context, NormalEvent, Normalised
 from ingest_webhooks.sources.hubspot.source import Hubspot, HubspotSettings
+from ingest_webhooks.words.rules import MappingDocument
+from ingest_webhooks.words.shapes import Context, NormalEvent, Normalised
 
 SAMPLES = Path(__file__).parent / "samples/hubspot"
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from ingest_webhooks.shapes import AmbiguousHeader, NotHere, Received, Refused
 from ingest_webhooks.sources.hubspot.signature import decode_uri, signature_v1, signature_v2, signature_v3, verify
 from ingest_webhooks.sources.hubspot.source import Hubspot, HubspotSettings
 from ingest_webhooks.sources.source import address_token
+from ingest_webhooks.words.shapes import AmbiguousHeader, NotHere, Received, Refused
 
 VECTORS = json.loads((Path(__file__).parent / "samples/hubspot/signature-vectors.json").read_text())
 SECRET = VECTORS["client_secret"].encode()

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ingest_webhooks.rules import MappingDocument
-from ingest_webhooks.shapes import Context, Normalised, Received
 from ingest_webhooks.sources.hubspot.signature import signature_v2
 from ingest_webhooks.sources.hubspot.source import Hubspot, HubspotSettings
+from ingest_webhooks.words.rules import MappingDocument
+from ingest_webhooks.words.shapes import Context, Normalised, Received
 
 from .conftest import SAMPLES, SECRET, Bench
 

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from ingest_webhooks.identity import Book, Kind, Word
-from ingest_webhooks.references import may_open, names_an_account, names_of
-from ingest_webhooks.settling import MANY, Ledger, unchained
-from ingest_webhooks.shapes import Link, Merge, NormalEvent
+from ingest_webhooks.accounts.identity import Book, Kind, Word
+from ingest_webhooks.accounts.settling import MANY, Ledger, unchained
+from ingest_webhooks.words.references import may_open, names_an_account, names_of
+from ingest_webhooks.words.shapes import Link, Merge, NormalEvent
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 TICKET, CONTACT, OTHER = "hubspot:1:ticket:7", "hubspot:1:contact:8", "hubspot:1:contact:9"

@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ingest_webhooks.attaching import attach_references, follow
+from ingest_webhooks.accounts.attaching import attach_references, follow
 from ingest_webhooks.queries import events
 from ingest_webhooks.queries.events import Origin
-from ingest_webhooks.shapes import Link, Merge, NormalEvent, Normalised, fact_key
+from ingest_webhooks.words.shapes import Link, Merge, NormalEvent, Normalised, fact_key
 from milepost_contracts.events import FEED
 from milepost_runtime.database import Pool
 from milepost_runtime.feeds import publish_lock

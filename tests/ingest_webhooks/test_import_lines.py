@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from pydantic import ValidationError
 
-from ingest_webhooks.shapes import Context
 from ingest_webhooks.sources.line_chunks import Chunk
 from ingest_webhooks.sources.plain import normal_event
 from ingest_webhooks.sources.plain_lines import LineReader
+from ingest_webhooks.words.shapes import Context
 from milepost_runtime.lanes import drain
 from milepost_runtime.strict_json import BadBody, read_json
 

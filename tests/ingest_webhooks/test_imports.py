@@ -12,7 +12,7 @@ import httpx
 import pytest
 from support.house import until
 
-from ingest_webhooks import importing, loading
+from ingest_webhooks.imports import importing, loading
 from ingest_webhooks.sources.line_chunks import Chunk
 from ingest_webhooks.sources.plain_lines import LineReader
 from milepost_contracts.events import EventRow

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support import salesforce
 
-from ingest_webhooks.inspecting import hidden, shown_header
+from ingest_webhooks.upkeep.inspecting import hidden, shown_header
 
 from .conftest import Bench, batch, change, prop
 

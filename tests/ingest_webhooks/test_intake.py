@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Iterator
 import asyncpg
 import pytest
 
-from ingest_webhooks import intake as intakes
-from ingest_webhooks.intake import Intake, NotKept
+from ingest_webhooks.entrance import intake as intakes
+from ingest_webhooks.entrance.intake import Intake, NotKept
 from ingest_webhooks.queries.deliveries import Kept
-from ingest_webhooks.shapes import delivery_key
+from ingest_webhooks.words.shapes import delivery_key
 from milepost_runtime import failpoints
 from milepost_runtime.database import Pool
 from milepost_runtime.ids import new_id

@@ -8,10 +8,10 @@ import pytest
 from support.front_door import Bench
 from support.providers import SAMPLES, SECRETS, intercom_headers, jira_headers, sample, sender
 
-from ingest_webhooks.rules import Rule
-from ingest_webhooks.shapes import Context, NormalEvent, Normalised, Received
 from ingest_webhooks.sources import SOURCES
 from ingest_webhooks.sources.intercom.event import IntercomSettings
+from ingest_webhooks.words.rules import Rule
+from ingest_webhooks.words.shapes import Context, NormalEvent, Normalised, Received
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 INTERCOM = SOURCES["intercom"]

@@ -8,9 +8,9 @@ import pytest
 from support.front_door import Bench
 from support.providers import SAMPLES, SECRETS, intercom_headers, jira_headers, sample, sender
 
-from ingest_webhooks.shapes import Context, Normalised, Received
 from ingest_webhooks.sources import SOURCES
 from ingest_webhooks.sources.jira.event import IDENTIFIER, JiraSettings
+from ingest_webhooks.words.shapes import Context, Normalised, Received
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 JIRA = SOURCES["jira"]

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 from support.stores import Databases
 
-from ingest_webhooks.housekeeping import Housekeeping, Retention
 from ingest_webhooks.queries import keys
 from ingest_webhooks.settings import SCHEMA
+from ingest_webhooks.upkeep.housekeeping import Housekeeping, Retention
 from milepost_runtime.database import Pool, open_pool
 
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest_webhooks.mapping import find_rule, lint, locate, take
-from ingest_webhooks.rules import MappingDocument, Rule
-from ingest_webhooks.shapes import Broken, Context, Fact, NormalEvent, Normalised, Note, fact_key
+from ingest_webhooks.relay.translating import as_document
 from ingest_webhooks.sources import SOURCES
-from ingest_webhooks.translating import as_document
+from ingest_webhooks.words.rules import MappingDocument, Rule
+from ingest_webhooks.words.shapes import Broken, Context, Fact, NormalEvent, Normalised, Note, fact_key
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ACCOUNT = "hubspot:1:2"

@@ -9,8 +9,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from ingest_webhooks.hearing import Hearing
-from ingest_webhooks.persons import Persons
+from ingest_webhooks.forgetting.persons import Persons
+from ingest_webhooks.relay.hearing import Hearing
 from ingest_webhooks.sources import SOURCES
 from milepost_runtime.secrets import Vault
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ingest_webhooks.mapping import lint
-from ingest_webhooks.shapes import Broken
 from ingest_webhooks.sources import CONNECTABLE, SOURCES
+from ingest_webhooks.words.shapes import Broken
 
 from .test_mapping import one, told
 

@@ -14,9 +14,9 @@ import pytest
 from support.front_door import Bench
 from support.salesforce import ACCOUNT, ACME, CASE, ORG, message, record
 
-from ingest_webhooks.rules import MappingDocument
-from ingest_webhooks.shapes import Context, Normalised
 from ingest_webhooks.sources import SOURCES
+from ingest_webhooks.words.rules import MappingDocument
+from ingest_webhooks.words.shapes import Context, Normalised
 
 SAMPLES = Path(__file__).parent / "samples"
 TOKEN = "a-token-of-the-sender"

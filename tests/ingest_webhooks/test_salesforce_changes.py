@@ -22,7 +22,7 @@ from support.salesforce import (
     types,
 )
 
-from ingest_webhooks.shapes import Link, Merge
+from ingest_webhooks.words.shapes import Link, Merge
 
 MANY: dict[str, Any] = {f"F{number}__c": number for number in range(1_001)}
 

@@ -8,10 +8,10 @@ import pytest
 from pydantic import ValidationError
 from support.salesforce import ACME, MESSAGES, ORG, SAMPLES, SECRET, message, received, record, said
 
-from ingest_webhooks.shapes import NotHere, WrongOrganisation
 from ingest_webhooks.sources.salesforce.rules import SalesforceSettings
 from ingest_webhooks.sources.salesforce.source import Salesforce
 from ingest_webhooks.sources.source import address_token
+from ingest_webhooks.words.shapes import NotHere, WrongOrganisation
 from milepost_runtime.strict_json import BadBody
 
 

@@ -20,8 +20,8 @@ from support.salesforce import (
     types,
 )
 
-from ingest_webhooks.shapes import Link
 from ingest_webhooks.sources.salesforce.ids import id18
+from ingest_webhooks.words.shapes import Link
 
 
 @pytest.mark.parametrize(

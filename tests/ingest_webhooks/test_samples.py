@@ -15,9 +15,9 @@ from support.front_door import Bench
 
 import ingest_webhooks
 from ingest_webhooks.samples import shelf_of
-from ingest_webhooks.shapes import Received, Refused
 from ingest_webhooks.sources import CONNECTABLE, SOURCES
 from ingest_webhooks.sources.source import address_token
+from ingest_webhooks.words.shapes import Received, Refused
 from milepost_contracts.events import BOOK_KEEPING
 from milepost_runtime.keys import insert_key, new_key
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from support.segment import basic, compact, signed, tracked
 
-from ingest_webhooks.shapes import Received
 from ingest_webhooks.sources.segment.signature import signed_part
 from ingest_webhooks.sources.segment.source import Segment, SegmentSettings
+from ingest_webhooks.words.shapes import Received
 
 from .conftest import Bench
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ingest_webhooks.rules import MappingDocument
-from ingest_webhooks.shapes import Context, Link, Merge, NormalEvent, Normalised
 from ingest_webhooks.sources.segment.source import Segment, SegmentSettings
+from ingest_webhooks.words.rules import MappingDocument
+from ingest_webhooks.words.shapes import Context, Link, Merge, NormalEvent, Normalised
 
 SAMPLES = Path(__file__).parent / "samples" / "segment"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest_webhooks.rules import MappingDocument
-from ingest_webhooks.shapes import AmbiguousHeader, Context, NotHere, Received, Refused
 from ingest_webhooks.sources import CONNECTABLE, SOURCES
+from ingest_webhooks.words.rules import MappingDocument
+from ingest_webhooks.words.shapes import AmbiguousHeader, Context, NotHere, Received, Refused
 
 PAGES = Path(__file__).parents[2] / "services" / "ingest-webhooks" / "docs" / "sources"
 PROMISED = {

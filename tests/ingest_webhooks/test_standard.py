@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ingest_webhooks.rules import Rule
-from ingest_webhooks.shapes import AmbiguousHeader, Context, Normalised, Received, Refused
 from ingest_webhooks.sources.own_words import OwnWordsSettings
 from ingest_webhooks.sources.standard import Standard
+from ingest_webhooks.words.rules import Rule
+from ingest_webhooks.words.shapes import AmbiguousHeader, Context, Normalised, Received, Refused
 from milepost_runtime.strict_json import BadBody
 
 SAMPLES = Path(__file__).parent / "samples/standard"

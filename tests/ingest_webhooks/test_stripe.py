@@ -9,11 +9,11 @@ import pytest
 from support.front_door import Bench
 from support.providers import SAMPLES, SECRETS, sample, sender
 
-from ingest_webhooks.rules import Rule
-from ingest_webhooks.shapes import Context, NormalEvent, Normalised, Received
 from ingest_webhooks.sources import SOURCES
 from ingest_webhooks.sources.stripe.amounts import major_units
 from ingest_webhooks.sources.stripe.event import StripeSettings
+from ingest_webhooks.words.rules import Rule
+from ingest_webhooks.words.shapes import Context, NormalEvent, Normalised, Received
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 STRIPE = SOURCES["stripe"]

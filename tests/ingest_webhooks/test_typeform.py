@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from ingest_webhooks.rules import MappingDocument
-from ingest_webhooks.shapes import Context, NormalEvent, Normalised, Received, Refused
 from ingest_webhooks.sources.typeform import Typeform, TypeformSettings
+from ingest_webhooks.words.rules import MappingDocument
+from ingest_webhooks.words.shapes import Context, NormalEvent, Normalised, Received, Refused
 from milepost_runtime.strict_json import BadBody
 
 from .conftest import Bench

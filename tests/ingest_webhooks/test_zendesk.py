@@ -11,11 +11,11 @@ import pytest
 from support.front_door import Bench
 from support.providers import SAMPLES, SECRETS, sample, sender
 
-from ingest_webhooks.rules import Rule
-from ingest_webhooks.shapes import Context, NormalEvent, Normalised, Received, Refused
 from ingest_webhooks.sources import SOURCES
 from ingest_webhooks.sources.zendesk.event import ZendeskSettings
 from ingest_webhooks.sources.zendesk.source import PUBLIC_SECRET
+from ingest_webhooks.words.rules import Rule
+from ingest_webhooks.words.shapes import Context, NormalEvent, Normalised, Received, Refused
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ZENDESK = SOURCES["zendesk"]

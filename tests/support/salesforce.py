@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ingest_webhooks.rules import Rule
-from ingest_webhooks.shapes import Context, NormalEvent, Normalised, Received
 from ingest_webhooks.sources.salesforce.rules import SalesforceSettings
 from ingest_webhooks.sources.salesforce.source import Salesforce
 from ingest_webhooks.sources.source import address_token
+from ingest_webhooks.words.rules import Rule
+from ingest_webhooks.words.shapes import Context, NormalEvent, Normalised, Received
 
 SAMPLES = Path(__file__).parents[1] / "ingest_webhooks" / "samples" / "salesforce"
 MESSAGES = ("account-created", "account-field-populated", "contacts-batch-of-3", "three-leads-with-bom")

@@ -6,7 +6,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from ingest_webhooks.queries.events import Origin
-from ingest_webhooks.shapes import Normalised
+from ingest_webhooks.words.shapes import Normalised
 
 
 @dataclass(frozen=True, slots=True)

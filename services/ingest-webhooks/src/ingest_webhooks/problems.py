@@ -8,14 +8,7 @@ from types import MappingProxyType
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from ingest_webhooks.connecting import SecretTaken, SecretUnfit, SourceUnknown
-from ingest_webhooks.doors import ConnectionUnknown
-from ingest_webhooks.erasing import ErasureUnknown
-from ingest_webhooks.importing import ImportIncomplete, ImportUnknown, TooManyStreams
-from ingest_webhooks.inspecting import DeliveryUnknown
-from ingest_webhooks.intake import NotKept
-from ingest_webhooks.loading import ImportClosed, ImportMoved
-from ingest_webhooks.naming import (
+from ingest_webhooks.accounts.naming import (
     AccountUnknown,
     LeadsNowhere,
     MergedAlready,
@@ -23,13 +16,20 @@ from ingest_webhooks.naming import (
     ReferenceTaken,
     ReferenceUnknown,
 )
-from ingest_webhooks.pacing import TooFast
-from ingest_webhooks.rehearsing import ConnectionDisabled, NothingOfThatName, NotOurs
-from ingest_webhooks.replaying import ReplayOver, ReplayUnknown
+from ingest_webhooks.entrance.connecting import SecretTaken, SecretUnfit, SourceUnknown
+from ingest_webhooks.entrance.doors import ConnectionUnknown
+from ingest_webhooks.entrance.intake import NotKept
+from ingest_webhooks.entrance.pacing import TooFast
+from ingest_webhooks.forgetting.erasing import ErasureUnknown
+from ingest_webhooks.imports.importing import ImportIncomplete, ImportUnknown, TooManyStreams
+from ingest_webhooks.imports.loading import ImportClosed, ImportMoved
+from ingest_webhooks.relay.replaying import ReplayOver, ReplayUnknown
+from ingest_webhooks.relay.translating import MappingChanged, MappingInvalid, VersionUnknown
 from ingest_webhooks.samples.company import CompanyUnfit
-from ingest_webhooks.shapes import AmbiguousHeader, MediaUnsupported, NotHere, Refused, WrongOrganisation
 from ingest_webhooks.sources import CONNECTABLE
-from ingest_webhooks.translating import MappingChanged, MappingInvalid, VersionUnknown
+from ingest_webhooks.trials.rehearsing import ConnectionDisabled, NothingOfThatName, NotOurs
+from ingest_webhooks.upkeep.inspecting import DeliveryUnknown
+from ingest_webhooks.words.shapes import AmbiguousHeader, MediaUnsupported, NotHere, Refused, WrongOrganisation
 from milepost_runtime.database import STORE_TROUBLE, is_store_trouble
 from milepost_runtime.paging import CursorBroken, bad_cursor
 from milepost_runtime.problems import Problem, Translate, bad_body, from_validation, unforeseen

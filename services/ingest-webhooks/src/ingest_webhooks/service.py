@@ -2,25 +2,25 @@
 
 from dataclasses import dataclass
 
-from ingest_webhooks.accepting import Accepting
-from ingest_webhooks.collecting import Collecting
-from ingest_webhooks.connecting import Connecting
-from ingest_webhooks.doors import Doors
-from ingest_webhooks.erasing import Erasing
-from ingest_webhooks.hearing import Hearing
-from ingest_webhooks.housekeeping import Housekeeping, Retention
-from ingest_webhooks.importing import Importing
-from ingest_webhooks.inspecting import Inspecting
-from ingest_webhooks.intake import Intake
-from ingest_webhooks.measuring import Measuring
-from ingest_webhooks.naming import Naming
-from ingest_webhooks.persons import Persons
-from ingest_webhooks.rehearsing import Rehearsing
-from ingest_webhooks.relaying import Relaying
-from ingest_webhooks.replaying import Replaying
+from ingest_webhooks.accounts.naming import Naming
+from ingest_webhooks.entrance.accepting import Accepting
+from ingest_webhooks.entrance.collecting import Collecting
+from ingest_webhooks.entrance.connecting import Connecting
+from ingest_webhooks.entrance.doors import Doors
+from ingest_webhooks.entrance.intake import Intake
+from ingest_webhooks.forgetting.erasing import Erasing
+from ingest_webhooks.forgetting.persons import Persons
+from ingest_webhooks.imports.importing import Importing
+from ingest_webhooks.relay.hearing import Hearing
+from ingest_webhooks.relay.relaying import Relaying
+from ingest_webhooks.relay.replaying import Replaying
+from ingest_webhooks.relay.translating import Translating
 from ingest_webhooks.settings import IngestSettings
-from ingest_webhooks.translating import Translating
-from ingest_webhooks.trying import Trying
+from ingest_webhooks.trials.rehearsing import Rehearsing
+from ingest_webhooks.trials.trying import Trying
+from ingest_webhooks.upkeep.housekeeping import Housekeeping, Retention
+from ingest_webhooks.upkeep.inspecting import Inspecting
+from ingest_webhooks.upkeep.measuring import Measuring
 from milepost_runtime.database import Pool
 from milepost_runtime.queue import Hints
 from milepost_runtime.secrets import Vault

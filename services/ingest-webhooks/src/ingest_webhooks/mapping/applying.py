@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from ingest_webhooks.domains import OwnReference
 from ingest_webhooks.mapping.templates import TEXT_LENGTH, Filling, Scalar, look_up
 from ingest_webhooks.mapping.values import NUMBER_LIMIT, instant_of, number_of, read_value
-from ingest_webhooks.rules import Rule
-from ingest_webhooks.shapes import (
+from ingest_webhooks.words.domains import OwnReference
+from ingest_webhooks.words.rules import Rule
+from ingest_webhooks.words.shapes import (
     Broken,
     Context,
     Fact,

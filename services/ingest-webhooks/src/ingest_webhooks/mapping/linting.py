@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from ingest_webhooks.mapping.remarks import nearest, remarks_on
-from ingest_webhooks.rules import MappingDocument, Rule
+from ingest_webhooks.words.rules import MappingDocument, Rule
 
 # One delivery must not become thousands of events, and nobody reads rules that are nested deeper.
 MOST_EVENTS = 50

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ingest_webhooks.mapping.templates import fields_of
 from ingest_webhooks.mapping.values import instant_of
-from ingest_webhooks.shapes import Broken
+from ingest_webhooks.words.shapes import Broken
 from milepost_contracts.events import AccountReference
 from milepost_core.events import EVENT_TYPES
 

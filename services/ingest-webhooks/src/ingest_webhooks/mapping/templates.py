@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ingest_webhooks.shapes import Broken, Fact, clean
+from ingest_webhooks.words.shapes import Broken, Fact, clean
 
 _FIELD = re.compile(r"\{([^{}]+)\}")
 TEXT_LENGTH = 4096

@@ -5,8 +5,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from ingest_webhooks.rules import Rule
-from ingest_webhooks.shapes import Broken, instant_of_milliseconds
+from ingest_webhooks.words.rules import Rule
+from ingest_webhooks.words.shapes import Broken, instant_of_milliseconds
 
 # Ten digits are seconds until the year 2286; more are milliseconds.
 _SECONDS_DIGITS = 10

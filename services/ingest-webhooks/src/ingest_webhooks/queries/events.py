@@ -7,8 +7,11 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from ingest_webhooks.shapes import NormalEvent, other_names
+from ingest_webhooks.words.shapes import NormalEvent, other_names
 from milepost_runtime.database import Connection
+
+# The lane of the feed's reader; a hint to it only saves waiting for its next look.
+READER_LANE = "scoring.record"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from ingest_webhooks.meaning import Head
+from ingest_webhooks.words.meaning import Head
 from milepost_contracts.events import OWN_SOURCE
 from milepost_runtime.database import Connection
 

@@ -5,8 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from ingest_webhooks.accounts.naming import Person
 from ingest_webhooks.dependencies import CorrelationId, MayRead, MayWrite, TheService
-from ingest_webhooks.identity_views import (
+from ingest_webhooks.views.identity import (
     AccountAnswer,
     KnownReference,
     MergeAnswer,
@@ -18,7 +19,6 @@ from ingest_webhooks.identity_views import (
     Unmapped,
     UnmappedReference,
 )
-from ingest_webhooks.naming import Person
 from milepost_contracts.events import AccountReference
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.paging import ONCE, Cursor, Limit

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from ingest_webhooks.collecting import BODY_LIMIT, CALLS, unpack
 from ingest_webhooks.dependencies import CorrelationId, TheService
+from ingest_webhooks.entrance.collecting import BODY_LIMIT, CALLS, unpack
 from ingest_webhooks.problems import problem_of
-from ingest_webhooks.shapes import AmbiguousHeader
-from ingest_webhooks.views import Success
+from ingest_webhooks.views.deliveries import Success
+from ingest_webhooks.words.shapes import AmbiguousHeader
 from milepost_runtime.hot import header, read_body
 from milepost_runtime.problems import Problem
 

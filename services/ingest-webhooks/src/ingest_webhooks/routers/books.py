@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query
 from pydantic import BeforeValidator
 
 from ingest_webhooks.dependencies import MayRead, TheService
-from ingest_webhooks.measuring import Figures
 from ingest_webhooks.sources import CONNECTABLE, SOURCES
-from ingest_webhooks.views import Wire
+from ingest_webhooks.upkeep.measuring import Figures
+from ingest_webhooks.views.wire import Wire
 from milepost_runtime.paging import ONCE, plain_number
 
 router = APIRouter(tags=["books"], dependencies=[ONCE])

@@ -6,12 +6,12 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import SecretStr
 
-from ingest_webhooks import connecting
-from ingest_webhooks.connecting import ConnectionView
 from ingest_webhooks.dependencies import MayAdminister, TheService
+from ingest_webhooks.entrance import connecting
+from ingest_webhooks.entrance.connecting import ConnectionView
 from ingest_webhooks.service import Service
 from ingest_webhooks.sources import SOURCES
-from ingest_webhooks.views import ConnectionAnswer, ConnectionChange, Connections, NewConnection, Rotation
+from ingest_webhooks.views.connections import ConnectionAnswer, ConnectionChange, Connections, NewConnection, Rotation
 from milepost_runtime.idempotency import NamedRequests
 
 router = APIRouter(prefix="/connections", tags=["connections"], route_class=NamedRequests)

@@ -9,8 +9,9 @@ from pydantic import StringConstraints
 
 from ingest_webhooks.dependencies import MayRead, MayWrite, TheService
 from ingest_webhooks.queries.deliveries import Wanted
-from ingest_webhooks.sample_views import Became, BecameLine
-from ingest_webhooks.views import Deliveries, DeliveryDetail, DeliveryLine, Replaying, State
+from ingest_webhooks.views.deliveries import Deliveries, DeliveryDetail, DeliveryLine, Replaying
+from ingest_webhooks.views.samples import Became, BecameLine
+from ingest_webhooks.views.wire import State
 from milepost_contracts.events import Moment
 from milepost_runtime.paging import ONCE, Cursor, Limit, bad_parameter
 

@@ -6,7 +6,7 @@ from asyncpg import Record
 from fastapi import APIRouter
 
 from ingest_webhooks.dependencies import MayAdminister, TheService
-from ingest_webhooks.erasure_views import ErasureAnswer, NewErasure
+from ingest_webhooks.views.erasures import ErasureAnswer, NewErasure
 
 router = APIRouter(prefix="/erasures", tags=["identity"])
 

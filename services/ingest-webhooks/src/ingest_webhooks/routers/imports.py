@@ -11,7 +11,7 @@ from pydantic import BeforeValidator
 
 from ingest_webhooks.dependencies import MayIngest, MayRead, MayWrite, TheService
 from ingest_webhooks.queries.imports import NewImport as Wanted
-from ingest_webhooks.views import ImportAnswer, Imports, NewImport, RejectedLine, RejectedLines
+from ingest_webhooks.views.imports import ImportAnswer, Imports, NewImport, RejectedLine, RejectedLines
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.ids import new_id
 from milepost_runtime.paging import ONCE, Cursor, Limit

@@ -7,7 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Path, Response
 
 from ingest_webhooks.dependencies import MayAdminister, TheService
-from ingest_webhooks.mapping_views import (
+from ingest_webhooks.relay.translating import Author, Version
+from ingest_webhooks.trials.trying import Payload, Placing, Trial
+from ingest_webhooks.views.mappings import (
     Activation,
     EventPreview,
     FactPreview,
@@ -27,9 +29,7 @@ from ingest_webhooks.mapping_views import (
     RuleFound,
     TriedPayload,
 )
-from ingest_webhooks.shapes import NormalEvent, Note
-from ingest_webhooks.translating import Author, Version
-from ingest_webhooks.trying import Payload, Placing, Trial
+from ingest_webhooks.words.shapes import NormalEvent, Note
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.keys import Principal
 from milepost_runtime.problems import Problem

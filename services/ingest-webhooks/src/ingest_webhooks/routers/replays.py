@@ -7,8 +7,8 @@ from asyncpg import Record
 from fastapi import APIRouter
 
 from ingest_webhooks.dependencies import MayRead, MayWrite, TheService
-from ingest_webhooks.mapping_views import Changes, NewReplay, Progress, ReplayAnswer, ReplayDetail, Replays
-from ingest_webhooks.replaying import Range
+from ingest_webhooks.relay.replaying import Range
+from ingest_webhooks.views.mappings import Changes, NewReplay, Progress, ReplayAnswer, ReplayDetail, Replays
 from milepost_runtime.idempotency import NamedRequests
 from milepost_runtime.paging import ONCE, Cursor, Limit
 

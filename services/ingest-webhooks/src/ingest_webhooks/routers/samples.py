@@ -7,8 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Request, Response
 
 from ingest_webhooks.dependencies import MayRead, TheService
-from ingest_webhooks.sample_views import SampleLine, SampleRequest, Samples, SampleWish
 from ingest_webhooks.sources import SOURCES
+from ingest_webhooks.views.samples import SampleLine, SampleRequest, Samples, SampleWish
 from milepost_runtime.keys import require_scope
 
 router = APIRouter(tags=["connections"])

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 
 from ingest_webhooks.dependencies import CorrelationId, TheService
-from ingest_webhooks.doors import ConnectionUnknown, Door
-from ingest_webhooks.pacing import TooFast
+from ingest_webhooks.entrance.doors import ConnectionUnknown, Door
+from ingest_webhooks.entrance.pacing import TooFast
 from ingest_webhooks.problems import problem_of
 from ingest_webhooks.service import Service
-from ingest_webhooks.shapes import Received
 from ingest_webhooks.sources import SOURCES
 from ingest_webhooks.sources.source import ACCEPTED, Reply
+from ingest_webhooks.words.shapes import Received
 from milepost_runtime.hot import Answer, Receive, Scope, read_body
 from milepost_runtime.media import check_media
 from milepost_runtime.problems import Problem

@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from ingest_webhooks.domains import domain_reference
-from ingest_webhooks.references import names_an_account
 from ingest_webhooks.sources.manner import Manner, slug_of
 from ingest_webhooks.sources.source import Source
+from ingest_webhooks.words.domains import domain_reference
+from ingest_webhooks.words.references import names_an_account
 from milepost_contracts.events import NAME_LENGTH, AccountReference
 
 # Nobody's: what is told without naming a company stays apart from every real one.

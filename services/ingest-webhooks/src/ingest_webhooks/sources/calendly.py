@@ -10,8 +10,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from ingest_webhooks.rules import Rule
-from ingest_webhooks.shapes import Broken, Context, Fact, Fault, Normalised, Received, Refused, fact_key
 from ingest_webhooks.sources.documents import (
     ID_LENGTH,
     Document,
@@ -30,6 +28,8 @@ from ingest_webhooks.sources.manner import EXTERNAL, Manner
 from ingest_webhooks.sources.salesforce.ids import ACCOUNT_PREFIX, KINDS, id18
 from ingest_webhooks.sources.salesforce.ids import reference as salesforce_reference
 from ingest_webhooks.sources.source import Source
+from ingest_webhooks.words.rules import Rule
+from ingest_webhooks.words.shapes import Broken, Context, Fact, Fault, Normalised, Received, Refused, fact_key
 from milepost_runtime.strict_json import BadBody, read_json
 
 # Calendly's own sample code refuses what is older.

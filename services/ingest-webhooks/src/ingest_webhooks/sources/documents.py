@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from ingest_webhooks.domains import domain_reference
 from ingest_webhooks.mapping import take
 from ingest_webhooks.mapping.values import instant_of
-from ingest_webhooks.rules import Rule
-from ingest_webhooks.shapes import (
+from ingest_webhooks.words.domains import domain_reference
+from ingest_webhooks.words.rules import Rule
+from ingest_webhooks.words.shapes import (
     Broken,
     Context,
     Fact,

@@ -3,8 +3,8 @@
 import hmac
 from collections.abc import Sequence
 
-from ingest_webhooks.shapes import Received, Refused
 from ingest_webhooks.sources.documents import signature_of
+from ingest_webhooks.words.shapes import Received, Refused
 
 HEADER = "x-hub-signature"
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import chain
 from typing import TypeAlias
 
-from ingest_webhooks.shapes import NormalEvent, clean
+from ingest_webhooks.words.shapes import NormalEvent, clean
 
 BLANK = b" \t\r"
 Errors: TypeAlias = Sequence[Mapping[str, str]]

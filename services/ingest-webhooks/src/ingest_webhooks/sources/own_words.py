@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, Vali
 from ingest_webhooks.mapping import find_rule, take
 from ingest_webhooks.mapping.templates import Filling
 from ingest_webhooks.mapping.values import instant_of
-from ingest_webhooks.references import names_an_account
-from ingest_webhooks.shapes import Broken, Context, Fact, Normalised
 from ingest_webhooks.sources.documents import at, moment_at
 from ingest_webhooks.sources.plain import OPENING, normal_event
+from ingest_webhooks.words.references import names_an_account
+from ingest_webhooks.words.shapes import Broken, Context, Fact, Normalised
 from milepost_contracts.events import AccountReference, PlainEvent
 from milepost_core.events import EVENT_TYPES
 

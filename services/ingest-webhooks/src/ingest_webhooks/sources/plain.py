@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from ingest_webhooks.domains import OwnReference
-from ingest_webhooks.references import names_an_account
-from ingest_webhooks.shapes import (
+from ingest_webhooks.sources.source import Source
+from ingest_webhooks.words.domains import OwnReference
+from ingest_webhooks.words.references import names_an_account
+from ingest_webhooks.words.shapes import (
     Context,
     Fault,
     NormalEvent,
@@ -20,7 +21,6 @@ from ingest_webhooks.shapes import (
     fact_key,
     usable_instant,
 )
-from ingest_webhooks.sources.source import Source
 from milepost_contracts.events import PlainEvent
 
 # These name an account beyond doubt, so whoever posts them may open one; a domain only hints at one. Other sources'

@@ -15,9 +15,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from ingest_webhooks.shapes import AHEAD, EPOCH, Context, NormalEvent, keys_under, other_names
 from ingest_webhooks.sources.line_chunks import BLANK, Chunk, Errors, reason, storable
 from ingest_webhooks.sources.plain import normal_event
+from ingest_webhooks.words.shapes import AHEAD, EPOCH, Context, NormalEvent, keys_under, other_names
 from milepost_contracts.events import NAME_LENGTH
 from milepost_runtime.problems import from_validation
 from milepost_runtime.strict_json import MAX_DIGITS, BadBody, read_json

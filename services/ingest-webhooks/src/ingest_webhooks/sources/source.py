@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from ingest_webhooks.rules import Rule
-from ingest_webhooks.shapes import Context, Normalised, NotHere, Received
 from ingest_webhooks.sources.manner import ANY_REFERENCE, Manner
+from ingest_webhooks.words.rules import Rule
+from ingest_webhooks.words.shapes import Context, Normalised, NotHere, Received
 from milepost_runtime.strict_json import read_json
 
 NO_RULES: Mapping[str, Rule] = MappingProxyType({})

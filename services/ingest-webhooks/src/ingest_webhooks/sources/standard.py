@@ -11,7 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import BaseModel
 
 from ingest_webhooks.mapping.values import instant_of
-from ingest_webhooks.shapes import (
+from ingest_webhooks.sources.documents import digest, read_document, signature_of
+from ingest_webhooks.sources.own_words import OwnWordsSettings, tell, told_at
+from ingest_webhooks.sources.source import Source
+from ingest_webhooks.words.shapes import (
     Broken,
     Context,
     Fact,
@@ -21,9 +24,6 @@ from ingest_webhooks.shapes import (
     Refused,
     fact_key,
 )
-from ingest_webhooks.sources.documents import digest, read_document, signature_of
-from ingest_webhooks.sources.own_words import OwnWordsSettings, tell, told_at
-from ingest_webhooks.sources.source import Source
 from milepost_contracts.events import NAME_LENGTH
 from milepost_runtime.strict_json import BadBody, read_json
 

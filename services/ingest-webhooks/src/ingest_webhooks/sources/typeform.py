@@ -8,9 +8,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from ingest_webhooks.references import names_an_account
-from ingest_webhooks.rules import Rule
-from ingest_webhooks.shapes import Broken, Context, Fact, Fault, Normalised, Received, Refused, fact_key
 from ingest_webhooks.sources.documents import (
     Document,
     at,
@@ -29,6 +26,9 @@ from ingest_webhooks.sources.documents import (
     whole_at,
 )
 from ingest_webhooks.sources.source import Source
+from ingest_webhooks.words.references import names_an_account
+from ingest_webhooks.words.rules import Rule
+from ingest_webhooks.words.shapes import Broken, Context, Fact, Fault, Normalised, Received, Refused, fact_key
 from milepost_contracts.events import AccountReference
 from milepost_contracts.references import Malformed, canonical
 

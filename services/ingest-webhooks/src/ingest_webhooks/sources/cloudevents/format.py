@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from ingest_webhooks.mapping.values import instant_of
-from ingest_webhooks.shapes import Broken
 from ingest_webhooks.sources.documents import is_finite
 from ingest_webhooks.sources.own_words import told_at
+from ingest_webhooks.words.shapes import Broken
 from milepost_contracts.events import NAME_LENGTH
 from milepost_runtime.strict_json import BadBody, read_json
 

@@ -8,7 +8,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel
 
-from ingest_webhooks.shapes import (
+from ingest_webhooks.sources.cloudevents.format import attributes_of, check_id, read_event, unescaped
+from ingest_webhooks.sources.documents import digest
+from ingest_webhooks.sources.own_words import OwnWordsSettings, tell
+from ingest_webhooks.sources.source import Source, require_address
+from ingest_webhooks.words.shapes import (
     Broken,
     Context,
     Fact,
@@ -19,10 +23,6 @@ from ingest_webhooks.shapes import (
     Refused,
     fact_key,
 )
-from ingest_webhooks.sources.cloudevents.format import attributes_of, check_id, read_event, unescaped
-from ingest_webhooks.sources.documents import digest
-from ingest_webhooks.sources.own_words import OwnWordsSettings, tell
-from ingest_webhooks.sources.source import Source, require_address
 from milepost_runtime.strict_json import BadBody, read_json
 
 _BATCH = b"application/cloudevents-batch"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ingest_webhooks.shapes import Broken, clean, fact_key, instant_of_milliseconds, short_name
+from ingest_webhooks.words.shapes import Broken, clean, fact_key, instant_of_milliseconds, short_name
 from milepost_contracts.events import NAME_LENGTH
 
 # Project apps send `object.*` with a type id in place of the classic names.

@@ -6,7 +6,7 @@ A topic is `<object>.<property>` for a changed property and `<object>.<what happ
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ingest_webhooks.rules import Rule
+from ingest_webhooks.words.rules import Rule
 
 _SEVERITY = {"low": "low", "medium": "medium", "high": "high", "urgent": "critical"}
 _GONE = Rule(type="stakeholder.left", role="sponsor", value="{value}")

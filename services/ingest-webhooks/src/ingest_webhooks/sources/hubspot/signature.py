@@ -5,8 +5,8 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-from ingest_webhooks.shapes import Received, Refused
 from ingest_webhooks.sources.source import require_address
+from ingest_webhooks.words.shapes import Received, Refused
 
 WINDOW_MS = 300_000
 # HubSpot signs the URI after undoing exactly these escapes; a general unquote gives another text.

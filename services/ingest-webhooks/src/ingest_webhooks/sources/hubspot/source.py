@@ -6,9 +6,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ingest_webhooks.domains import domain_reference
 from ingest_webhooks.mapping import take
-from ingest_webhooks.shapes import (
+from ingest_webhooks.sources.hubspot import signature as hubspot_signature
+from ingest_webhooks.sources.hubspot import workflow as hubspot_workflow
+from ingest_webhooks.sources.hubspot.change import Change, kind_of, number_of, read_change, text_of
+from ingest_webhooks.sources.hubspot.rules import DEFAULT_RULES
+from ingest_webhooks.sources.manner import DIGITS, TEST_TENANT, Manner, digits_of
+from ingest_webhooks.sources.source import ACCEPTED, Reply, Source
+from ingest_webhooks.words.domains import domain_reference
+from ingest_webhooks.words.shapes import (
     Broken,
     Context,
     Fact,
@@ -20,12 +26,6 @@ from ingest_webhooks.shapes import (
     fact_key,
     usable_instant,
 )
-from ingest_webhooks.sources.hubspot import signature as hubspot_signature
-from ingest_webhooks.sources.hubspot import workflow as hubspot_workflow
-from ingest_webhooks.sources.hubspot.change import Change, kind_of, number_of, read_change, text_of
-from ingest_webhooks.sources.hubspot.rules import DEFAULT_RULES
-from ingest_webhooks.sources.manner import DIGITS, TEST_TENANT, Manner, digits_of
-from ingest_webhooks.sources.source import ACCEPTED, Reply, Source
 from milepost_runtime.strict_json import BadBody, read_json
 
 HIDDEN_VALUE = "REDACTED"

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ingest_webhooks.domains import domain_reference
 from ingest_webhooks.mapping.values import instant_of
-from ingest_webhooks.shapes import EPOCH, Broken, Fact, clean, fact_key, instant_of_milliseconds
 from ingest_webhooks.sources.hubspot.change import number_of, object_kind, reference_of
+from ingest_webhooks.words.domains import domain_reference
+from ingest_webhooks.words.shapes import EPOCH, Broken, Fact, clean, fact_key, instant_of_milliseconds
 
 ACTION = "workflow.action"
 SUCCESS = b'{"outputFields":{"hs_execution_state":"SUCCESS"}}'

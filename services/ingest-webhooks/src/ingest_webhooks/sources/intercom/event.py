@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ingest_webhooks.shapes import Broken, Fact, Link, fact_key
 from ingest_webhooks.sources.documents import (
     Document,
     at,
@@ -23,6 +22,7 @@ from ingest_webhooks.sources.documents import (
     text_at,
     whole_at,
 )
+from ingest_webhooks.words.shapes import Broken, Fact, Link, fact_key
 
 # Ids that Intercom makes up for companies of leads; no product of yours knows them.
 _MADE_UP = "-qualification-company"

@@ -7,7 +7,7 @@ A conversation that a customer begins is a ticket. Beside the notification's fie
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ingest_webhooks.rules import Rule
+from ingest_webhooks.words.rules import Rule
 
 _IGNORED = Rule(ignore=True)
 _JOINED = Rule(type="stakeholder.joined", actor="{contact}")

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel
 
-from ingest_webhooks.shapes import Broken, Context, Fault, Normalised, Received
 from ingest_webhooks.sources import hub_signature
 from ingest_webhooks.sources.documents import check_event_id, read_document, tell
 from ingest_webhooks.sources.intercom.event import IntercomSettings, read_event
 from ingest_webhooks.sources.intercom.rules import DEFAULT_RULES
 from ingest_webhooks.sources.manner import EXTERNAL, WORD, Manner, digest_of, matching
 from ingest_webhooks.sources.source import Source
+from ingest_webhooks.words.shapes import Broken, Context, Fault, Normalised, Received
 
 
 class Intercom(Source):

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from ingest_webhooks.shapes import Broken, Context, Fact, Link, fact_key
 from ingest_webhooks.sources.documents import (
     Document,
     at,
@@ -23,6 +22,7 @@ from ingest_webhooks.sources.documents import (
     required_moment,
     text_at,
 )
+from ingest_webhooks.words.shapes import Broken, Context, Fact, Link, fact_key
 
 IDENTIFIER = "x-atlassian-webhook-identifier"
 _TOPICS = {"jira:issue_created": "issue.created", "jira:issue_deleted": "issue.deleted"}

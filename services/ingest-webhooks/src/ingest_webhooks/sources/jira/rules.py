@@ -8,7 +8,7 @@ comments are people's words: no rule takes them.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ingest_webhooks.rules import Rule
+from ingest_webhooks.words.rules import Rule
 
 _IGNORED = Rule(ignore=True)
 _SEVERITY = {

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel
 
-from ingest_webhooks.shapes import Broken, Context, Fault, Normalised, Received
 from ingest_webhooks.sources import hub_signature
 from ingest_webhooks.sources.documents import read_document, tell
 from ingest_webhooks.sources.jira.event import IDENTIFIER, JiraSettings, read_event
 from ingest_webhooks.sources.jira.rules import DEFAULT_RULES
 from ingest_webhooks.sources.manner import DIGITS, EXTERNAL, WORD, Manner, digits_of
 from ingest_webhooks.sources.source import Source, require_address
+from ingest_webhooks.words.shapes import Broken, Context, Fault, Normalised, Received
 from milepost_runtime.strict_json import BadBody, read_json
 
 IDENTIFIER_LENGTH = 255

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ingest_webhooks.mapping.values import instant_of
-from ingest_webhooks.shapes import Broken, instant_of_milliseconds, short_name
 from ingest_webhooks.sources.salesforce.ids import id18
 from ingest_webhooks.sources.salesforce.record import Record
+from ingest_webhooks.words.shapes import Broken, instant_of_milliseconds, short_name
 from milepost_contracts.events import NAME_LENGTH
 from milepost_runtime.strict_json import BadBody
 

@@ -9,8 +9,8 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
-from ingest_webhooks.shapes import Broken
 from ingest_webhooks.sources.salesforce.ids import id18
+from ingest_webhooks.words.shapes import Broken
 from milepost_runtime.strict_json import MAX_DEPTH, BadBody
 
 _ENVELOPE = "{http://schemas.xmlsoap.org/soap/envelope/}"

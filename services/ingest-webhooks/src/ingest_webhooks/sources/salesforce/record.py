@@ -7,9 +7,12 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from ingest_webhooks.domains import domain_reference
 from ingest_webhooks.mapping import take
-from ingest_webhooks.shapes import (
+from ingest_webhooks.sources.documents import is_finite
+from ingest_webhooks.sources.salesforce.ids import ACCOUNT_PREFIX, KINDS, id18, reference
+from ingest_webhooks.sources.salesforce.rules import RULES, SalesforceSettings
+from ingest_webhooks.words.domains import domain_reference
+from ingest_webhooks.words.shapes import (
     Broken,
     Context,
     Fact,
@@ -20,9 +23,6 @@ from ingest_webhooks.shapes import (
     short_name,
     usable_instant,
 )
-from ingest_webhooks.sources.documents import is_finite
-from ingest_webhooks.sources.salesforce.ids import ACCOUNT_PREFIX, KINDS, id18, reference
-from ingest_webhooks.sources.salesforce.rules import RULES, SalesforceSettings
 
 MAX_FIELDS = 1_000
 # What the fields are called that we write an account's health to: what comes back of them is an echo.

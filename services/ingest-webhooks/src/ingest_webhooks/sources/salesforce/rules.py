@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from ingest_webhooks.rules import Rule
 from ingest_webhooks.sources.salesforce.ids import id18
+from ingest_webhooks.words.rules import Rule
 
 
 def _as_id(text: str) -> str:

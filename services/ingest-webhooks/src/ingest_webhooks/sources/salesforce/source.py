@@ -10,7 +10,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from ingest_webhooks.mapping.values import instant_of
-from ingest_webhooks.shapes import Broken, Context, Fault, Normalised, Received, WrongOrganisation
 from ingest_webhooks.sources.salesforce import changes
 from ingest_webhooks.sources.salesforce.changes import Change
 from ingest_webhooks.sources.salesforce.companies import COMPANIES
@@ -26,6 +25,7 @@ from ingest_webhooks.sources.salesforce.messages import (
 from ingest_webhooks.sources.salesforce.record import Record, is_echo, say
 from ingest_webhooks.sources.salesforce.rules import RULES, SalesforceSettings
 from ingest_webhooks.sources.source import ACCEPTED, Reply, Source, require_address
+from ingest_webhooks.words.shapes import Broken, Context, Fault, Normalised, Received, WrongOrganisation
 from milepost_runtime.strict_json import BadBody, read_json
 
 _XML_ANSWER = b"text/xml; charset=utf-8"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ingest_webhooks.domains import domain_reference
 from ingest_webhooks.mapping.values import instant_of
-from ingest_webhooks.shapes import EPOCH, Broken, clean, fact_key
+from ingest_webhooks.words.domains import domain_reference
+from ingest_webhooks.words.shapes import EPOCH, Broken, clean, fact_key
 
 MESSAGE_ID_LENGTH = 100
 _ID_LENGTH = 200

@@ -6,7 +6,7 @@ A topic is `track.<event>`, `page.<name>`, `screen.<name>`, `group.<trait>`, or 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ingest_webhooks.rules import Rule
+from ingest_webhooks.words.rules import Rule
 
 _IGNORED = Rule(ignore=True)
 _SESSION = Rule(type="session.started", actor="{object}")

@@ -6,8 +6,8 @@ import hmac
 import re
 from collections.abc import Sequence
 
-from ingest_webhooks.shapes import Received, Refused
 from ingest_webhooks.sources.source import address_token, require_address
+from ingest_webhooks.words.shapes import Received, Refused
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _BLANK = b" \t\r\n"

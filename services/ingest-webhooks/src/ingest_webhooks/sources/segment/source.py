@@ -7,8 +7,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest_webhooks.mapping import find_rule, take
-from ingest_webhooks.rules import Rule
-from ingest_webhooks.shapes import (
+from ingest_webhooks.sources.manner import EXTERNAL, Manner
+from ingest_webhooks.sources.segment import signature as segment_signature
+from ingest_webhooks.sources.segment.message import Message, read_message, read_message_id, with_plain_keys
+from ingest_webhooks.sources.segment.rules import SEGMENT_RULES
+from ingest_webhooks.sources.source import Source
+from ingest_webhooks.words.rules import Rule
+from ingest_webhooks.words.shapes import (
     Broken,
     Context,
     Fact,
@@ -21,11 +26,6 @@ from ingest_webhooks.shapes import (
     fact_key,
     usable_instant,
 )
-from ingest_webhooks.sources.manner import EXTERNAL, Manner
-from ingest_webhooks.sources.segment import signature as segment_signature
-from ingest_webhooks.sources.segment.message import Message, read_message, read_message_id, with_plain_keys
-from ingest_webhooks.sources.segment.rules import SEGMENT_RULES
-from ingest_webhooks.sources.source import Source
 from milepost_runtime.strict_json import BadBody, read_json
 
 # A batch of Segment's holds up to 4,000 events.

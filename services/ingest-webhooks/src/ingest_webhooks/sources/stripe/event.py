@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from ingest_webhooks.shapes import Broken, Fact, Link, fact_key
 from ingest_webhooks.sources.documents import (
     Document,
     at,
@@ -22,6 +21,7 @@ from ingest_webhooks.sources.documents import (
     whole_at,
 )
 from ingest_webhooks.sources.stripe.amounts import invoice_fields, other_fields, subscription_fields
+from ingest_webhooks.words.shapes import Broken, Fact, Link, fact_key
 
 # What happens to an object at most once: its second telling is the same fact, whatever else differs.
 _ONCE = frozenset(

@@ -6,7 +6,7 @@ A topic is Stripe's own event type. Beside the event's fields the rules read the
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ingest_webhooks.rules import Rule
+from ingest_webhooks.words.rules import Rule
 
 _IGNORED = Rule(ignore=True)
 _INVOICE = {

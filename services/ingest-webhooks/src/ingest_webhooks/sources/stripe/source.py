@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel
 
-from ingest_webhooks.shapes import Broken, Context, Fault, Normalised, Received, Refused
 from ingest_webhooks.sources.documents import Document, check_event_id, read_document, signature_of, tell
 from ingest_webhooks.sources.manner import EXTERNAL, WORD, Manner, digest_of, matching
 from ingest_webhooks.sources.source import Source
 from ingest_webhooks.sources.stripe.event import StripeSettings, read_event
 from ingest_webhooks.sources.stripe.rules import DEFAULT_RULES
+from ingest_webhooks.words.shapes import Broken, Context, Fault, Normalised, Received, Refused
 
 WINDOW_S = 300
 # Seconds have ten digits until the year 2286; int() alone would take other alphabets' digits and underscores.

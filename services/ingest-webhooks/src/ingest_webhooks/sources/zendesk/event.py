@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from ingest_webhooks.shapes import Broken, Context, Fact, Link, fact_key
 from ingest_webhooks.sources.documents import (
     Document,
     at,
@@ -21,6 +20,7 @@ from ingest_webhooks.sources.documents import (
     required_moment,
     text_at,
 )
+from ingest_webhooks.words.shapes import Broken, Context, Fact, Link, fact_key
 
 INVOCATION = "x-zendesk-webhook-invocation-id"
 TENANT = "x-zendesk-account-id"

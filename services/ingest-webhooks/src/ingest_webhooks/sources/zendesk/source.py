@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel
 
 from ingest_webhooks.mapping.values import instant_of
-from ingest_webhooks.shapes import Broken, Context, Fault, Normalised, Received, Refused
 from ingest_webhooks.sources.documents import check_event_id, read_document, signature_of, tell, text_at
 from ingest_webhooks.sources.manner import DIGITS, TEST_TENANT, Manner, digits_of
 from ingest_webhooks.sources.source import Source
 from ingest_webhooks.sources.zendesk.event import INVOCATION, SENT_AT, TENANT, ZendeskSettings, read_event, read_trigger
 from ingest_webhooks.sources.zendesk.rules import DEFAULT_RULES
+from ingest_webhooks.words.shapes import Broken, Context, Fault, Normalised, Received, Refused
 from milepost_runtime.strict_json import read_json
 
 WINDOW_S = 300

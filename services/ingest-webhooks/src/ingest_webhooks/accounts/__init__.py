@@ -1,0 +1,1 @@
+"""Whose a reference is: words about accounts, settled in any order, and the people who say them."""

@@ -1,0 +1,1 @@
+"""History brought in: files of plain events, read in streams, written in chunks."""

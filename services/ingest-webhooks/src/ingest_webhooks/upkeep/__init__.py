@@ -1,0 +1,1 @@
+"""The inbox looked after: shown, measured, kept within its time."""
