@@ -1,14 +1,23 @@
 """Claims about forgetting a person: no row and no kept body names them, and nothing new of them is told."""
 
+import asyncio
 import itertools
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
+from support.house import until
+from support.segment import compact, tracked
 
 from ingest_webhooks.forgetting.blanking import blanked
+from milepost_contracts.events import FEED
+from milepost_runtime import failpoints
 from milepost_runtime.database import Pool
+from milepost_runtime.feeds import publish_lock
 from milepost_runtime.keys import insert_key, new_key
 from milepost_runtime.lanes import drain
 
@@ -72,8 +81,11 @@ async def test_what_is_told_of_a_forgotten_person_later_is_dropped_and_counted_a
     await post(bench, account=account, item=person)
     rows = await bench.pool.fetch("select state, ignored from ingest.delivery order by id desc limit 2")
 
+    await replay(bench, source="plain")
+
     assert len([row for row in await bench.events(account) if row["source"] != "milepost"]) == 1
     assert [tuple(row) for row in rows] == [("ignored", 1)] * 2
+    assert await bench.pool.fetch("select state, ignored from ingest.delivery order by id desc limit 2") == rows
     assert (await bench.client.get("/books")).json()["balanced"]
 
 
@@ -88,17 +100,167 @@ async def test_readers_of_the_feed_are_told_which_events_were_blanked_and_nothin
     assert "dora" not in str(dict(word))
 
 
-async def test_replaying_what_named_a_forgotten_person_takes_nothing_back(bench: Bench) -> None:
-    person, account = f"emil.{uuid4().hex}@acme.com", f"external:{uuid4().hex}"
-    await post(bench, account=account, actor=person)
-    await forget(bench, person)
-    delivery = await bench.pool.fetchval(
-        "select delivery_id from ingest.event where type = 'session.started' order by id desc"
+async def replay(bench: Bench, **wanted: Any) -> dict[str, Any]:
+    made = (await bench.client.post("/replays", json=wanted)).raise_for_status().json()
+    await drain(bench.pool, bench.service.replaying.lane, seconds=30)
+    return dict((await bench.client.get(f"/replays/{made['id']}")).json())
+
+
+async def told(pool: Pool) -> list[list[asyncpg.Record]]:
+    """Return all that is told, of names too, and what became of every delivery."""
+    delivery = (
+        "select id, state, relayed, linked, duplicates, ignored, quarantined, further, faults from ingest.delivery"
     )
+    tables = ("event", "waiting_event", "reference_link", "reference", "account")
+    return [sorted(await pool.fetch(text), key=repr) for text in (delivery, *(f"table ingest.{t}" for t in tables))]
+
+
+async def plain_events(bench: Bench, person: str) -> str:
+    account = {"account": f"external:{uuid4().hex}", "occurred_at": AT}
+    described = {"owner": person, "segment": "enterprise", "seats": 3}
+    events: list[dict[str, Any]] = [
+        {"type": "session.started", "actor": person},
+        {"type": "session.started", "actor": "bob"},
+        {"type": "account.updated", "properties": described},
+    ]
+    body = [account | {"id": str(uuid4())} | one for one in events]
+    (await bench.client.post("/events", json=body)).raise_for_status()
+    return person
+
+
+async def hubspot_changes(bench: Bench, person: str) -> str:
+    """A company and a contact of one number, which may be the person's, are told in one batch, and a merge."""
+    portal = next(_portals)
+    body = [
+        *(change("company.creation", portal, number) for number in (77, 78)),
+        prop("company", portal, 77, "domain", f"p{portal}.example"),
+        prop("company", portal, 77, "seats", "12"),
+        linked("contact", portal, 77, 78),
+        change("company.merge", portal, 77, primaryObjectId=77, mergedObjectIds=[78], newObjectId=77),
+    ]
+    assert (await bench.deliver(batch(*body))).status_code == 200
+    return f"hubspot:{portal}:contact:77"
+
+
+async def segment_messages(bench: Bench, person: str) -> str:
+    door = await bench.connect(source="segment", secret=uuid4().hex)
+    traits = {"name": "Acme", "industry": "Oil", "owner": person}
+    group = {"type": "group", "messageId": uuid4().hex, "userId": "u1", "groupId": uuid4().hex, "timestamp": AT}
+    body = [group | {"traits": traits}, tracked("Signed In", userId="u1"), tracked("Invited", userId=person)]
+    answer = await bench.client.post(
+        door["secret_webhook_url"], content=compact(body), headers={"content-type": "application/json"}
+    )
+    assert answer.status_code == 200
+    return person
+
+
+@pytest.mark.parametrize("deliver", [plain_events, hubspot_changes, segment_messages])
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_replaying_what_named_a_forgotten_person_takes_nothing_back(
+    bench: Bench, deliver: Any, dry_run: bool
+) -> None:
+    person = await deliver(bench, f"emil.{uuid4().hex}@acme.com")
+    await bench.relay()
+    delivery = await bench.pool.fetchval("select id from ingest.delivery order by id desc limit 1")
+    done = await forget(bench, person)
+    before = await told(bench.pool)
+    replayed = await replay(bench, dry_run=dry_run)
+    assert await told(bench.pool) == before
     (await bench.client.post(f"/deliveries/{delivery}/replay")).raise_for_status()
     await bench.relay()
-    rows = [row for row in await bench.events(account) if row["source"] != "milepost"]
-    assert [(row["type"], row["actor"]) for row in rows] == [("session.started", None)]
+
+    assert done["deliveries"] == 1
+    assert await told(bench.pool) == before
+    assert {name: replayed["events"][name] for name in ("new", "corrected", "retracted")} == {
+        "new": 0, "corrected": 0, "retracted": 0,
+    }  # fmt: skip
+    assert replayed["events"]["unchanged"] >= 3
+    assert (await bench.client.get("/books")).json()["balanced"]
+
+
+async def test_what_was_never_told_of_a_body_that_was_blanked_is_told_by_a_replay(bench: Bench) -> None:
+    person, made, portal = f"nora.{uuid4().hex}@acme.com", await bench.connect(), next(_portals)
+    sender = Bench(bench.app, bench.client, bench.pool, bench.service, made)
+    path, rule = f"/connections/{made['id']}/mapping", {"type": "survey.answered", "value": "{value}"}
+    (await bench.client.put(path, json={"rules": {"company.nps": rule | {"reads": "number"}}})).raise_for_status()
+    await sender.deliver(batch(change("company.creation", portal, 1)))
+    await sender.deliver(batch(*(prop("company", portal, 1, "nps", value) for value in ("seven", person))))
+    await bench.relay()
+    await forget(bench, person)
+    (await bench.client.put(path, json={"rules": {"company.nps": rule}})).raise_for_status()
+    done = await replay(bench, connection_id=made["id"])
+
+    assert (done["events"]["new"], done["faults"]) == (1, 0)
+    assert (await bench.events(f"hubspot:{portal}:1"))[1]["value_text"] == "seven"
+    assert await places(bench.pool, person) == []
+
+
+@contextmanager
+def slow(point: str) -> Iterator[None]:
+    """Let whoever has heard a delivery dwell on it for a second."""
+    failpoints.arm(f"{point}=sleep:1")
+    try:
+        yield
+    finally:
+        failpoints.arm("")
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_who_is_forgotten_while_a_delivery_was_heard_and_is_not_told_yet_is_not_named_by_it(
+    bench: Bench, owner: asyncpg.Connection, again: bool
+) -> None:
+    person, account = f"eve.{uuid4().hex}@acme.com", f"external:{uuid4().hex}"
+    named = {"invited": person, "seats": 3}
+    if again:
+        await post(bench, account=account, actor=person, properties=named)
+        (await bench.client.post("/replays", json={"source": "plain"})).raise_for_status()
+        lane, point = bench.service.replaying.lane, "replay.heard"
+    else:
+        body = {"id": str(uuid4()), "type": "session.started", "occurred_at": AT, "account": account}
+        more = [{"actor": person}, {"id": str(uuid4()), "properties": named}]
+        (await bench.client.post("/events", json=[body | one for one in more])).raise_for_status()
+        lane, point = bench.service.relaying.lane, "relay.heard"
+    with slow(point):
+        telling = asyncio.create_task(drain(bench.pool, lane, seconds=30))
+        await until(lambda: dwelling(owner), "somebody dwells on the delivery")
+        await forget(bench, person)
+        await telling
+
+    assert await places(bench.pool, person) == []
+    assert [row["properties"] for row in await bench.events(account) if row["type"] == "session.started"] == [
+        {"seats": 3}
+    ]
+
+
+async def test_who_is_forgotten_while_a_chunk_of_an_import_waits_for_the_feed_is_left_out_of_it(
+    bench: Bench, owner: asyncpg.Connection
+) -> None:
+    person, account = f"ines.{uuid4().hex}@acme.com", f"external:{uuid4().hex}"
+    made = (await bench.client.post("/imports", json={"name": person.partition("@")[0]})).json()
+    line = {"id": uuid4().hex, "type": "session.started", "occurred_at": AT, "account": account}
+    body = b"".join(json.dumps(line | one).encode() + b"\n" for one in ({"actor": person}, {"id": "other"}))
+    async with owner.transaction():
+        await publish_lock(owner, FEED)
+        path = f"/imports/{made['id']}/lines?from=0"
+        loading = asyncio.create_task(
+            bench.client.post(path, content=body, headers={"content-type": "application/x-ndjson"})
+        )
+        await until(lambda: owner.fetchval("select exists(select from pg_locks where not granted)"), "the chunk waits")
+        (await bench.client.post("/erasures", json={"person": person, "reason": "they asked"})).raise_for_status()
+    answer = (await loading).json()
+    await drain(bench.pool, bench.service.erasing.lane)
+
+    assert (answer["accepted"], answer["ignored"]) == (1, 1)
+    assert await places(bench.pool, person) == []
+
+
+async def dwelling(owner: asyncpg.Connection) -> bool:
+    """Whether a transaction has been open for a while in which nobody asks anything."""
+    found: bool = await owner.fetchval(
+        "select exists(select from pg_stat_activity where datname = current_database()"
+        " and state = 'idle in transaction' and clock_timestamp() - state_change > interval '100 milliseconds')"
+    )
+    return found
 
 
 @pytest.mark.parametrize("order", [("privacyDeletion", "deletion"), ("deletion", "privacyDeletion")])

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+import asyncpg
 import pytest
 from pydantic import BaseModel
 
@@ -97,3 +98,13 @@ async def test_a_socket_that_is_not_there_is_store_trouble(tmp_path: Path) -> No
         found = problem_of(error)
         assert found is not None
         assert found.status == 503
+
+
+async def test_a_store_that_does_not_let_us_in_any_more_is_store_trouble(database_url: str) -> None:
+    with pytest.raises(asyncpg.InvalidPasswordError) as changed:
+        await asyncpg.connect(database_url, password="of-yesterday")
+    assert is_store_trouble(changed.value)
+    assert unforeseen(changed.value, "somewhere").status == 503
+    found = problem_of(changed.value)
+    assert found is not None
+    assert found.status == 503

@@ -1,6 +1,7 @@
 """Claims about answers from memory: never older than a second, whatever is lost, cut, merged or restarted."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -228,7 +229,8 @@ async def test_a_forgotten_account_is_unknown_within_a_second(web: Web, client: 
 
 
 async def test_after_a_restart_of_the_store_nothing_old_is_told(redis_url: str, tmp_path: Path) -> None:
-    server = EmbeddedPostgres(tmp_path / "postgres")
+    # Where no other house or test begins to look for a port, and no connection gets one: it is ours when it is back.
+    server = EmbeddedPostgres(tmp_path / "postgres", port=random.randrange(20_000, 30_000))
     await server.start()
     try:
         await upgrade_all(server.url(), SCHEMAS)
@@ -238,7 +240,9 @@ async def test_after_a_restart_of_the_store_nothing_old_is_told(redis_url: str, 
             await server.stop()
             await asyncio.sleep(1.0)
             assert (await client.get(f"/accounts/{account}/health")).status_code == 503
+            port = server.port
             await server.start()
+            assert server.port == port
             owner = await asyncpg.connect(server.url())
             committed = await stored(owner, account, 77.0)
             await owner.close()

@@ -138,7 +138,10 @@ async def test_an_order_for_days_at_the_end_of_the_calendar_ends_without_points(
 ) -> None:
     order = new_id()
     await web.owner.execute(
-        "insert into scoring.restatement (id, from_day, to_day, next_at) values ($1, $2, $2, now())", order, day
+        "insert into scoring.restatement (id, from_day, to_day, lineup, next_at)"
+        " select $1, $2, $2, max(id), now() from scoring.activation",
+        order,
+        day,
     )
     await drain(worker.restating.pool, worker.restating.lane, seconds=30)
     row = await worker.restating.one(order)

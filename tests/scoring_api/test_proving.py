@@ -1,5 +1,6 @@
 """Claims about the last look before a model judges: what the store cannot measure is refused and never activated."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -8,6 +9,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 import pytest
+from support.held_up import held_up, somebody_waits
 from support.histories import new_account
 from support.score_models import document, last_signal, one_signal
 from support.scored import clock, score, thriving
@@ -112,3 +114,22 @@ async def test_a_preview_of_a_model_that_replaces_another_says_what_would_change
     assert [one["account_id"] for one in tried["accounts"]] == [str(account)]
     assert tried["accounts"][0]["before"]["model"]["id"] == "b2b-onboarding"
     assert tried["accounts"][0]["after"]["model"]["id"] == "rival"
+
+
+@pytest.mark.parametrize("step", ["preview", "activate"])
+async def test_who_is_merged_away_while_a_model_is_tried_is_no_fault_of_the_model(
+    client: httpx.AsyncClient, web: Web, scoring_pool: Pool, owner: asyncpg.Connection, database_url: str, step: str
+) -> None:
+    gone, name = new_account(), f"to-{step}"
+    await score(web, scoring_pool, [thriving(gone, await clock(owner))])
+    await client.post("/models", json=one_signal(COUNT) | {"id": name, "version": 1, "precedence": 7})
+
+    wanted = {"retire": [one["id"] for one in (await client.get("/models")).json()["data"] if one["id"] != name]}
+    wanted |= {"reason": "to see what it says"} if step == "activate" else {}
+    async with held_up(database_url, "lock table scoring.record in access exclusive mode") as holder:
+        trying = asyncio.create_task(client.post(f"/models/{name}/versions/1:{step}", json=wanted))
+        await somebody_waits(holder)
+        for table in ("health_document", "standing", "rescoring", "account"):
+            await holder.execute(f"delete from scoring.{table} where account_id = $1", gone)
+    answer = await trying
+    assert answer.status_code == 200, answer.text

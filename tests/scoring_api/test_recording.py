@@ -103,6 +103,16 @@ def of_account(events: list[Told], account: UUID, corrected: Sequence[int] = ())
     return told
 
 
+def shuffled(events: list[Told], chance: random.Random) -> list[Told]:
+    """The same events in another order; what is said of names stays in the order in which ingest decided it."""
+    others = [one for one in events if one.type != "account.linked"]
+    names = [one for one in events if one.type == "account.linked"]
+    chance.shuffle(others)
+    is_name = [True] * len(names) + [False] * len(others)
+    chance.shuffle(is_name)
+    return [(names if one else others).pop(0) for one in is_name]
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     events=st.lists(told(), min_size=1, max_size=12), corrected=st.sets(st.integers(1, 11)), seed=st.integers(0, 1000)
@@ -116,11 +126,10 @@ async def test_any_order_and_any_repetition_leave_the_same_rows(
     first = await rows_of(owner, one)
     # The same facts of another account, shuffled and in pieces, with ranges read twice on the way; then the cursor is
     # set back and all is read again.
-    again = of_account(events, other, sorted(corrected))
-    chance.shuffle(again)
+    again = shuffled(of_account(events, other, sorted(corrected)), chance)
     since = await owner.fetchval("select position from scoring.cursor")
     while again:
-        piece = [again.pop() for _ in range(min(len(again), chance.randint(1, 3)))]
+        piece = [again.pop(0) for _ in range(min(len(again), chance.randint(1, 3)))]
         await tell(owner, piece)
         if chance.random() < 0.3:
             await owner.execute("update scoring.cursor set position = $1", since)
@@ -172,6 +181,31 @@ async def test_a_link_marks_only_an_account_nobody_had_heard_of(
     assert await owner.fetchval("select marked from scoring.rescoring where account_id = $1", account) == 1
     count = "select count(*) from scoring.account_reference where account_id = $1"
     assert await owner.fetchval(count, account) == 2
+
+
+@pytest.mark.parametrize("cut", ["row by row", "one page", "read twice"])
+async def test_a_name_that_was_taken_away_and_opened_again_by_an_older_event_leads_to_the_new_account(
+    owner: asyncpg.Connection, recorder: MAKE, shipped: ScoreModel, cut: str
+) -> None:
+    one, two, recording = new_account(), new_account(), recorder(shipped)
+    name, away = f"external:{one}", START + timedelta(days=22)
+    told = [
+        Told(one, "account.linked", START, value_text=name),
+        Told(one, "account.unlinked", away, value_text=name),
+        Told(two, "account.linked", START, value_text=name),
+    ]
+    since = await owner.fetchval("select position from scoring.cursor")
+    for page in [told] if cut == "one page" else [[row] for row in told]:
+        await tell(owner, page)
+        await record_all(recording)
+    if cut == "read twice":
+        await owner.execute("update scoring.cursor set position = $1, next_at = '-infinity'", since)
+        await record_all(recording)
+    look = "select account_id from scoring.account_reference where reference = $1"
+    assert await owner.fetchval(look, name) == two
+    await tell(owner, [Told(two, "account.unlinked", START, value_text=name)])
+    await record_all(recording)
+    assert await owner.fetchval(look, name) is None
 
 
 @pytest.mark.parametrize("corrected_first", [False, True])

@@ -1,5 +1,6 @@
 """Claims about the restated past: it does not depend on where the order begins, nor on who asks for it."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -10,13 +11,14 @@ from typing import Any
 import asyncpg
 import pytest
 from support.customers import now_of
+from support.held_up import held_up, somebody_waits
 from support.histories import Told, new_account, tell
 from support.scoring_web import Web, add_key, running
 from support.several_models import Several
 
 from milepost_core.model import ScoreModel, parse_model
 from milepost_runtime.database import Pool
-from milepost_runtime.lanes import Lane, drain
+from milepost_runtime.lanes import Lane, TryLater, claim, drain
 from milepost_runtime.queue import Hints
 from milepost_runtime.secrets import Vault
 from scoring_api.answers.reading import NotScoredYet, Reading
@@ -181,3 +183,90 @@ async def test_a_day_that_another_model_judges_now_is_told_by_that_one_alone(
 
     assert told == {"everybody": told["others"] - told["some"], "some": 6, "others": told["others"]}
     assert await web.owner.fetchval(count, "everybody", day + timedelta(days=1)) == told["others"]
+
+
+async def test_an_order_is_worked_off_by_those_who_were_in_charge_when_it_was_given(
+    web: Web, scoring_pool: Pool, start: datetime
+) -> None:
+    """Whoever goes on with it, and whoever is put in charge meanwhile."""
+    hints, day = Hints(web.settings.redis_url), start.date() + timedelta(days=20)
+    begun, other = (
+        Restating(scoring_pool, hints, KeptLineUps(web.founding), Vault("x" * 64), pairs=2, pieces=2) for _ in range(2)
+    )
+    order = await begun.order(Wanted(day, day), "tests")
+    async with scoring_pool.acquire() as connection:
+        claims = await claim(connection, begun.lane, 1)
+    assert await begun.work(claims) == 4
+    async with web.client(key=await add_key(web.owner, ["read", "models"])) as client:
+        assert (await client.post("/models", json=document("successor", RANKED))).status_code == 201
+        asked = {"reason": "to see who judges", "retire": ["b2b-onboarding"]}
+        answer = await client.post("/models/successor/versions/1:activate", json=asked)
+        assert answer.status_code == 200, answer.text
+
+    await drain(scoring_pool, other.lane, seconds=60)
+
+    done = await other.one(order["id"])
+    judged = "select count(*) from scoring.restated_point where model_id = $1 and day = $2"
+    found = {one: await web.owner.fetchval(judged, one, day) for one in ("b2b-onboarding", "successor")}
+    assert found == {"b2b-onboarding": done["points"], "successor": 0}
+    assert done["points"] >= 12
+
+
+async def test_who_is_merged_away_while_the_past_is_told_holds_no_order_up(
+    web: Web, scoring_pool: Pool, start: datetime, database_url: str
+) -> None:
+    lineups = OneModel(parse_model(document("beside-merges", RANKED)))
+    restating = Restating(scoring_pool, Hints(web.settings.redis_url), lineups, Vault("x" * 64))
+    day = start.date() + timedelta(days=20)
+    order = await restating.order(Wanted(day, day), "tests")
+
+    async def step() -> int:
+        """The next step of the order, beside a merge."""
+        async with scoring_pool.acquire() as connection:
+            claims = await claim(connection, restating.lane, 1)
+        async with held_up(database_url, "lock table scoring.attribute in access exclusive mode") as holder:
+            working = asyncio.create_task(restating.work(claims))
+            await somebody_waits(holder)
+            newest = "select account_id from scoring.account order by account_id desc limit 1"
+            await holder.execute(f"delete from scoring.account where account_id = ({newest})")
+        return await working
+
+    before = await web.owner.fetchval("select count(*) from scoring.account")
+    assert await step() == before, "its peers were gathered with who was there"
+    with pytest.raises(TryLater, match="merged away meanwhile"):
+        await step()
+    await web.owner.execute("update scoring.restatement set lease_until = null")
+    await drain(scoring_pool, restating.lane, seconds=60)
+
+    done = await restating.one(order["id"])
+    assert (done["state"], done["accounts_done"]) == ("done", before - 2)
+
+
+async def test_who_is_merged_away_while_a_moment_is_told_has_that_moment_still(
+    web: Web, scoring_pool: Pool, start: datetime, database_url: str
+) -> None:
+    account = await web.owner.fetchval("select account_id from scoring.account order by account_id desc limit 1")
+    recalling = Recalling(scoring_pool, Reading(scoring_pool), OneModel(wandering("then")), "")
+    async with held_up(database_url, "lock table scoring.attribute in access exclusive mode") as holder:
+        telling = asyncio.create_task(recalling.restated(str(account), start + timedelta(days=30), "now"))
+        await somebody_waits(holder)
+        await holder.execute("delete from scoring.account where account_id = $1", account)
+    assert (await telling).account_id == account
+
+
+async def test_workers_that_take_turns_at_several_orders_come_to_an_end_with_all(
+    web: Web, scoring_pool: Pool, start: datetime
+) -> None:
+    """Each knows only the peers that it gathered itself."""
+    hints, lineups = Hints(web.settings.redis_url), OneModel(parse_model(document("in-turns", RANKED)))
+    workers = [Restating(scoring_pool, hints, lineups, Vault("x" * 64)) for _ in range(2)]
+    span = Wanted(start.date() + timedelta(days=20), start.date() + timedelta(days=22))
+    orders = [await workers[0].order(span, "tests") for _ in range(2)]
+    for turn in range(20):
+        taking = workers[turn % 2 :] + workers[: turn % 2]
+        async with scoring_pool.acquire() as connection:
+            claims = [await claim(connection, worker.lane, 1) for worker in taking]
+        for worker, taken in zip(taking, claims, strict=True):
+            await worker.work(taken)
+
+    assert {(await workers[0].one(order["id"]))["state"] for order in orders} == {"done"}

@@ -19,5 +19,8 @@ class Several:
     async def at(self, _connection: Any, _moment: datetime) -> LineUp:
         return self.lineup
 
+    async def numbered(self, _connection: Any, _number: int) -> LineUp:
+        return self.lineup
+
     async def model(self, _connection: Any, model_id: str, version: int) -> ScoreModel:
         return next(one for one in self.lineup.models if (one.id, one.version) == (model_id, version))

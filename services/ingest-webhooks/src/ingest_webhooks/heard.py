@@ -29,6 +29,11 @@ class Heard:
         return bool(self.row["seen"])
 
     @property
+    def closed(self) -> bool:
+        """Whether a person was taken out of its body after it was told: it says nothing now, and what it said stays."""
+        return bool(self.row["closed"])
+
+    @property
     def understood(self) -> bool:
         """Whether its body could be read at all."""
         return all(fault.position is not None for fault in self.said.faults)

@@ -99,7 +99,7 @@ async def bodies(connection: Connection, ids: Sequence[UUID]) -> list[Record]:
     """Return what relaying needs of these deliveries, in the order in which they came; `seen`: was settled before."""
     rows: list[Record] = await connection.fetch(
         """
-        select id, source, connection_id, sender, received_at, body, headers, correlation_id, elements,
+        select id, source, connection_id, sender, received_at, body, headers, correlation_id, elements, closed,
             relayed + linked + duplicates + ignored + quarantined > 0 as seen
         from ingest.delivery where id = any($1::uuid[]) order by received_at, id
         """,
@@ -128,6 +128,21 @@ async def settle(connection: Connection, outcomes: Sequence[Settled]) -> None:
         [one.quarantined for one in outcomes],
         [one.faults for one in outcomes],
         [one.further for one in outcomes],
+    )
+
+
+async def settle_as_before(connection: Connection, ids: Sequence[UUID]) -> None:
+    """Let deliveries be what they were when they were settled last; the caller holds their rows."""
+    if not ids:
+        return
+    await connection.execute(
+        """
+        update ingest.delivery set state = case when faults <> '[]' then 'quarantined'
+                when relayed + linked + duplicates > 0 then 'done' else 'ignored' end,
+            next_at = null, lease_until = null, crashes = 0
+        where id = any($1::uuid[])
+        """,
+        list(ids),
     )
 
 

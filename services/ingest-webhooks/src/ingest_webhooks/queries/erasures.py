@@ -165,10 +165,12 @@ async def bodies(connection: Connection, ids: Sequence[UUID]) -> list[Record]:
 
 
 async def write_bodies(connection: Connection, bodies: Sequence[tuple[UUID, bytes]]) -> None:
-    """Keep other bodies in the place of these."""
+    """Keep other bodies in the place of these; what was told from the old ones is not told again from the new ones."""
     await connection.execute(
         """
-        update ingest.delivery d set body = b.body, size = octet_length(b.body)
+        update ingest.delivery d set body = b.body, size = octet_length(b.body),
+            closed = closed or relayed + linked + duplicates > 0
+                or exists (select from ingest.event e where e.delivery_id = d.id)
         from unnest($1::uuid[], $2::bytea[]) as b(id, body) where d.id = b.id
         """,
         [delivery_id for delivery_id, _ in bodies],

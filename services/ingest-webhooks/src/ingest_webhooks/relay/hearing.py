@@ -48,11 +48,13 @@ class Hearing:
         self._bare = {name: _way(name, "{}", 0, {}) for name in SOURCES}
 
     async def hear(self, connection: Connection, ids: Sequence[UUID]) -> list[Heard]:
-        """Return what these deliveries mean today, in the order in which they came; never raises for a strange one."""
+        """Return what these deliveries mean today, in the order in which they came; never raises for a strange one.
+
+        Closed ones mean nothing any more. Who is forgotten is left out only when it is told, under the feed's lock.
+        """
         rows = await deliveries.bodies(connection, ids)
         ways = await self.ways(connection, {row["connection_id"] for row in rows} - {None})
-        heard = [_hear(row, ways.get(row["connection_id"], self._bare[row["source"]])) for row in rows]
-        return await self.persons.leave_out(connection, heard)
+        return [_hear(row, ways.get(row["connection_id"], self._bare[row["source"]])) for row in rows]
 
     async def ways(self, connection: Connection, ids: Iterable[UUID]) -> Mapping[UUID, Way]:
         """Return how the deliveries of these connections are read by now, of those that still are."""
@@ -81,6 +83,8 @@ def _way(source: str, settings: str, version: int, rules: Mapping[str, Any]) -> 
 def _hear(row: Record, way: Way) -> Heard:
     source = SOURCES[row["source"]]
     origin = Origin(row["source"], row["connection_id"], row["id"], row["correlation_id"])
+    if row["closed"]:
+        return Heard(row, Normalised(), origin)
     context = Context(
         received_at=row["received_at"],
         settings=way.settings,

@@ -19,8 +19,8 @@ from ingest_webhooks.queries.events import READER_LANE
 from ingest_webhooks.relay.hearing import Hearing
 from ingest_webhooks.relay.telling import Outcome, Told, tell
 from ingest_webhooks.words.shapes import Fault, clean
-from milepost_runtime.database import Pool
-from milepost_runtime.failpoints import fp
+from milepost_runtime.database import Connection, Pool
+from milepost_runtime.failpoints import afp, fp
 from milepost_runtime.lanes import Claim, Lane, hold
 from milepost_runtime.metrics import REGISTRY
 from milepost_runtime.queue import Hints
@@ -70,12 +70,12 @@ class Relaying:
         async with self._pool.acquire() as connection, connection.transaction():
             ours = await hold(connection, self.lane, claims)
             heard = await self._hearing.hear(connection, list(ours))
-            fp("relay.heard")
-            told = await tell(connection, heard)
+            await afp("relay.heard")
+            told = await tell(connection, self._hearing.persons, heard)
             await self._hearing.persons.ask(connection, heard)
-            await deliveries.settle(connection, [settled(one, told.outcomes[one.id]) for one in heard])
+            await settle(connection, told)
             fp("relay.before_commit")
-        report(heard, told)
+        report(told)
         return len(heard)
 
 
@@ -92,7 +92,14 @@ def _groups(claims: Sequence[Claim]) -> Iterator[list[Claim]]:
         yield group
 
 
-def settled(one: Heard, outcome: Outcome) -> Settled:
+async def settle(connection: Connection, told: Told) -> None:
+    """Write down what became of deliveries; what is closed stays settled as it was."""
+    opened = [one for one in told.heard if not one.closed]
+    await deliveries.settle(connection, [_settled(one, told.outcomes[one.id]) for one in opened])
+    await deliveries.settle_as_before(connection, [one.id for one in told.heard if one.closed])
+
+
+def _settled(one: Heard, outcome: Outcome) -> Settled:
     """Account for every element once: quarantined for any fault or conflict, else new, else a duplicate.
 
     An element that told several events counts once; the others that it told are `further`. What no event tells of is
@@ -115,9 +122,9 @@ def as_written(fault: Fault) -> dict[str, Any]:
     return written | ({"code": fault.code} if fault.code else {})
 
 
-def report(heard: Sequence[Heard], told: Told) -> None:
+def report(told: Told) -> None:
     """Log what was relayed, and count what contradicted something that was told before for the first time."""
-    for one in heard:
+    for one in told.heard:
         conflicts = len(told.outcomes[one.id].conflicts)
         if conflicts and not one.seen:
             CONFLICTS.labels(one.row["source"]).inc(conflicts)

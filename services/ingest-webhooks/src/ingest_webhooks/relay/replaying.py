@@ -13,11 +13,10 @@ from uuid import UUID
 import structlog
 from asyncpg import Record
 
-from ingest_webhooks.heard import Heard
 from ingest_webhooks.queries import books, deliveries, replays
 from ingest_webhooks.queries.events import READER_LANE
 from ingest_webhooks.relay.hearing import Hearing
-from ingest_webhooks.relay.relaying import report, settled
+from ingest_webhooks.relay.relaying import report, settle
 from ingest_webhooks.relay.telling import Effect, Told, tell
 from ingest_webhooks.words.meaning import changes
 from milepost_runtime.database import Connection, Pool
@@ -115,7 +114,6 @@ class Replaying:
 
     async def _step(self, claim: Claim) -> int:
         """Do one batch in one transaction with the progress, so that a replay that is interrupted goes on there."""
-        heard: list[Heard] = []
         told = Told()
         async with self._pool.acquire() as connection, connection.transaction():
             if not await hold(connection, self.lane, [claim]):
@@ -126,48 +124,48 @@ class Replaying:
                 return 1
             ids = await replays.next_batch(connection, job, BATCH, GROUP_BYTES)
             if ids:
-                heard, told = await self._relay(connection, job, ids)
-                await replays.advance(connection, claim.key, ids[-1], len(ids), _progress(heard, told))
+                told = await self._relay(connection, job, ids)
+                await replays.advance(connection, claim.key, ids[-1], len(ids), _progress(told))
                 await release(connection, self.lane, [claim])
             else:
                 await replays.end(connection, claim.key, "done", "")
             await afp("replay.before_commit")
         if not job["dry_run"]:
-            report(heard, told)
+            report(told)
             self._hints.nudge(READER_LANE)
         # What ended counts as done too: another replay may be due.
         return max(1, len(ids))
 
-    async def _relay(self, connection: Connection, job: Record, ids: Sequence[UUID]) -> tuple[list[Heard], Told]:
+    async def _relay(self, connection: Connection, job: Record, ids: Sequence[UUID]) -> Told:
         if not job["dry_run"]:
             await books.reopen(connection, ids[0], ids[-1])
             return await self._relay_once(connection, await deliveries.settled(connection, ids), job["id"])
         trial = connection.transaction()
         await trial.start()
         try:
-            heard, told = await self._relay_once(connection, await deliveries.settled(connection, ids), job["id"])
+            told = await self._relay_once(connection, await deliveries.settled(connection, ids), job["id"])
         finally:
             await trial.rollback()
         await replays.foresee(connection, job["id"], told.noted)
-        return heard, told
+        return told
 
-    async def _relay_once(
-        self, connection: Connection, ids: Sequence[UUID], replay_id: UUID
-    ) -> tuple[list[Heard], Told]:
+    async def _relay_once(self, connection: Connection, ids: Sequence[UUID], replay_id: UUID) -> Told:
         """Tell settled deliveries again; those that still wait for their first time are relayed by today's rules."""
         heard = await self._hearing.hear(connection, ids)
         keys = {event.key for one in heard for event in one.said.events}
-        told = await tell(connection, heard, await replays.foreseen(connection, replay_id, keys))
-        await deliveries.settle(connection, [settled(one, told.outcomes[one.id]) for one in heard])
-        return heard, told
+        foreseen = await replays.foreseen(connection, replay_id, keys)
+        await afp("replay.heard")
+        told = await tell(connection, self._hearing.persons, heard, foreseen)
+        await settle(connection, told)
+        return told
 
 
-def _progress(heard: Sequence[Heard], told: Told) -> Mapping[str, Any]:
+def _progress(told: Told) -> Mapping[str, Any]:
     counts = {
         what: sum(effect.what == what for effect in told.effects)
         for what in ("new", "corrected", "retracted", "unchanged")
     }
-    faults = sum(len(one.said.faults) + len(told.outcomes[one.id].conflicts) for one in heard)
+    faults = sum(len(one.said.faults) + len(told.outcomes[one.id].conflicts) for one in told.heard)
     shown = [example(effect) for effect in told.effects if effect.what != "unchanged"]
     return counts | {"faults": faults, "examples": shown[: replays.EXAMPLES]}
 

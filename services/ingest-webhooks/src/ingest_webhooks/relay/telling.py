@@ -2,8 +2,8 @@
 
 A fact is known by its key and belongs to the delivery that told it first. When that delivery is told again and means
 something else by today's mapping, the fact is corrected: a row of its own takes the place of the row that told it. A
-fact that means nothing any more is retracted. What is known already, and means the same, changes nothing. It never
-reads a body and never decides whom a reference belongs to.
+fact that means nothing any more is retracted. What is known already, and means the same, changes nothing. What a closed
+delivery told stays as it is. It never reads a body and never decides whom a reference belongs to.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from typing import Literal
 from uuid import UUID
 
 from ingest_webhooks.accounts.attaching import Attached, attach_references, follow
+from ingest_webhooks.forgetting.persons import Persons
 from ingest_webhooks.heard import Heard
 from ingest_webhooks.queries import events, heads, keys
 from ingest_webhooks.queries.events import Origin
@@ -50,8 +51,12 @@ class Outcome:
 
 @dataclass
 class Told:
-    """What a group of deliveries told, by delivery; `noted` are the facts that nobody had told before."""
+    """What a group of deliveries told, by delivery; `noted` are the facts that nobody had told before.
 
+    `heard` are the deliveries as they were told: without people who are forgotten.
+    """
+
+    heard: Sequence[Heard] = ()
     outcomes: dict[UUID, Outcome] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
     noted: dict[bytes, Noted] = field(default_factory=dict)
@@ -77,19 +82,26 @@ class _Writing:
         self.published.append((retraction(head), replace(origin, source=OWN_SOURCE), head.account_id))
 
 
-async def tell(connection: Connection, heard: Sequence[Heard], foreseen: Mapping[bytes, Noted] | None = None) -> Told:
+async def tell(
+    connection: Connection, persons: Persons, heard: Sequence[Heard], foreseen: Mapping[bytes, Noted] | None = None
+) -> Told:
     """Write what these deliveries mean to the feed, in the caller's transaction, which holds their rows.
 
     `foreseen` are facts that count as told before, though nobody did.
     """
-    told = Told()
     await publish_lock(connection, FEED)
+    # Under the lock: whoever is forgotten is noted before the feed is blanked, so we know of it or are blanked after.
+    heard = await persons.leave_out(connection, heard)
+    told = Told(heard)
     attached = await attach_references(connection, [(one.said, one.origin) for one in heard])
     owners = await _note(connection, heard, told, foreseen or {})
     before = await heads.of_deliveries(connection, [one.id for one in heard if one.seen and one.understood])
     writing = _Writing(published=list(attached.told))
     for one in heard:
-        _tell_one(one, owners, attached, before.get(one.id, {}), told, writing)
+        if one.closed:
+            _let_stand(one, before.get(one.id, {}), told)
+        else:
+            _tell_one(one, owners, attached, before.get(one.id, {}), told, writing)
     await events.forget_waiting(connection, writing.gone)
     await events.publish(connection, writing.published)
     await follow(connection, attached)
@@ -113,6 +125,12 @@ async def _note(
     known = await keys.noted(connection, [key for key in first if key not in new])
     told.noted = {key: first[key] for key in new if key not in foreseen}
     return told.noted | {key: foreseen[key] for key in new if key in foreseen} | known
+
+
+def _let_stand(one: Heard, before: Mapping[str, Head], told: Told) -> None:
+    """Change nothing of what a closed delivery told."""
+    told.outcomes[one.id] = Outcome()
+    told.effects.extend(Effect("unchanged", one.id, head) for head in before.values() if not head.retracted)
 
 
 def _tell_one(

@@ -26,7 +26,8 @@ class Delivery(LaneColumns, table=True):
     """One request as it came, and what became of it.
 
     `elements` is what intake counted; relaying accounts for every one of them in `relayed`, `linked`, `duplicates`,
-    `ignored` and `quarantined`; `further` are events that elements told beside one each.
+    `ignored` and `quarantined`; `further` are events that elements told beside one each. `closed`: a person was taken
+    out of the body after it was told, so it is not told again.
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
@@ -57,6 +58,7 @@ class Delivery(LaneColumns, table=True):
     quarantined: int = must(sa.Integer, "0")
     further: int = must(sa.Integer, "0")
     faults: list[dict[str, Any]] = must(JSONB, "'[]'")
+    closed: bool = must(sa.Boolean, "false")
 
 
 class Tally(SQLModel, table=True):

@@ -50,7 +50,11 @@ class Previewing:
         other = [one for one in today.models if one.id not in {model_id, *wanted.retire}]
         tomorrow = LineUp.of([*other, candidate])
         tomorrow.check()
-        async with self.pool.acquire() as connection:
+        # Who is merged away meanwhile is still there for us.
+        async with (
+            self.pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
             rows = await queries.sample(connection, wanted.accounts, wanted.limit)
             compiler = Compiler()
             taken = [row for row in rows if _takes(tomorrow, candidate, row)]

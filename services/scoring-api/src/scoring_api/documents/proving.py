@@ -59,13 +59,16 @@ class Proving:
 
     async def __call__(self, model: ScoreModel) -> None:
         """Judge a few accounts by the model as if it took them all. Raises ModelUnmeasurable."""
-        rows = await queries.sample(self.pool, None, ACCOUNTS)
-        accounts = [row["account_id"] for row in rows]
         for one in (model, *(segment.model for segment in model.segments)):
             judge = OneModel(replace(one, applies_to=(), segments=()))
             rescoring = Rescoring(self.pool, self.hints, judge, base_url="", look_again=timedelta(days=1))
             with measured(model):
-                async with self.pool.acquire() as connection, connection.transaction(readonly=True):
+                # Who is merged away meanwhile is still there for us.
+                async with (
+                    self.pool.acquire() as connection,
+                    connection.transaction(isolation="repeatable_read", readonly=True),
+                ):
                     await connection.execute(f"set local statement_timeout = '{SECONDS}s'")
-                    looked = await rescoring.look(connection, accounts)
+                    rows = await queries.sample(connection, None, ACCOUNTS)
+                    looked = await rescoring.look(connection, [row["account_id"] for row in rows])
                 await asyncio.to_thread(rescoring.rows, looked)

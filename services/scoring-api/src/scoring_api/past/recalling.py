@@ -146,7 +146,8 @@ class Recalling:
         `version` is `<id>@<number>`, a number alone (of the model that judges the account now), or `now`.
         Raises AccountUnknown, NotScoredYet, FutureMoment, NotScoredThen, VersionUnknown.
         """
-        async with self.pool.acquire() as connection:
+        # Who is merged away meanwhile is still there for us.
+        async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
             account, moment = await self._place(connection, asked, at)
             then = await past.attributes(connection, account["account_id"], moment, BEYOND)
             model = await self._model(connection, version, then if version == IN_CHARGE else account["attributes"])

@@ -55,7 +55,7 @@ class RestatementRequest(_Frozen):
     to_day: _Day | None = Field(None, alias="to", description="Last day; today when not given")
     days: Whole = Field(default=90, ge=1, le=1100, description="Used when `from` is not given")
     every_days: Whole = Field(default=1, ge=1, le=31)
-    model: ModelChoice | None = Field(None, description="Without: each account's own, of the models in charge")
+    model: ModelChoice | None = Field(None, description="Without: each account's own, of those in charge by now")
 
 
 class RestatementView(_Frozen):

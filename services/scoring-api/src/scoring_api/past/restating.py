@@ -18,14 +18,14 @@ import asyncpg
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.failpoints import afp
 from milepost_runtime.ids import new_id
-from milepost_runtime.lanes import Claim, Lane, hold, release
+from milepost_runtime.lanes import Claim, Lane, TryLater, hold, release
 from milepost_runtime.paging import Cursors
 from milepost_runtime.queue import Hints
 from milepost_runtime.secrets import Vault
 from scoring_api.past.retelling import Course, Judges, Retelling
 from scoring_api.queries import reading, restated, restatements
 from scoring_api.queries.restated import Points
-from scoring_api.queries.signals.measuring import Compiler
+from scoring_api.queries.signals.measuring import Compiler, UnknownAccounts
 from scoring_api.scores import rescoring
 from scoring_api.scores.lineup import LineUps
 
@@ -36,6 +36,9 @@ PAIRS = 4000
 PIECES = 6
 AT_ONCE = 2
 LONGEST_DAYS = 1100
+# Several workers take turns at several orders. What one has gathered for the last few is still there when it comes back
+# to them: else all of them would gather peers for ever.
+REMEMBERED = 4
 # No account is older than this.
 FIRST_DAY = date(1970, 1, 1)
 # Somewhere on earth it is later by so much: nowhere has a day begun that lies further ahead.
@@ -102,12 +105,13 @@ class Restating:
     # -- what people do ---------------------------------------------------------------------------------
 
     async def order(self, wanted: Wanted, author: str) -> asyncpg.Record:
-        """Keep an order; the lane works it off. Raises SpanRefused and ModelNotKept."""
+        """Keep an order; the lane works it off, by today's line-up to its end. Raises SpanRefused and ModelNotKept."""
         async with self.pool.acquire() as connection:
             _refuse(wanted, await reading.now(connection))
             if wanted.model_id is not None:
                 await self.lineups.model(connection, wanted.model_id, wanted.model_version or 0)
-            row = await restatements.add(connection, new_id(), wanted._asdict(), author)
+            lineup = await self.lineups.now(connection)
+            row = await restatements.add(connection, new_id(), wanted._asdict(), lineup.number, author)
         self.hints.nudge(LANE)
         return row
 
@@ -146,7 +150,10 @@ class Restating:
 
     async def work(self, claims: Sequence[Claim]) -> int:
         """Do the next batch of each restatement that was claimed; return how many accounts were looked at."""
-        return sum([await self._step(claim) for claim in claims])
+        try:
+            return sum([await self._step(claim) for claim in claims])
+        except UnknownAccounts as error:
+            raise TryLater("an account of the batch was merged away meanwhile", 0.0) from error
 
     async def _step(self, claim: Claim) -> int:
         row = await self.one(claim.key)
@@ -162,7 +169,9 @@ class Restating:
             if not found:
                 return await self._finish(connection, claim)
             if waiting := job.retelling.peers.missing(job.retelling.judges, [moment for _, moment in job.moments]):
-                await job.retelling.gather(connection, *waiting[0])
+                # Who is merged away meanwhile is still there for us.
+                async with connection.transaction(isolation="repeatable_read", readonly=True):
+                    await job.retelling.gather(connection, *waiting[0])
                 await release(connection, self.lane, [claim])
                 return len(found)
         points = await self._tell(job, [_course(*one, job.moments) for one in found])
@@ -179,8 +188,12 @@ class Restating:
             async with free, self.pool.acquire() as connection:
                 return await job.retelling.tell(connection, piece)
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(tell(piece)) for piece in pieces]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(tell(piece)) for piece in pieces]
+        except ExceptionGroup as failed:
+            # What the lane makes of a failure depends on what it is: a store that went away is nobody's fault.
+            raise failed.exceptions[0] from failed
         return [task.result() for task in tasks]
 
     async def _keep(
@@ -218,15 +231,16 @@ class Restating:
         """Return what this process knows of a restatement. Raises ModelNotKept and NobodyJudges."""
         known = self._jobs.get(row["id"])
         if known is None:
-            lineup = await self.lineups.now(connection)
+            lineup = await self.lineups.numbered(connection, row["lineup"])
             only = None
             if row["model_id"] is not None:
                 only = await self.lineups.model(connection, row["model_id"], row["model_version"])
             judges = Judges(lineup, only)
-            moments = list(_moments(judges.models[-1].timezone, row))
-            # Whatever ended meanwhile, here or elsewhere, is not worth remembering.
-            self._jobs.clear()
-            known = self._jobs[row["id"]] = _Job(moments, Retelling(judges, self.compiler))
+            known = _Job(list(_moments(judges.models[-1].timezone, row)), Retelling(judges, self.compiler))
+        self._jobs.pop(row["id"], None)
+        self._jobs[row["id"]] = known
+        for oldest in list(self._jobs)[:-REMEMBERED]:
+            del self._jobs[oldest]
         return known
 
 

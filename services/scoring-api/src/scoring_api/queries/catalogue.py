@@ -40,7 +40,9 @@ update scoring.rescoring r set next_at = least(coalesce(r.next_at, w.at), w.at),
 from (
   select q.account_id, clock_timestamp() + make_interval(secs => $2::float8) as at
   from scoring.rescoring q left join scoring.standing s on s.account_id = q.account_id
-  where s.lineup is distinct from $1::bigint order by q.account_id for update of q) w
+  where s.lineup is distinct from $1::bigint
+    and ($3::bool or q.lease_until is not null or q.next_at is null or q.next_at > clock_timestamp())
+  order by q.account_id for update of q) w
 where r.account_id = w.account_id
 """
 
@@ -84,7 +86,15 @@ async def activations(source: Source, before: int | None, model_id: str | None, 
 
 async def mark_due(connection: Connection, number: int, after_s: float = 0.0) -> int:
     """Make everybody due so many seconds from now whom another line-up judged last; return how many."""
-    return int((await connection.execute(_DUE, number, after_s)).rpartition(" ")[2])
+    return int((await connection.execute(_DUE, number, after_s, True)).rpartition(" ")[2])
+
+
+async def mark_left(connection: Connection, number: int) -> int:
+    """Make those due now whom another line-up judged last and who are not, or are being judged; return how many.
+
+    Only for a line-up that is in charge already: by it is judged whoever is due and waits.
+    """
+    return int((await connection.execute(_DUE, number, 0.0, False)).rpartition(" ")[2])
 
 
 async def accounts(connection: Connection, after: UUID | None, limit: int) -> Rows:

@@ -17,10 +17,13 @@ _BLANKED = """
 
 
 async def unlink(connection: Connection, span: Span) -> None:
-    """Forget references that lead to no account any more, unless a newer word says that they do."""
+    """Forget references that lead to no account any more, unless a later row of the feed says that they do.
+
+    When it happened does not count: an older event may open an account under a name that was taken away since.
+    """
     await connection.execute(
         "delete from scoring.account_reference r using ingest.event e where e.id > $1 and e.id <= $2"
-        " and e.type = $3 and e.source = $4 and r.reference = e.value_text and r.occurred_at <= e.occurred_at",
+        " and e.type = $3 and e.source = $4 and r.reference = e.value_text and r.told_by_id < e.id",
         *span,
         ACCOUNT_UNLINKED,
         OWN_SOURCE,

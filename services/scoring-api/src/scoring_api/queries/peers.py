@@ -118,7 +118,5 @@ async def mark(connection: Connection, model: tuple[str, int], as_of: datetime) 
 
 
 async def hurry(connection: Connection) -> None:
-    """Have peers gathered at once."""
-    await connection.execute(
-        "update scoring.chore set next_at = least(next_at, clock_timestamp()) where name = 'gather'"
-    )
+    """Have peers gathered at once, and once more if they are being gathered just now."""
+    await connection.execute("update scoring.chore set next_at = clock_timestamp() where name = 'gather'")

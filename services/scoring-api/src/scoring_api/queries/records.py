@@ -152,24 +152,28 @@ with told as (
   select value_text as reference, account_id, occurred_at, id from ingest.event
   where id > $1 and id <= $2 and type = $3 and source = $4 and char_length(value_text) <= $5
 ), newest as (
-  select distinct on (reference) * from told order by reference, occurred_at desc, id desc
+  select distinct on (reference) * from told order by reference, id desc
 )
-insert into scoring.account_reference as r (reference, account_id, occurred_at, absorbed_id)
-select n.reference, n.account_id, n.occurred_at,
+insert into scoring.account_reference as r (reference, account_id, occurred_at, told_by_id, absorbed_id)
+select n.reference, n.account_id, n.occurred_at, n.id,
   (select t.account_id from told t where t.reference = n.reference and t.account_id <> n.account_id
-   order by t.occurred_at desc, t.id desc limit 1)
+   order by t.id desc limit 1)
 from newest n
 on conflict (reference) do update set account_id = excluded.account_id, occurred_at = excluded.occurred_at,
+  told_by_id = excluded.told_by_id,
   absorbed_id = case when r.account_id = excluded.account_id then r.absorbed_id
     when excluded.absorbed_id <> r.account_id then excluded.absorbed_id
     else coalesce((select m.account_id from scoring.merged_account m
       where m.account_id = r.absorbed_id and m.survivor_id = r.account_id), r.account_id) end
-where excluded.occurred_at >= r.occurred_at
+where excluded.told_by_id > r.told_by_id
 """
 
 
 async def upsert_references(connection: Connection, span: Span) -> None:
-    """Keep which account a reference leads to, and to which it led before; the newest word on a reference wins."""
+    """Keep which account a reference leads to, and to which it led before; the last row on it in the feed wins.
+
+    The feed tells of names in the order in which it was decided; what happened when is another matter.
+    """
     await connection.execute(
         _REFERENCES,
         *span,

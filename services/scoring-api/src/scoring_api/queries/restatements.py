@@ -9,22 +9,25 @@ import asyncpg
 from milepost_runtime.database import Connection
 
 _SHOWN = """
-    id, from_day, to_day, every_days, model_id, model_version, state, done_upto, accounts, accounts_done, points,
-    reason, requested_by, requested_at, started_at, moved_at, ended_at
+    id, from_day, to_day, every_days, model_id, model_version, lineup, state, done_upto, accounts, accounts_done,
+    points, reason, requested_by, requested_at, started_at, moved_at, ended_at
 """
 
 
-async def add(connection: Connection, restatement_id: UUID, wanted: Mapping[str, Any], author: str) -> asyncpg.Record:
+async def add(
+    connection: Connection, restatement_id: UUID, wanted: Mapping[str, Any], lineup: int, author: str
+) -> asyncpg.Record:
     """Keep an order, due at once. `wanted`: from_day, to_day, every_days, model_id, model_version."""
     row = await connection.fetchrow(
-        "insert into scoring.restatement (id, from_day, to_day, every_days, model_id, model_version, requested_by,"  # noqa: S608 - constants of ours
-        f" next_at) values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp()) returning {_SHOWN}",
+        "insert into scoring.restatement (id, from_day, to_day, every_days, model_id, model_version, lineup,"  # noqa: S608 - constants of ours
+        f" requested_by, next_at) values ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp()) returning {_SHOWN}",
         restatement_id,
         wanted["from_day"],
         wanted["to_day"],
         wanted["every_days"],
         wanted["model_id"],
         wanted["model_version"],
+        lineup,
         author,
     )
     assert row is not None

@@ -45,15 +45,24 @@ class Gathering:
     every: timedelta
     rescore_lane: str
     compiler: Compiler = field(default_factory=Compiler, repr=False)
+    let_go: set[int] = field(default_factory=set, repr=False)
+    """The line-ups that nobody waits for any more, as far as this process saw to it."""
 
     async def gather(self) -> float:
-        """Gather the peers of all versions in charge; return after how many seconds they are to be gathered again."""
+        """Gather the peers of all versions in charge; return after how many seconds they are to be gathered again.
+
+        Nobody is left to another line-up then: neither who waited for peers, nor who became known and was judged while
+        this one was being put in charge, unseen by that.
+        """
         async with self.pool.acquire() as connection:
             try:
                 lineup = await self.lineups.now(connection)
             except NobodyJudges:
                 return SOON_S
-            return min([await self._gather(connection, lineup, one) for one in _wanting(lineup)], default=LOOK_S)
+            again_s = min([await self._gather(connection, lineup, one) for one in _wanting(lineup)], default=LOOK_S)
+            if lineup.number not in self.let_go:
+                await self._let_go(connection, lineup.number)
+        return again_s
 
     async def _gather(self, connection: Connection, lineup: LineUp, model: ScoreModel) -> float:
         """Gather the peers of one version if they may have changed; return when to look at it again."""
@@ -69,7 +78,7 @@ class Gathering:
         if first:
             return await self._first(connection, lineup, model, as_of)
         if last is not None and grown and accounts >= last["accounts"] * OTHERS:
-            await self._tell(connection, judge, as_of)
+            await self._tell(connection, judge)
         return SOON_S if grown else LOOK_S
 
     async def _first(self, connection: Connection, lineup: LineUp, model: ScoreModel, as_of: datetime) -> float:
@@ -81,11 +90,8 @@ class Gathering:
         async with connection.transaction():
             await peers.keep(connection, (*judge, as_of, found.accounts, found.tables, found.medians))
         log.info("peers_measured", model_id=model.id, model_version=model.version, accounts=found.accounts)
-        await self._tell(connection, judge, as_of)
-        async with connection.transaction():
-            await peers.prepare(connection)
-            if await catalogue.mark_due(connection, lineup.number):
-                self.hints.nudge(self.rescore_lane)
+        await self._tell(connection, judge)
+        await self._let_go(connection, lineup.number)
         return SOON_S
 
     async def _again(self, connection: Connection, model: ScoreModel, as_of: datetime, accounts: int) -> bool:
@@ -101,25 +107,36 @@ class Gathering:
         log.info("peers_gathered", model_id=model.id, model_version=model.version, accounts=accounts)
         return True
 
-    async def _tell(self, connection: Connection, judge: tuple[str, int], as_of: datetime) -> None:
-        """Make everybody due who was judged among fewer or none."""
+    async def _tell(self, connection: Connection, judge: tuple[str, int]) -> None:
+        """Make everybody due who was judged among fewer or none, also while the peers were being gathered."""
+        async with connection.transaction():
+            others = await peers.mark(connection, judge, await peers.prepare(connection))
+        if others:
+            self.hints.nudge(self.rescore_lane)
+
+    async def _let_go(self, connection: Connection, number: int) -> None:
+        """Make everybody due whom another line-up judged last."""
         async with connection.transaction():
             await peers.prepare(connection)
-            others = await peers.mark(connection, judge, as_of)
-        if others:
+            left = await catalogue.mark_left(connection, number)
+        self.let_go.add(number)
+        if left:
             self.hints.nudge(self.rescore_lane)
 
 
 async def make_due(connection: Connection, number: int) -> int:
     """Make everybody due whom another line-up judged last, as part of the caller's transaction; return how many.
 
-    Where a version of this line-up has peers to find first, they wait until it has some, but never long.
+    Where a version of this line-up has peers to find first, they wait until it has some, but never long. Who becomes
+    known before that transaction ends is made due by the gathering that it asks for.
     """
-    await peers.hurry(connection)
     now = await peers.prepare(connection)
     rows = await lineups.documents(connection, await lineups.in_charge(connection, number))
     lonely = [row for row in rows if await _is_lonely(connection, row, now)]
-    return await catalogue.mark_due(connection, number, HEAD_START_S if lonely else 0.0)
+    marked = await catalogue.mark_due(connection, number, HEAD_START_S if lonely else 0.0)
+    # Last: who gathers just now waits for this row, and marking everybody takes its time.
+    await peers.hurry(connection)
+    return marked
 
 
 async def _is_lonely(connection: Connection, row: asyncpg.Record, now: datetime) -> bool:

@@ -11,12 +11,17 @@ import asyncpg
 
 from milepost_runtime.database import Pool
 from milepost_runtime.idempotency import forget_old
-from milepost_runtime.lanes import Claim, Lane, TryLater, hold, postpone
+from milepost_runtime.lanes import Claim, Lane, TryLater, hold, settle
 from scoring_api.scores.gathering import Gathering
 
 LANE = "scoring.housekeeping"
 AGAIN_S = 60.0
 FORGET_EVERY_S = 3_600.0
+# A chore that somebody asked for while it was being done stays due.
+_LATER = """
+next_at = case when t.next_at is distinct from $4 then t.next_at else clock_timestamp() + make_interval(secs => $3) end,
+lease_until = null, crashes = 0
+"""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Housekeeping:
             table="scoring.chore",
             key="name",
             key_type="text",
+            columns=("next_at",),
             handle=self.do,
             batch=1,
             lease_s=60.0,
@@ -53,7 +59,7 @@ class Housekeeping:
             raise TryLater(f"{claim.key}: somebody is in the way ({error})", AGAIN_S) from error
         async with self.pool.acquire() as connection, connection.transaction():
             await hold(connection, self.lane, claims)
-            await postpone(connection, self.lane, claims, again_s)
+            await settle(connection, self.lane, claims, _LATER, again_s, claim.row["next_at"])
         return 1
 
     async def forget(self) -> float:

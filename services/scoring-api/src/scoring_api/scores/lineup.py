@@ -87,6 +87,9 @@ class LineUps(Protocol):
     async def at(self, connection: Connection, moment: datetime) -> LineUp:
         """Return the line-up that was in charge at a moment; before the first one, the first. Raises NobodyJudges."""
 
+    async def numbered(self, connection: Connection, number: int) -> LineUp:
+        """Return the line-up of a number. Raises NobodyJudges."""
+
     async def model(self, connection: Connection, model_id: str, version: int) -> ScoreModel:
         """Return one version of a model, active or not. Raises ModelNotKept."""
 
@@ -105,14 +108,22 @@ class KeptLineUps:
         await self._once(connection)
         number = await queries.number(connection)
         if self._newest is None or self._newest.number != number:
-            self._newest = await self._read(connection, number)
+            self._newest = await self.numbered(connection, number)
         return self._newest
 
     async def at(self, connection: Connection, moment: datetime) -> LineUp:
         """Return the line-up that was in charge at a moment; before the first one, the first."""
         await self._once(connection)
         number = await queries.number(connection, moment)
-        return await self._read(connection, number or await queries.first_number(connection))
+        return await self.numbered(connection, number or await queries.first_number(connection))
+
+    async def numbered(self, connection: Connection, number: int) -> LineUp:
+        """Return the line-up of a number. Raises NobodyJudges."""
+        wanted = await queries.in_charge(connection, number)
+        if not wanted:
+            raise NobodyJudges("no score model is active")
+        await self._parse(connection, wanted)
+        return LineUp.of([self._parsed[one] for one in wanted], number)
 
     async def model(self, connection: Connection, model_id: str, version: int) -> ScoreModel:
         """Return one version of a model, active or not."""
@@ -133,13 +144,6 @@ class KeptLineUps:
             await self.founding(connection)
             self._founded = True
 
-    async def _read(self, connection: Connection, number: int) -> LineUp:
-        wanted = await queries.in_charge(connection, number)
-        if not wanted:
-            raise NobodyJudges("no score model is active")
-        await self._parse(connection, wanted)
-        return LineUp.of([self._parsed[one] for one in wanted], number)
-
     async def _parse(self, connection: Connection, wanted: Sequence[Reference]) -> None:
         """Parse versions that we do not know yet; a version never changes, so it is parsed once."""
         fresh = [one for one in wanted if one not in self._parsed]
@@ -159,6 +163,10 @@ class OneModel:
         return LineUp(self.number, (self.only,))
 
     async def at(self, connection: Connection, _moment: datetime) -> LineUp:
+        """Return the one model."""
+        return await self.now(connection)
+
+    async def numbered(self, connection: Connection, _number: int) -> LineUp:
         """Return the one model."""
         return await self.now(connection)
 

@@ -82,8 +82,11 @@ class Rescoring:
     async def handle(self, claims: Sequence[Claim]) -> int:
         """Rescore a batch: read, judge, then write everything and settle in one transaction under our fence."""
         async with self.pool.acquire() as connection:
-            looked = await self.look(connection, [one.key for one in claims])
-            rows = await self._dated(connection, looked, await self._made(looked))
+            try:
+                looked = await self.look(connection, [one.key for one in claims])
+                rows = await self._dated(connection, looked, await self._made(looked))
+            except UnknownAccounts as error:
+                raise TryLater("an account of the batch was merged away meanwhile", 0.0) from error
             await afp("scoring.rescore.before_write")
             async with connection.transaction():
                 held = await hold(connection, self.lane, claims)
@@ -112,7 +115,10 @@ class Rescoring:
             return await verdicts.mark_outdated(connection, lineup.number, page_prefix(self.base_url))
 
     async def look(self, connection: Connection, accounts: Sequence[UUID]) -> Looked:
-        """Read all about a batch as of now; what is marked later than this makes an account due again."""
+        """Read all about a batch as of now; what is marked later than this makes an account due again.
+
+        Raises UnknownAccounts when one of them is merged away between two questions.
+        """
         lineup = await self.lineups.now(connection)
         facts = {row["account_id"]: row for row in await standings.facts(connection, accounts)}
         if not facts:
@@ -161,10 +167,7 @@ class Rescoring:
         as_of = facts[group[0]]["as_of"]
         kept = await self._peers(connection, model, as_of)
         batch = Batch(group, [as_of] * len(group))
-        try:
-            readings, ages = await measure(connection, self.compiler.of(model), batch)
-        except UnknownAccounts as error:
-            raise TryLater("an account of the batch was merged away meanwhile", 0.0) from error
+        readings, ages = await measure(connection, self.compiler.of(model), batch)
         own = [facts[one] for one in group]
         ages = _begun(ages, as_of, own)
         keys = group_keys(model, [one["attributes"] for one in own], [one["start_at"] for one in own])

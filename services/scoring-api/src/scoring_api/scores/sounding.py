@@ -57,14 +57,24 @@ async def sound(
     """
     parts: list[_Part] = []
     after: UUID | None = None
-    while rows := await catalogue.accounts(connection, after, AT_ONCE):
+    while True:
+        # Who is merged away meanwhile is still there for this batch.
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            rows = await catalogue.accounts(connection, after, AT_ONCE)
+            parts += [await _measured(connection, compiler, *one, as_of) for one in _views(judge, rows)]
+        if not rows:
+            break
         after = rows[-1]["account_id"]
-        for view, own in _views(judge, rows):
-            batch = Batch([row["account_id"] for row in own], [as_of] * len(own))
-            readings, ages = await measure(connection, compiler.of(view), batch)
-            keys = group_keys(view, [row["attributes"] for row in own], [row["start_at"] for row in own])
-            parts.append(_Part(view, readings, ages, keys))
     return await asyncio.to_thread(_sounding, parts, as_of)
+
+
+async def _measured(
+    connection: Connection, compiler: Compiler, view: ScoreModel, rows: Sequence[asyncpg.Record], as_of: datetime
+) -> _Part:
+    batch = Batch([row["account_id"] for row in rows], [as_of] * len(rows))
+    readings, ages = await measure(connection, compiler.of(view), batch)
+    keys = group_keys(view, [row["attributes"] for row in rows], [row["start_at"] for row in rows])
+    return _Part(view, readings, ages, keys)
 
 
 def _views(judge: tuple[LineUp, ScoreModel], rows: Sequence[asyncpg.Record]) -> Iterator[tuple[ScoreModel, list[Any]]]:

@@ -37,7 +37,10 @@ class Account(SQLModel, table=True):
 
 
 class AccountReference(SQLModel, table=True):
-    """A name that other systems use for an account; `absorbed_id` had it before (if it was merged away: up to then)."""
+    """A name that other systems use for an account; `absorbed_id` had it before (if it was merged away: up to then).
+
+    `told_by_id` is the row of the feed that said so: rows about names come in the order in which that was decided.
+    """
 
     metadata: ClassVar[sa.MetaData] = METADATA
     __tablename__ = "account_reference"
@@ -49,6 +52,7 @@ class AccountReference(SQLModel, table=True):
     account_id: UUID = must(sa.Uuid)
     occurred_at: datetime = must(STAMP)
     absorbed_id: UUID | None = may(sa.Uuid)
+    told_by_id: int = must(sa.BigInteger, "0")
 
 
 class MergedAccount(SQLModel, table=True):

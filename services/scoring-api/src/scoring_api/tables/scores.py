@@ -197,7 +197,8 @@ class RestatedPoint(SQLModel, table=True):
 class Restatement(LaneColumns, table=True):
     """A piece of the past that somebody asked to be told anew: the lane works on it batch by batch and says how far.
 
-    `done_upto` is the last account that is done, in the order of their ids; without a model those in charge judge.
+    `done_upto` is the last account that is done, in the order of their ids. Without a model those judge that were in
+    charge when it was asked for: the line-up of the number `lineup`.
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
@@ -208,6 +209,7 @@ class Restatement(LaneColumns, table=True):
     every_days: int = must(sa.Integer, "1")
     model_id: str | None = may(sa.Text)
     model_version: int | None = may(sa.Integer)
+    lineup: int = must(sa.BigInteger)
     state: str = must(sa.Text, "'waiting'")
     done_upto: UUID | None = may(sa.Uuid)
     accounts: int = must(sa.BigInteger, "0")

@@ -70,6 +70,7 @@ TABLES = (
         quarantined INTEGER DEFAULT 0 NOT NULL,
         further INTEGER DEFAULT 0 NOT NULL,
         faults JSONB DEFAULT '[]' NOT NULL,
+        closed BOOLEAN DEFAULT false NOT NULL,
         CONSTRAINT pk_delivery PRIMARY KEY (id),
         CONSTRAINT ck_delivery_state CHECK (state in ('new', 'done', 'ignored', 'quarantined'))
     )

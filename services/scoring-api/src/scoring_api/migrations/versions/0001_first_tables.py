@@ -35,6 +35,7 @@ TABLES = (
         account_id UUID NOT NULL,
         occurred_at timestamptz NOT NULL,
         absorbed_id UUID,
+        told_by_id BIGINT DEFAULT 0 NOT NULL,
         CONSTRAINT pk_account_reference PRIMARY KEY (reference)
     )
     """,
@@ -385,6 +386,7 @@ TABLES = (
         every_days INTEGER DEFAULT 1 NOT NULL,
         model_id TEXT,
         model_version INTEGER,
+        lineup BIGINT NOT NULL,
         state TEXT DEFAULT 'waiting' NOT NULL,
         done_upto UUID,
         accounts BIGINT DEFAULT 0 NOT NULL,
