@@ -15,6 +15,7 @@ from milepost_core.playbooks.document import (
     Arm,
     BandTrigger,
     EmailStep,
+    EventTrigger,
     Exit,
     Holdout,
     Playbook,
@@ -201,6 +202,9 @@ def test_only_what_a_playbook_goes_by_is_asked_for() -> None:
     assert subjects_to_admit(PLAIN) == ()
     assert subjects_to_admit(TIERED) == ("attribute.arr", "band", "stage")
     assert subjects_to_admit(replace(PLAIN, holdout=Holdout(0.1, ESCALATED))) == ("gate.escalation", "stage")
+    recovering = replace(PLAIN, exits=(Exit("recovered", ("green",)),))
+    assert subjects_to_admit(recovering) == (), "a change of band says itself to which"
+    assert subjects_to_admit(replace(recovering, trigger=EventTrigger(("ticket.escalated",)))) == ("band",)
 
 
 EXPERIMENT = replace(

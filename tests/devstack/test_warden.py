@@ -16,9 +16,12 @@ import os, signal, subprocess, sys
 from milepost_devstack.warden import Warden
 warden = Warden()
 codes = ["import time; time.sleep(60)",
-         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)",
+         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)",
          "import time; time.sleep(60)"]
-children = [subprocess.Popen([sys.executable, "-c", code], start_new_session=True) for code in codes]
+children = [
+    subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stdout=subprocess.PIPE) for code in codes
+]
+children[1].stdout.readline()  # it has to get as far as ignoring the signal
 for child in children:
     warden.add(child.pid, signal.SIGTERM)
 warden.forget(children[2].pid)
@@ -50,12 +53,14 @@ def test_only_children_of_a_sudden_death_are_ended(end: str, expected: list[bool
     assert parent.stdout is not None
     pids = [int(word) for word in parent.stdout.readline().split()]
     try:
-        time.sleep(0.5)  # the stubborn one has to get as far as ignoring the signal
         assert not any(_gone(pid) for pid in pids)
         parent.stdin.write("die\n")
         parent.stdin.close()
         parent.wait(timeout=10)
-        time.sleep(1.5)
+        until = time.monotonic() + 20
+        while [_gone(pid) for pid in pids] != expected and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(1.5)  # Who is to live on is not ended any later either.
         assert [_gone(pid) for pid in pids] == expected
     finally:
         parent.stdout.close()

@@ -6,7 +6,7 @@ import pytest
 
 from milepost_core.owning import Colleague
 from milepost_runtime.secrets import Vault
-from playbook_runner.actions.addresses import BadAddress, canonical
+from playbook_runner.actions.addresses import BadAddress, canonical, writings
 from playbook_runner.wording.addressing import Directory, NobodyToWriteTo
 from playbook_runner.wording.ways_out import Leaving, WayOutUnknown, WaysOut, person_of
 
@@ -104,12 +104,29 @@ def test_an_address_of_ours_is_known_as_a_colleagues() -> None:
         ("kim+news@customer.example", "kim@customer.example"),
         ("kim@bücher.example", "KIM@XN--BCHER-KVA.example"),
         (" kim@customer.example ", "kim@customer.example"),
+        ("kim@STRAẞE.example", "kim@xn--strae-oqa.example"),
+        ("kim@xn--nxasmm1c.example", "kim@βόλος.example"),
     ],
 )
 def test_two_writings_of_a_mailbox_are_one_person(one: str, other: str) -> None:
     assert canonical(one) == canonical(other)
     assert person_of(VAULT, one) == person_of(VAULT, other)
     assert person_of(VAULT, one) != person_of(VAULT, "lee@customer.example")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("anna@straße.example", "anna@strasse.example"), ("anna@βόλος.example", "anna@βόλοσ.example")],
+)
+def test_mailboxes_at_domains_of_different_owners_are_different_people(one: str, other: str) -> None:
+    assert canonical(one) != canonical(other)
+    assert person_of(VAULT, one) != person_of(VAULT, other)
+
+
+@pytest.mark.parametrize("said", ["Kim@Straße.example", "kim@XN--STRAE-OQA.example", " kim@straße.example"])
+def test_an_address_is_looked_for_as_others_may_have_written_it(said: str) -> None:
+    assert {said.strip(), "kim@straße.example", "kim@xn--strae-oqa.example"} <= set(writings(said))
+    assert {canonical(one) for one in writings(said)} == {canonical(said)}
 
 
 def test_a_way_out_names_its_person_and_account_and_shows_neither_the_address() -> None:

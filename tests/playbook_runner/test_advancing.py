@@ -227,6 +227,35 @@ async def test_a_pause_holds_steps_and_resuming_lets_them_go_on_at_once(outreach
     assert len(outreach.mail.raw) == 1
 
 
+@pytest.mark.parametrize("all_of_it", [True, False], ids=["all outreach", "one playbook"])
+async def test_what_is_resumed_while_a_worker_finds_it_paused_goes_on_at_once(
+    outreach: Outreach, all_of_it: bool
+) -> None:
+    async def pause(*, paused: bool) -> None:
+        if all_of_it:
+            await outreach.runner.keeping.switch(paused=paused, by="test")
+        else:
+            await outreach.runner.keeping.set_state(PLAYBOOK, "paused" if paused else "active", "test")
+
+    account = await outreach.drop()
+    await outreach.start()
+    await pause(paused=True)
+    lane = outreach.runner.advancing.lane
+    async with outreach.pool.acquire() as connection:
+        claims = await claim(connection, lane, 10)
+    async with outreach.pool.acquire() as other, other.transaction():
+        # Holds the worker up between its look at the pause and what it writes.
+        await other.execute("select from step where account_id = $1 for update", account)
+        looking = asyncio.create_task(lane.handle(claims))
+        await asyncio.sleep(0.2)
+        resuming = asyncio.create_task(pause(paused=False))
+        await asyncio.sleep(0.2)
+    await asyncio.gather(looking, resuming)
+    await outreach.all_lanes()
+
+    assert len(outreach.mail.raw) == 1
+
+
 async def test_a_run_keeps_its_version_when_a_newer_one_comes(outreach: Outreach) -> None:
     account = await outreach.drop()
     await outreach.start()

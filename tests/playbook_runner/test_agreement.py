@@ -13,6 +13,7 @@ import pytest
 from support.outreach import Outreach, health_of, publish
 from support.runner_api import key_with, runner_api
 
+from milepost_runtime.database import Pool
 from milepost_runtime.lanes import drain
 from playbook_runner.runs.by_hand import NotStarted
 from playbook_runner.runs.watching import ensure_watching
@@ -224,3 +225,66 @@ async def test_what_a_dry_run_tells_of_the_future_is_what_then_happens(
         off = [abs(one - other) for (one, _), (other, _) in zip(lines, then, strict=True)]
         assert max(off, default=timedelta(0)) < TOLERANCE, (named[account], playbook, lines, then)
     assert sum(len(lines) for lines in told.values()) > 40
+
+
+SEATS = {"subject": "attribute.seats", "operator": "lt", "value": 20}
+GOLD = {"subject": "attribute.plan", "value": "gold"}
+BEGINNINGS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "threshold": ({"kind": "threshold", "when": SEATS}, {"seats": 30}, {"seats": 10}),
+    "silence": ({"kind": "silence", "events": ["message.replied"], "days": 14}, {}, {}),
+    "entering": ({"kind": "segment", "when": GOLD}, {"plan": "silver"}, {"plan": "gold"}),
+    "leaving": ({"kind": "segment", "when": GOLD, "on": "leaving"}, {"plan": "gold"}, {"plan": "silver"}),
+    "date": ({"kind": "date", "attribute": "renewal", "at": "00:00"}, {}, {"renewal": ""}),
+    "event": ({"kind": "event", "events": ["ticket.escalated"]}, {}, {}),
+    "milestone": ({"kind": "milestone", "states": ["late"], "milestones": ["sso"]}, {}, {}),
+    "by_hand": (BY_HAND, {}, {}),
+}
+
+
+async def comes_to_pass(outreach: Outreach, account: UUID, kind: str, ingest: Pool) -> None:
+    """Let happen what a trigger waits for, at an account that is in green all the time."""
+    now = datetime.now(UTC)
+    attributes = dict(BEGINNINGS[kind][2])
+    outreach.scoring.attributes[account] = {name: said or now.date().isoformat() for name, said in attributes.items()}
+    outreach.scoring.silences[account] = {"message.replied": 15.0}
+    if kind == "event":
+        await ingest.execute(
+            "insert into event (event_id, account_id, type, occurred_at, recorded_at, source)"
+            " values ($1, $2, 'ticket.escalated', $3, $3, 'test')", str(uuid4()), account, now,
+        )  # fmt: skip
+    if kind == "milestone":
+        await publish(
+            outreach.scoring_pool, account, kind="milestone_moved", subject="sso", from_band="green", to_band="green",
+            detail={"from": "due", "to": "late"},
+        )  # fmt: skip
+    if kind == "by_hand":
+        await outreach.runner.by_hand.start(account, "begins", "a hunch", "kim")
+
+
+@pytest.mark.parametrize("kind", BEGINNINGS)
+async def test_a_run_that_begins_in_green_has_not_recovered_to_it_whatever_started_it(
+    outreach: Outreach, api: httpx.AsyncClient, ingest_pool: Pool, kind: str
+) -> None:
+    trigger, attributes, _ = BEGINNINGS[kind]
+    account = await account_of(outreach, **attributes)
+    outreach.scoring.documents[account] = health_of(account, "green")
+    outreach.scoring.silences[account] = {"message.replied": 1.0}
+    document = {
+        "format": "playbook/1", "id": "begins", "version": 1, "name": "Begins", "trigger": trigger, "steps": [OWED],
+        "exits": [{"kind": "recovered", "bands": ["green"]}],
+    }  # fmt: skip
+    await outreach.runner.keeping.stock([document])
+    await ensure_watching(outreach.pool)
+    life = Life(outreach)
+    for _ in range(2):
+        await life.turn()
+    await life.move(2 * DAY)
+    told = await rehearsed(api, "begins", [account], "since")
+    await comes_to_pass(outreach, account, kind, ingest_pool)
+    for _ in range(3):
+        await life.turn()
+
+    run = await outreach.one("run", account)
+    assert (run["band"], run["end_code"]) == ("green", "completed")
+    assert len(outreach.mail.raw) == 1
+    assert told[(account, "begins")][-1][1] == run["end_code"]

@@ -88,6 +88,7 @@ async def test_a_crm_that_breaks_in_tls_is_tried_again(outreach: Outreach, tmp_p
     assert b"".join(server.heard) == b""
     assert (effect["state"], effect["attempts"], effect["payload"]) == ("ready", 1, None)
     assert await outreach.attempts(account) == ["try_later"]
+    assert await outreach.outcomes(account) == [("deferred", "not_reached")]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import pytest
 from support.outreach import PLAYBOOK, Outreach, health_of
 from support.runner_api import key_with, runner_api
 
+from playbook_runner.runs.by_hand import NotStarted
 from playbook_runner.settings import RunnerSettings
 
 
@@ -47,3 +48,21 @@ async def test_what_cannot_be_started_is_refused_with_its_reason(api: httpx.Asyn
     assert (strange.status_code, strange.json()["type"].rpartition("/")[2]) == (404, "playbook_unknown")
     assert (nobody.status_code, nobody.json()["type"].rpartition("/")[2]) == (404, "account_unknown")
     assert await outreach.outcomes(account) == [("skipped", "already_running")]
+
+
+async def test_what_is_in_force_when_a_run_begins_counts_not_what_was_when_a_person_asked(outreach: Outreach) -> None:
+    first, second = uuid4(), uuid4()
+    for account in (first, second):
+        outreach.scoring.documents[account] = health_of(account)
+    wait = {"id": "wait", "kind": "wait", "days": 1}
+    head = {"id": "plan", "name": "Plan", "trigger": {"kind": "by_hand"}, "steps": [wait]}
+    for version in (1, 2):
+        await outreach.runner.keeping.stock([head | {"version": version}])
+    async with outreach.while_asked(outreach.runner.by_hand.start(first, "plan", "a hunch", "kim")):
+        await outreach.runner.releasing.rollback("plan", "stop", "kim")
+    assert (await outreach.one("run", first))["version"] == 1
+
+    with pytest.raises(NotStarted):
+        async with outreach.while_asked(outreach.runner.by_hand.start(second, "plan", "a hunch", "kim")):
+            await outreach.runner.keeping.set_state("plan", "paused", "kim")
+    assert await outreach.outcomes(second) == [("suppressed", "playbook_paused")]

@@ -1,5 +1,6 @@
 """Claims about calls over HTTP: signed, once, told apart when the answer is lost; sick receivers are left alone."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -94,14 +95,26 @@ def quick(calls: Calls, name: str) -> dict[str, object]:
     return channels | {name: replace(channels[name], timeout_s=0.3)}  # type: ignore[type-var]
 
 
-@pytest.mark.parametrize(("answer", "state"), [(400, "failed_permanent"), (302, "failed_permanent"), (503, "ready")])
-async def test_a_status_says_whether_a_call_is_made_again(hook: Calls, answer: int, state: str) -> None:
+@pytest.mark.parametrize(
+    ("answer", "state", "told"),
+    [
+        (400, "failed_permanent", ("failed", "refused")),
+        (302, "failed_permanent", ("failed", "refused")),
+        (503, "ready", ("deferred", "not_now")),
+        (429, "ready", ("deferred", "not_now")),
+        (408, "ready", ("deferred", "not_now")),
+    ],
+)
+async def test_a_status_says_whether_a_call_is_made_again(
+    hook: Calls, answer: int, state: str, told: tuple[str, str]
+) -> None:
     (account,) = await hook.intended()
     hook.server.answers = [answer]
     await hook.perform()
 
     assert await hook.states() == {state: 1}
     assert str(answer) in (await hook.outreach.one("effect", account))["reason"]
+    assert await hook.outreach.outcomes(account) == [told]
     assert len(hook.server.taken) == 1
 
 
@@ -273,6 +286,24 @@ async def test_while_slack_cannot_be_asked_the_question_waits(slack: Calls) -> N
     assert await slack.states() == {"in_doubt": 1}
 
     await settle(slack)
+    assert await slack.states() == {"done": 1}
+
+
+async def test_what_a_person_sends_again_while_slack_is_asked_about_it_is_due_at_once(slack: Calls) -> None:
+    await slack.intended()
+    slack.server.answers = ["cut"]
+    await slack.perform()
+    await slack.outreach.later("effect")
+    await slack.outreach.pool.execute("update attempt set ended_at = ended_at - interval '10 hours'")
+    slack.server.slow_s, slack.server.answers = 0.4, [503]
+    asking = asyncio.create_task(slack.perform())
+    await asyncio.sleep(0.2)
+    key = await slack.outreach.pool.fetchval("select key from effect")
+    await slack.outreach.runner.resolving.resolve(key, "resend", "kim")
+    slack.server.slow_s = 0.0
+    await asking
+    await slack.perform()
+
     assert await slack.states() == {"done": 1}
 
 

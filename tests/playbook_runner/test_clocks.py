@@ -216,9 +216,12 @@ async def test_a_second_missed_clock_does_not_take_a_task_from_one_lead_to_anoth
     assert await words(outreach, account) == ["evidence", "breached", "claimed", "breached"]
 
 
-async def test_nothing_is_handed_to_a_role_that_nobody_has(outreach: Outreach, api: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("to", ["role:nobody", "zed", "zed@", "owner"])
+async def test_nothing_is_handed_to_a_role_or_a_name_that_nobody_has(
+    outreach: Outreach, api: httpx.AsyncClient, to: str
+) -> None:
     task = await outreach.one("task", await given(outreach))
-    body = {"to": "role:nobody", "reason": "leave"}
+    body = {"to": to, "reason": "leave"}
 
     one = await api.post(f"/tasks/{task['id']}/hand-over", json=body)
     every = await api.post("/tasks:hand-over", json=body | {"owner": "kim"})

@@ -47,14 +47,14 @@ async def connect(outreach: Outreach, portal: Portal, name: str = "our-crm") -> 
     return row["id"]
 
 
-async def doubts(api: httpx.AsyncClient, text: str) -> list[tuple[str, str]]:
-    """Look through a document, keep it, put it in force; return the doubts about its connection, the same each time."""
+async def doubts(api: httpx.AsyncClient, text: str, code: str = "connection_unknown") -> list[tuple[str, str]]:
+    """Look through a document, keep it, put it in force; return the doubts of a code, the same each time."""
     sent: dict[str, Any] = {"content": text.encode(), "headers": {"Content-Type": "application/yaml"}}
     linted, kept = await api.post("/playbooks:lint", **sent), await api.post("/playbooks", **sent)
     place = f"/playbooks/into-the-crm/versions/{kept.json()['version']}:activate"
     activated = await api.post(place, json={})
     found = [
-        [(one["pointer"], one["detail"]) for one in answer.json()["warnings"] if one["code"] == "connection_unknown"]
+        [(one["pointer"], one["detail"]) for one in answer.json()["warnings"] if one["code"] == code]
         for answer in (linted, kept, activated)
     ]
     assert found[0] == found[1] == found[2]
@@ -77,6 +77,23 @@ async def test_a_connection_that_there_is_not_or_of_another_kind_is_a_warning_un
     assert "did you mean 'our-crm-2'?" in misspelt[0][1]
     assert there == []
     assert [(place, True)] == [(at, "is of the kind hubspot, not webhook" in said) for at, said in another]
+
+
+async def test_a_role_that_nobody_who_works_here_has_is_a_warning_until_somebody_has_it(
+    api: httpx.AsyncClient, outreach: Outreach
+) -> None:
+    text = TEXT.replace("steps:", "owner: [owner, role:leads]\nsteps:")
+    known = {"name": "Kim", "email": "kim@vendor.example", "roles": ["lead"]}
+    await api.put("/people/kim", json=known)
+    misspelt = await doubts(api, text, "role_unknown")
+    await api.put("/people/kim", json=known | {"roles": ["leads"]})
+    there = await doubts(api, text, "role_unknown")
+    await api.put("/people/kim", json=known | {"roles": ["leads"], "active": False})
+    left = await doubts(api, text, "role_unknown")
+
+    assert misspelt == [("/owner", "nobody who works here has the role 'leads'; did you mean 'lead'?")]
+    assert there == []
+    assert left == [("/owner", "nobody who works here has the role 'leads'")]
 
 
 @pytest.mark.parametrize("name", ["milepost_score", "Milepost_Band__c", "MILEPOST_KEY__C"])

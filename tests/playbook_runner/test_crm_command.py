@@ -15,7 +15,9 @@ from support.listening import listening
 from support.outreach import Outreach
 
 from milepost_runtime.keys import insert_key, new_key
+from milepost_runtime.lanes import drain
 from playbook_runner.app import build
+from playbook_runner.connections.connecting import NewOutlet
 from playbook_runner.settings import RunnerSettings
 
 
@@ -60,6 +62,23 @@ async def test_a_portal_is_connected_set_up_and_looked_after_from_the_shell(
     assert "ours" in listed.stdout
     assert "pat-eu1" not in listed.stdout + connected.stdout
     assert "1 accounts wait to be told" in told.stdout
+
+
+async def test_a_company_that_several_accounts_share_is_shown_with_the_one_that_it_is_told_of(
+    environment: dict[str, str], tmp_path: Path, portal: Portal, outreach: Outreach
+) -> None:
+    company = portal.company(1)
+    accounts = [await outreach.drop(references=(company,)) for _ in range(2)]
+    secrets = {"token": "pat-eu1-first-token"}
+    made = NewOutlet("ours", "hubspot", portal.settings, secrets)
+    outlet, _ = await outreach.runner.outlets.create(made)
+    await outreach.runner.setting_up.set_up(outlet["id"])
+    await drain(outreach.pool, outreach.runner.writing_back.lane)
+
+    told = await crm(environment, tmp_path, "told", "ours")
+
+    assert "0 accounts wait to be told, 0 were refused" in told.stdout
+    assert f"1 is told of {min(accounts)} alone: 2 accounts lead there" in told.stdout
 
 
 async def test_what_cannot_be_done_is_said_in_a_line_and_ends_with_one(

@@ -182,13 +182,14 @@ async def test_waits_go_by_the_policys_place_where_nobody_knows_that_of_the_acco
     await outreach.runner.by_hand.start(unscored, "plan", "a hunch", "kim")
     del outreach.scoring.documents[unscored]
     await outreach.advance()
+    hours = {at_once.hour, datetime.now(UTC).astimezone(zone).hour}
 
     ends = sunday + 7 * DAY
     while ends in public_days("DE", ends.year):
         ends += 7 * DAY
     for account in (nowhere, nonsense, unscored):
         due = (await outreach.one("step", account))["next_at"].astimezone(zone)
-        assert (due.date(), due.hour) == (ends, at_once.hour)
+        assert (due.date(), due.hour in hours) == (ends, True)
 
 
 async def test_the_days_off_of_a_country_count_in_all_its_parts_however_they_are_written(outreach: Outreach) -> None:

@@ -231,6 +231,25 @@ async def test_an_opt_out_by_address_ends_also_runs_that_have_not_come_to_their_
     assert (await plain.one("run", other))["state"] == "running"
 
 
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [("anna@straße.example", "anna@xn--strae-oqa.example"), ("anna@xn--strae-oqa.example", "Anna@Straße.example")],
+)
+@pytest.mark.parametrize("first", [[], [{"id": "wait", "kind": "wait", "days": 9}]])
+async def test_an_opt_out_means_the_mailbox_however_its_domain_is_written_and_none_beside_it(
+    plain: Outreach, kept: str, said: str, first: list[dict[str, Any]]
+) -> None:
+    document = playbook() | {"exits": [{"kind": "opted_out"}]}
+    await plain.runner.keeping.stock([document | {"steps": [*first, *document["steps"]]}])
+    theirs, other = await dropped(plain, kept), await dropped(plain, "anna@strasse.example")
+    await plain.runner.suppressing.say(Word("opt_out", said, None, "by phone", "kim", None))
+    await plain.perform()
+
+    assert (await plain.one("run", theirs))["end_code"] == "opted_out"
+    assert (await plain.one("run", other))["end_code"] != "opted_out"
+    assert plain.mail.recipients == ([] if first else [["anna@strasse.example"]])
+
+
 async def test_an_opt_out_by_address_counts_while_nobody_says_yet_whose_it_is(plain: Outreach) -> None:
     document = playbook() | {"exits": [{"kind": "opted_out"}]}
     await plain.runner.keeping.stock(

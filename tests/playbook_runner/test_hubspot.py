@@ -1,6 +1,7 @@
 """Claims about telling HubSpot of health: on change only, in batches, each company judged by itself."""
 
 import time
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -117,7 +118,7 @@ async def test_a_company_that_is_gone_is_told_apart_from_those_that_took_it(benc
     gone = await bench.account(f"hubspot:{PORTAL}:404")
 
     await bench.tell()
-    counts, troubled = await bench.setting_up.told(outlet, 10)
+    told = await bench.setting_up.told(outlet, 10)
 
     assert portal.companies["1"]["milepost_score"] == "47.3"
     assert (await bench.row(kept))["digest"] is not None
@@ -125,25 +126,71 @@ async def test_a_company_that_is_gone_is_told_apart_from_those_that_took_it(benc
     assert row["digest"] is None
     assert row["next_at"] is None
     assert "deleted or not exist" in row["error"]
-    assert counts == (0, 1)
-    assert [one["account_id"] for one in troubled] == [gone]
+    assert (told.waiting, told.refused) == (0, 1)
+    assert [one["account_id"] for one in told.troubled] == [gone]
 
 
 async def test_two_accounts_of_one_company_are_one_input_of_a_batch(bench: CrmBench, portal: Portal) -> None:
     await ready(bench, portal)
     reference = portal.company(1)
-    older = await bench.account(reference, score=20.0)
-    newer = await bench.account(reference)
-    moment = bench.scoring.documents[newer].computed_at
-    bench.scoring.documents[older] = bench.scoring.documents[older].model_copy(
-        update={"computed_at": moment.replace(year=2025)}
-    )
+    for score in (20.0, 47.3):
+        await bench.account(reference, score=score)
 
     await bench.tell()
 
     assert portal.batches == [["1"]]
-    assert portal.companies["1"]["milepost_score"] == "47.3"
-    assert (await bench.row(older))["digest"] is not None
+
+
+async def test_a_company_that_was_merged_away_over_there_is_given_up_after_some_tries(
+    bench: CrmBench, portal: Portal
+) -> None:
+    outlet = await ready(bench, portal)
+    portal.company(2)
+    account = await bench.account(portal.company(1))
+    portal.merged["1"] = "2"
+
+    for _ in range(9):
+        await bench.tell()
+
+    row = await bench.row(account)
+    told = await bench.setting_up.told(outlet, 10)
+    assert row["next_at"] is None
+    assert row["error"] == "HubSpot's answer does not speak of this company"
+    assert (told.waiting, told.refused) == (0, 1)
+    assert len(portal.batches) == 6
+
+
+@pytest.mark.parametrize("strange", ["a text?", None, 7, [["1"]], {"context": "2"}, {"context": {"ids": "1"}}])
+async def test_an_answer_in_shapes_that_nobody_knows_is_read_as_far_as_it_can_be(
+    bench: CrmBench, portal: Portal, strange: Any
+) -> None:
+    await ready(bench, portal)
+    accounts = [await bench.account(portal.company(number)) for number in (1, 2, 3)]
+    gone = {"status": "error", "message": "gone", "context": {"ids": ["2"]}}
+    portal.instead = 207, {"status": "COMPLETE", "results": [strange, {"id": 1}], "errors": [strange, gone]}
+
+    await bench.tell()
+
+    rows = [await bench.row(account) for account in accounts]
+    assert [row["digest"] is not None for row in rows] == [True, False, False]
+    assert [row["crashes"] for row in rows] == [0, 0, 0]
+    assert [row["error"] for row in rows][1:] == ["gone", "HubSpot's answer does not speak of this company"]
+
+
+@pytest.mark.parametrize("strange", ["text", ["text"], {"a": "b"}, 7])
+async def test_a_refusal_in_shapes_that_nobody_knows_is_a_refusal(
+    bench: CrmBench, portal: Portal, strange: Any
+) -> None:
+    await ready(bench, portal)
+    account = await bench.account(portal.company(1))
+    scopes = {"requiredGranularScopes": strange} if strange == 7 else strange
+    portal.instead = 400, {"message": strange, "errors": strange, "context": scopes}
+
+    await bench.tell()
+
+    row = await bench.row(account)
+    assert "HubSpot answered 400" in row["error"]
+    assert (row["next_at"], row["crashes"]) == (None, 0)
 
 
 async def test_a_book_goes_out_in_batches_of_a_hundred(bench: CrmBench, portal: Portal) -> None:

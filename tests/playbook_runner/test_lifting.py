@@ -159,13 +159,14 @@ async def test_a_day_off_taken_back_is_no_reason_to_wait(plain: Outreach) -> Non
     await playbook(plain)
     await policy(plain, holidays=True)
     today = datetime.now(UTC).date()
-    for ahead in range(3):
+    # A day more than is looked at, as midnight may come meanwhile.
+    for ahead in range(4):
         await plain.runner.policies.add_day("", today + timedelta(days=ahead), "Off")
     account = await dropped(plain)
     await plain.perform()
     assert await plain.outcomes(account) == [("deferred", "holiday")]
     assert await waits(plain, account) > timedelta(days=2)
-    for ahead in range(3):
+    for ahead in range(4):
         await plain.runner.policies.drop_day("", today + timedelta(days=ahead))
 
     assert await waits(plain, account) <= timedelta(hours=1)
@@ -236,6 +237,30 @@ async def test_an_escalation_that_is_over_holds_nothing_up_whether_it_has_a_name
     await plain.perform()
 
     assert plain.mail.recipients == [[CHAMPION]]
+
+
+async def test_an_escalation_that_ends_while_its_message_is_being_put_off_lets_go_of_it(
+    plain: Outreach, ingest_pool: Pool
+) -> None:
+    await playbook(plain)
+    account = await dropped(plain)
+    await tell(ingest_pool, account, "ticket.escalated", None)
+    await read_on(plain)
+    effect = await plain.one("effect", account)
+    asked = Asked(effect["key"], account, "help", "email", CHAMPION, effect["asked_at"], zone="UTC")
+    async with plain.pool.acquire() as start, start.transaction():
+        await start.execute("select from effect where key = $1 for update", effect["key"])
+        (verdict,) = await plain.runner.arbitrating.admit(start, [asked])
+        assert isinstance(verdict, Defer)
+        await tell(ingest_pool, account, "ticket.resolved", None)
+        reading = asyncio.create_task(read_on(plain))
+        await asyncio.sleep(SETTLED_S + 0.3)
+        await start.execute("update effect set next_at = $2 where key = $1", effect["key"], verdict.until)
+        told = Entry(account, "help", "deferred", verdict.code, verdict.sentence, "", None, effect["run_id"])
+        await ledger.add(start, [told])
+    await reading
+
+    assert await waits(plain, account) <= timedelta(0)
 
 
 async def test_an_account_that_lives_elsewhere_now_is_written_to_by_the_clock_there(

@@ -1,6 +1,7 @@
 """Claims about moves that meet at the same work: they lock in one order, so that none of them is rolled back."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from itertools import combinations
@@ -10,15 +11,18 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 from structlog.testing import capture_logs
-from support.outreach import Outreach, health_of
+from support.outreach import Outreach, health_of, publish
 
 from milepost_runtime.database import Connection, is_store_trouble
+from milepost_runtime.lanes import drain
 from playbook_runner.arbiter.suppressing import Word
 from playbook_runner.effects.resolving import RunEnded
 from playbook_runner.people.approving import ApprovalEnded
 from playbook_runner.people.tending import Outcome, TaskEnded
 from playbook_runner.queries import locking
+from playbook_runner.runs.by_hand import NotStarted
 from playbook_runner.runs.merging import merge
+from playbook_runner.runs.watching import ensure_watching
 
 PAIRS = 15
 HISTORY = 20_000
@@ -138,6 +142,60 @@ async def test_who_opts_out_while_their_tasks_are_completed_has_no_run_left(outr
     await outreach.advance()
     assert await outreach.pool.fetchval("select count(*) from run where state = 'running'") == 0
     assert await outreach.pool.fetchval("select count(*) from suppression where kind = 'opt_out'") == PAIRS
+
+
+async def test_who_notes_that_a_band_lasts_and_who_looks_whether_it_has_wait_for_each_other(outreach: Outreach) -> None:
+    lasting = {"kind": "band_changed", "to": ["red"], "hold_days": 2}
+    await outreach.runner.keeping.stock([plan("lasting", TASK) | {"trigger": lasting, "re_entry": {"days": 0}}])
+    await ensure_watching(outreach.pool)
+    accounts = sorted((uuid4() for _ in range(PAIRS * 10)), reverse=True)
+    for account in accounts:
+        outreach.scoring.documents[account] = health_of(account)
+    with capture_logs() as lines:
+        for _ in range(5):
+            for account in accounts:
+                await publish(outreach.scoring_pool, account)
+            await asyncio.gather(outreach.start(), drain(outreach.pool, outreach.runner.watching.lane))
+            await outreach.pool.execute("update armed set held_since = clock_timestamp() - interval '3 days'")
+            await outreach.pool.execute("update watch set next_at = '-infinity'")
+        await drain(outreach.pool, outreach.runner.watching.lane)
+
+    assert not [line for line in lines if "Deadlock" in str(line)]
+    assert await outreach.pool.fetchval("select count(*) from run where playbook_id = 'lasting'") == len(accounts)
+
+
+async def test_what_opens_runs_and_what_is_put_in_force_or_paused_wait_for_each_other(outreach: Outreach) -> None:
+    meant = {"trigger": {"kind": "band_changed", "to": ["red"]}, "audience": {"subject": "score", "operator": "known"}}
+    for version in (1, 2):
+        await outreach.runner.keeping.stock([plan("meant", GATE, MAIL, version=version) | meant])
+    accounts = [await outreach.drop() for _ in range(PAIRS * 20)]
+
+    async def turn() -> None:
+        for _ in range(PAIRS):
+            await outreach.runner.releasing.rollback("meant", "stop", "kim")
+            in_force = await outreach.pool.fetchval(
+                "select version from playbook where id = 'meant' and state = 'active'"
+            )
+            others = "select count(*) from run where playbook_id = 'meant' and state = 'running' and version <> $1"
+            assert await outreach.pool.fetchval(others, in_force) == 0
+            await outreach.runner.keeping.set_state("meant", "paused", "kim")
+            await outreach.runner.keeping.set_state("meant", "active", "kim")
+
+    async def by_hand() -> None:
+        for account in accounts[:PAIRS]:
+            with contextlib.suppress(NotStarted):
+                await outreach.runner.by_hand.start(account, "meant", "a hunch", "kim")
+
+    with capture_logs() as lines:
+        await asyncio.gather(outreach.start(), turn(), by_hand())
+    await outreach.start()
+
+    assert not [line for line in lines if "Deadlock" in str(line)]
+    rows = await outreach.pool.fetch(
+        "select account_id from run where playbook_id = 'meant' union select account_id from ledger"
+        " where playbook_id = 'meant'"
+    )
+    assert {row["account_id"] for row in rows} == set(accounts), "each of them was answered"
 
 
 async def beside_history(outreach: Outreach) -> UUID:

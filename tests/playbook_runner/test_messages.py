@@ -239,10 +239,30 @@ def test_what_is_not_one_plain_address_is_refused(address: str) -> None:
         ("kim@vendor.example", "kim@vendor.example"),
         ("Kim.O'Hara+health@Vendor.Example", "Kim.O'Hara+health@vendor.example"),
         ("kim@bücher.example", "kim@xn--bcher-kva.example"),
+        ("kim@straße.example", "kim@xn--strae-oqa.example"),
+        ("kim@STRAẞE.example", "kim@xn--strae-oqa.example"),
+        ("kim@strasse.example", "kim@strasse.example"),
+        ("kim@βόλος.example", "kim@xn--nxasmm1c.example"),
+        ("kim@XN--NXASMM1C.example", "kim@xn--nxasmm1c.example"),
+        ("kim@ＢÜcher。example", "kim@xn--bcher-kva.example"),
+        ("kim@my--shop.example", "kim@my--shop.example"),
+        ("kim@r3---sn.bücher.example", "kim@r3---sn.xn--bcher-kva.example"),
     ],
 )
 def test_a_plain_address_goes_out_with_its_domain_in_ascii(written: str, sent: str) -> None:
     assert check_address(written) == sent
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        "☕.example", "xn--53h.example", "xn--fass.example", "xn--.example", "-ü.example", "אa1.example",
+        "\u0301a.example", "l·x.example", "b" * 60 + "ü" * 5 + ".example",
+    ],
+)  # fmt: skip
+def test_a_domain_that_nobody_can_have_registered_is_refused_and_the_reason_says_so(domain: str) -> None:
+    with pytest.raises(BadAddress, match="no domain name that can be registered"):
+        check_address(f"kim@{domain}")
 
 
 @given(st.text(max_size=300))

@@ -183,3 +183,18 @@ async def test_a_change_of_health_is_told_through_the_feed(
     await drain(outreach.pool, outreach.runner.writing_back.lane)
 
     assert portal.companies["90210"]["milepost_score"] == "47.3"
+
+
+async def test_accounts_that_share_a_company_are_named_with_the_one_that_it_is_told_of(
+    api: httpx.AsyncClient, portal: Portal, outreach: Outreach
+) -> None:
+    company = portal.company(90210)
+    accounts = sorted([await outreach.drop(references=(company,)) for _ in range(2)])
+    outlet = (await api.post("/outlets", json=hubspot(portal))).json()["id"]
+
+    await api.post(f"/outlets/{outlet}/setup")
+    await drain(outreach.pool, outreach.runner.writing_back.lane)
+    told = (await api.get(f"/outlets/{outlet}/told")).json()
+
+    ids = [str(account) for account in accounts]
+    assert told["shared"] == [{"record_id": "90210", "told_of": ids[0], "accounts": 2, "account_ids": ids}]

@@ -11,6 +11,7 @@ from milepost_core.destinations import LEAST_CALLS
 from milepost_core.effects import RETRY_AFTER_S
 from milepost_runtime.lanes import claim, drain
 from playbook_runner.effects.resolving import RunEnded
+from playbook_runner.queries import destinations
 from playbook_runner.settings import mail_server
 
 
@@ -52,7 +53,7 @@ async def test_a_passing_no_is_tried_again_by_the_schedule(outreach: Outreach, a
     await outreach.perform()
     assert len(outreach.mail.raw) == 1
     assert await outreach.attempts(account) == ["try_later", "done"]
-    assert await outreach.outcomes(account) == [("deferred", "not_reached"), ("sent", "sent")]
+    assert await outreach.outcomes(account) == [("deferred", "not_now"), ("sent", "sent")]
 
 
 @pytest.mark.parametrize("answer", ["550 5.1.1 no such user", "552 5.3.4 too big"])
@@ -105,6 +106,60 @@ async def test_what_a_mail_server_puts_off_for_one_recipient_holds_up_no_other(
 
     assert (await outreach.one("effect", other))["state"] == state
     assert await outreach.pool.fetchval("select count(*) from effect where attempts = 1") >= LEAST_CALLS
+
+
+@pytest.mark.parametrize(
+    ("where", "answer"),
+    [
+        ("sender_answer", "530 5.7.0 Authentication required"),
+        ("sender_answer", "553 5.7.1 not for you"),
+        ("recipient_answer", "554 5.7.1 <ana@b.example>: Relay access denied"),
+        ("recipient_answer", "535 5.7.8 bad credentials"),
+        ("go_ahead", "530 5.7.0 Authentication required"),
+        ("answers", "550 5.7.60 you may not send in this name"),
+    ],
+)
+async def test_a_mail_server_that_is_not_content_with_us_fails_nobody_and_is_left_alone_until_it_is(
+    outreach: Outreach, where: str, answer: str
+) -> None:
+    accounts = [await outreach.drop() for _ in range(LEAST_CALLS + 10)]
+    setattr(outreach.mail, where, [answer] * len(accounts) if where == "answers" else answer)
+    await outreach.all_lanes()
+    (known,) = [one for one in await destinations.every(outreach.pool) if one["name"] == "email"]
+    reason = await outreach.pool.fetchval("select reason from ledger where code = 'not_now' order by id limit 1")
+
+    assert {row["state"] for row in await outreach.pool.fetch("select state from effect")} == {"ready"}
+    assert {row["state"] for row in await outreach.pool.fetch("select state from run")} == {"running"}
+    assert await outreach.pool.fetchval("select count(*) from suppression") == 0
+    assert (known["probe_at"] is not None, known["waiting"]) == (True, len(accounts))
+    assert "takes no mail of ours" in reason
+    assert answer[:9] in reason
+
+    setattr(outreach.mail, where, [] if where == "answers" else None)
+    await outreach.pool.execute("truncate destination")
+    await outreach.later("effect")
+    await outreach.perform()
+    assert len(outreach.mail.raw) == len(accounts)
+
+
+async def test_a_mail_server_that_does_not_let_us_log_in_fails_nobody_and_the_ledger_says_so(
+    outreach: Outreach,
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 here\r\n")
+        while line := await reader.readline():
+            words = b"250-here\r\n250 AUTH PLAIN\r\n" if line.startswith(b"EHLO") else b"535 5.7.8 bad credentials\r\n"
+            writer.write(words)
+        writer.close()
+
+    account = await outreach.intended()
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        await drain(outreach.pool, lane_to(outreach, f"smtp://user:wrong@127.0.0.1:{port}"))
+    reason = await outreach.pool.fetchval("select reason from ledger")
+
+    assert (await outreach.one("effect", account))["state"] == "ready"
+    assert reason == "the mail server takes no mail of ours: 535 5.7.8 bad credentials"
 
 
 async def test_a_server_that_is_away_spends_tries_and_never_starts(outreach: Outreach) -> None:

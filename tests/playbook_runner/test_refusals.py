@@ -1,11 +1,11 @@
-"""Claims about what mail servers answer to RCPT: which answers say that a mailbox is not there, in the servers' words.
+"""Claims about what mail servers refuse: which words say that a mailbox is not there, and which that it is about us.
 
 The wordings are those that the servers and services are documented with; names and addresses are ours.
 """
 
 import pytest
 
-from playbook_runner.actions.refusals import no_such_mailbox
+from playbook_runner.actions.refusals import is_of_us, no_such_mailbox
 
 US = "care@milepost.example"
 
@@ -129,3 +129,46 @@ def test_a_mailbox_is_not_there_by_the_words_of_many_servers(code: int, said: st
 @pytest.mark.parametrize(("code", "said"), NO_WORD)
 def test_what_is_said_of_us_of_rules_or_of_today_is_no_word_about_a_mailbox(code: int, said: str) -> None:
     assert not no_such_mailbox(code, said, US)
+
+
+OF_US = [
+    (530, "5.7.0 Authentication required"),
+    (530, "Must issue a STARTTLS command first"),
+    (535, "5.7.8 Error: authentication failed"),
+    (550, "5.7.8 not this time"),
+    (554, "5.7.1 <ana@b.example>: Relay access denied"),
+    (550, "5.7.1 Unable to relay"),
+    (550, "5.7.54 SMTP; Unable to relay recipient in non-accepted domain"),
+    (550, "relay not permitted"),
+    (550, "5.7.1 Relaying denied. Proper authentication required."),
+    (553, "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)"),
+    (553, f"5.7.1 <{US}>: Sender address rejected: not owned by user milepost"),
+    (550, f"5.1.1 <{US}>: Sender address rejected: User unknown in local recipient table"),
+    (550, "5.7.60 SMTP; Client does not have permissions to send as this"),
+    (530, "5.7.57 Client not authenticated to send mail"),
+    (554, "5.7.1 <host[192.0.2.1]>: Client host rejected: Access denied"),
+    (550, "5.7.25 cannot find your hostname"),
+    (504, "5.5.2 <host>: Helo command rejected: need fully-qualified hostname"),
+    (550, "5.7.26 This mail is unauthenticated: SPF did not pass and DKIM did not pass - gsmtp"),
+    (554, "Message rejected: Email address is not verified."),
+]
+NOT_OF_US = [
+    *NOT_THERE,
+    (552, "5.2.2 mailbox full"),
+    (552, "5.3.4 too big"),
+    (550, "5.7.1 rejected by policy"),
+    (554, "5.6.0 content rejected"),
+    (550, "5.7.1 <relay.sender@your-host.example>: Recipient address rejected: Access denied"),
+    (550, "5.7.124 RESOLVER.RST.SenderNotInAllowedSendersList; not authorized to send to the recipient"),
+]
+
+
+@pytest.mark.parametrize(("code", "said"), OF_US)
+def test_what_is_said_of_our_login_our_address_or_our_machine_is_of_us(code: int, said: str) -> None:
+    assert is_of_us(code, said)
+    assert not no_such_mailbox(code, said, US)
+
+
+@pytest.mark.parametrize(("code", "said"), NOT_OF_US)
+def test_what_is_said_of_a_mailbox_or_a_message_is_not_of_us(code: int, said: str) -> None:
+    assert not is_of_us(code, said)

@@ -274,6 +274,46 @@ async def test_what_stood_then_counts_in_a_rehearsal_of_the_past(outreach: Outre
     assert codes[str(written)] == ["started", "deferred", "sent", "completed"]
 
 
+async def test_a_message_of_higher_priority_that_waits_goes_first_in_a_rehearsal_as_well(
+    outreach: Outreach, api: httpx.AsyncClient
+) -> None:
+    """What the dry run tells is what the engine then does."""
+    capped = {"opens": "00:00", "closes": "00:00", "workdays": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+              "holidays": False, "spread_minutes": 1, "caps": [{"of": "account", "most": 1, "days": 2}]}  # fmt: skip
+    await outreach.runner.policies.say(capped, "test")
+    write = MAIL | {"transactional": False, "to": "sponsor@customer.example"}
+    await outreach.runner.keeping.stock([playbook(write, priority=10)])
+    account, free, run = await dropped(outreach, 0.01), await dropped(outreach, 0.01), uuid4()
+    await outreach.pool.execute(
+        "insert into run (id, account_id, playbook_id, version, trigger_kind, trigger_key, state)"
+        " values ($1, $2, 'urgent', 1, 'band_changed', sha256('u'), 'running')",
+        run,
+        account,
+    )
+    due = await outreach.pool.fetchval(
+        "insert into effect (key, account_id, run_id, step_id, channel, recipient, priority, state, next_at)"
+        " values (sha256('u'), $1, $2, $2, 'email', 'sue@customer.example', 90, 'ready',"
+        " clock_timestamp() + interval '3 hours') returning next_at",
+        account,
+        run,
+    )
+
+    told = await dry_run(api, 0, 5, accounts=[str(account), str(free)], begin="since")
+    await outreach.start()
+    await outreach.advance()
+    await outreach.perform()
+
+    lines = {one["account_id"]: one["lines"] for one in told["data"]}
+    codes = {one: [line["code"] for line in lines[one]] for one in lines}
+    sent = [datetime.fromisoformat(line["at"]) for line in lines[str(account)] if line["code"] == "sent"]
+    assert codes[str(free)] == ["started", "sent", "completed"]
+    assert codes[str(account)] == ["started", "deferred", "deferred", "sent", "completed"]
+    assert "others of higher priority go first" in lines[str(account)][1]["sentence"]
+    assert timedelta(0) <= sent[0] - (due + timedelta(days=2)) < timedelta(minutes=2)
+    assert await outreach.outcomes(account) == [("deferred", "after_others_account")]
+    assert await outreach.outcomes(free) == [("sent", "sent")]
+
+
 async def test_what_is_meant_for_somebody_who_will_be_away_goes_to_whoever_stands_in(
     outreach: Outreach, api: httpx.AsyncClient
 ) -> None:
@@ -330,3 +370,16 @@ async def test_an_event_that_takes_anothers_place_or_comes_late_starts_nothing(
 
 async def test_nobody_rehearses_what_is_not_there(outreach: Outreach, api: httpx.AsyncClient) -> None:
     assert (await api.post("/playbooks/nothing:preview", json={})).status_code == 404
+
+
+async def test_what_is_not_played_is_said(outreach: Outreach, api: httpx.AsyncClient) -> None:
+    late = {"kind": "milestone", "states": ["late"], "milestones": ["sso"]}
+    await outreach.runner.keeping.stock([playbook(CALL, trigger=late)])
+    account = await dropped(outreach, 1, kind="first_score")
+    looked, acting = await preview(api, days=3), await dry_run(api, 0, 5, accounts=[str(account)], begin="since")
+    silent = await dry_run(api, 0, 5, accounts=[str(account)], begin="since", people="silent")
+
+    said = [[sum(word in one for one in told["provisos"]) for word in ("first score", "clocks of tasks")]
+            for told in (looked, acting, silent)]  # fmt: skip
+    assert said == [[1, 0], [0, 0], [0, 1]]
+    assert looked["matched"] == 0

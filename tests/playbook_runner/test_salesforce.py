@@ -26,7 +26,7 @@ def organisation(served: Organisation) -> Organisation:
         kept.clear()
     for known in (served.fields, served.granted, served.assigned, served.sessions, served.locked):
         known.clear()
-    served.limited, served.lost = False, 0
+    served.limited, served.lost, served.instead = False, 0, None
     return served
 
 
@@ -183,3 +183,42 @@ async def test_an_account_without_a_score_clears_the_field(bench: CrmBench, orga
 
     assert organisation.accounts[number_of(1)]["Milepost_Score__c"] is None
     assert organisation.accounts[number_of(1)]["Milepost_Band__c"] == "unknown"
+
+
+async def test_an_account_that_nobody_leads_to_any_more_is_cleared_once(
+    bench: CrmBench, organisation: Organisation
+) -> None:
+    await ready(bench, organisation)
+    account = await bench.account(company(organisation, 1))
+    await bench.tell()
+
+    await bench.say(account, (company(organisation, 2),))
+    await bench.tell()
+    await bench.tell()
+
+    left = organisation.accounts[number_of(1)]
+    assert {name: value for name, value in left.items() if name != "Name"} == {
+        "Milepost_Score__c": None,
+        "Milepost_Band__c": None,
+        "Milepost_Top_Reason__c": None,
+        "Milepost_Model__c": None,
+        "Milepost_Computed_At__c": None,
+    }
+    assert organisation.accounts[number_of(2)]["Milepost_Score__c"] == 47.3
+    assert organisation.batches == [[number_of(1)], [number_of(1)], [number_of(2)]]
+
+
+async def test_a_result_in_a_shape_that_nobody_knows_is_no_success_and_no_crash(
+    bench: CrmBench, organisation: Organisation
+) -> None:
+    await ready(bench, organisation)
+    accounts = [await bench.account(company(organisation, place)) for place in (1, 2, 3)]
+    organisation.instead = ["a text?", {"success": "yes", "errors": "none"}, {"success": False, "errors": [7, None]}]
+
+    await bench.tell()
+
+    rows = [await bench.row(account) for account in accounts]
+    assert [(row["digest"], row["crashes"]) for row in rows] == [(None, 0)] * 3
+    assert sorted(row["error"] for row in rows) == [
+        "Salesforce's answer for this account could not be read", "refused", "refused",
+    ]  # fmt: skip

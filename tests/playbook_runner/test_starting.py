@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -199,3 +200,43 @@ async def test_a_playbook_that_cannot_be_read_does_not_hold_up_the_others(outrea
     await outreach.start()
 
     assert (await outreach.one("run", account))["playbook_id"] == PLAYBOOK
+
+
+def meant_for_some(version: int) -> dict[str, Any]:
+    """A playbook that a drop starts once somebody has said for whom it is meant."""
+    return {
+        "id": "meant", "version": version, "name": "Meant", "trigger": {"kind": "band_changed", "to": ["red"]},
+        "audience": {"subject": "score", "operator": "known"}, "steps": [{"id": "wait", "kind": "wait", "days": 1}],
+    }  # fmt: skip
+
+
+async def test_a_version_that_is_replaced_while_somebody_is_asked_begins_no_run(outreach: Outreach) -> None:
+    for version in (1, 2):
+        await outreach.runner.keeping.stock([meant_for_some(version)])
+    account = await outreach.drop()
+    async with outreach.while_asked(outreach.start()):
+        released = await outreach.runner.releasing.rollback("meant", "stop", "kim")
+    assert (released.version, released.stopped) == (1, 0)
+
+    runs = await outreach.pool.fetch("select version from run where playbook_id = 'meant'")
+    assert [run["version"] for run in runs] == [1]
+    assert await outreach.pool.fetchval("select count(*) from run where account_id = $1", account) == 2
+
+
+@pytest.mark.parametrize("before", ["active", "paused"])
+async def test_a_pause_that_begins_or_ends_while_somebody_is_asked_counts(outreach: Outreach, before: str) -> None:
+    after = "paused" if before == "active" else "active"
+    await outreach.pool.execute("delete from playbook")
+    # What is paused asks nobody: another one does.
+    await outreach.runner.keeping.stock([meant_for_some(1), meant_for_some(1) | {"id": "asks"}])
+    await outreach.runner.keeping.set_state("meant", before, "kim")
+    await outreach.drop()
+    async with outreach.while_asked(outreach.start()):
+        await outreach.runner.keeping.set_state("meant", after, "kim")
+
+    runs = await outreach.pool.fetchval("select count(*) from run where playbook_id = 'meant'")
+    codes = [row["code"] for row in await outreach.pool.fetch("select code from ledger where playbook_id = 'meant'")]
+    assert (runs, codes) == ((0, ["playbook_paused"]) if after == "paused" else (1, []))
+    assert await outreach.pool.fetchval(
+        "select position from cursor where feed = 'scoring.change'"
+    ) == await outreach.scoring_pool.fetchval("select max(id) from change")

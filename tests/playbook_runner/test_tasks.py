@@ -1,5 +1,7 @@
 """Claims about people's work: one task of a reason, its clocks, what people do with it, who hears of it."""
 
+import asyncio
+import functools
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +12,10 @@ import pytest
 from support.outreach import Outreach
 from support.runner_api import key_with, runner_api
 
-from milepost_runtime.lanes import drain
+from milepost_core.cadence import Leave
+from milepost_runtime.failpoints import arm
+from milepost_runtime.lanes import claim, drain
+from playbook_runner.runs.stopping import Leaving, stop
 from playbook_runner.settings import RunnerSettings
 
 CALL = {
@@ -207,6 +212,23 @@ async def test_a_sleeping_task_hears_no_new_evidence_and_its_clocks_stand_still(
     assert (task["state"], task["next_at"]) == ("open", task["finish_warn_at"])
 
 
+async def test_who_is_sent_to_sleep_again_while_a_worker_comes_to_wake_them_sleeps_on(outreach: Outreach) -> None:
+    account = await asked(outreach, playbook(CALL))
+    task = await outreach.one("task", account)
+    asleep = functools.partial(outreach.runner.tending.snooze, task["id"])
+    await asleep(datetime.now(UTC) + timedelta(minutes=5), "they are at lunch", "kim")
+    await outreach.pool.execute("update task set snoozed_until = clock_timestamp(), next_at = clock_timestamp()")
+    async with outreach.pool.acquire() as connection:
+        claims = await claim(connection, outreach.runner.tasking.lane, 10)
+    until = datetime.now(UTC) + timedelta(days=7)
+    await asleep(until, "they are on holiday", "kim")
+    await outreach.runner.tasking.tick(claims)
+
+    task = await outreach.one("task", account)
+    assert (len(claims), task["state"], task["snoozed_until"], task["next_at"]) == (1, "snoozed", until, until)
+    assert await words(outreach, account) == ["evidence", "snoozed", "snoozed"]
+
+
 async def test_nobody_snoozes_into_the_past_or_for_ever(outreach: Outreach, api: httpx.AsyncClient) -> None:
     account = await asked(outreach, playbook(CALL))
     path = f"/tasks/{(await outreach.one('task', account))['id']}/snooze"
@@ -300,3 +322,38 @@ async def test_a_task_of_two_runs_is_closed_with_the_last_of_them(outreach: Outr
     assert (await outreach.one("task", account))["state"] == "open"
     await outreach.runner.resolving.cancel(second["id"], "Dana")
     assert (await outreach.one("task", account))["state"] == "closed"
+
+
+async def test_a_task_that_another_run_takes_up_while_the_first_one_ends_is_closed_under_nobody(
+    outreach: Outreach,
+) -> None:
+    same = CALL | {"reason": "usage fell"}
+    account = await asked(outreach, playbook(same, AFTER))
+    first = await outreach.one("run", account)
+    second = playbook(same, AFTER, name="call-them-too", trigger={"kind": "by_hand"})
+    await outreach.runner.keeping.stock([second])
+    taking_up = await outreach.runner.by_hand.start(account, "call-them-too", "a hunch", "kim")
+    arm("playbooks.advance.given=sleep:0.5")
+    try:
+        advancing = asyncio.create_task(outreach.advance())
+        await asyncio.sleep(0.25)
+        await asyncio.gather(advancing, outreach.runner.resolving.cancel(first["id"], "Dana"))
+    finally:
+        arm("")
+    task = await outreach.one("task", account)
+    assert task["state"] == "open"
+
+    await outreach.runner.resolving.cancel(taking_up, "Dana")
+    assert (await outreach.one("task", account))["state"] == "closed"
+
+
+async def test_a_task_of_runs_that_end_together_for_different_reasons_is_closed(outreach: Outreach) -> None:
+    same = CALL | {"reason": "usage fell"}
+    account = await asked(outreach, playbook(same, AFTER), playbook(same, AFTER, name="call-them-too"))
+    runs = await outreach.pool.fetch("select id from run where account_id = $1 order by id", account)
+    why = ("recovered", "the goal is met")
+    async with outreach.pool.acquire() as connection, connection.transaction():
+        await stop(connection, [Leaving(run["id"], Leave("ended", said)) for run, said in zip(runs, why, strict=True)])
+
+    assert (await outreach.one("task", account))["state"] == "closed"
+    assert await words(outreach, account) == ["evidence", "evidence", "closed"]

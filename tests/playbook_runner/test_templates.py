@@ -159,7 +159,7 @@ SILENT = "{% if not score %}x{% endif %}"
     [
         ({"kind": "email", "subject": SILENT, "text": "x"}, "subject"),
         ({"kind": "email", "subject": "x", "text": SILENT}, "text"),
-        ({"kind": "email", "subject": "{{ summary }}", "text": "x"}, "subject"),
+        ({"kind": "email", "subject": "{{ change_7d }}", "text": "x"}, "subject"),
         ({"kind": "email", "subject": "{% if band == 'red' %}x{% endif %}", "text": "x"}, "subject"),
         ({"kind": "email", "subject": "{% if band != 'unknown' %}x{% endif %}", "text": "x"}, "subject"),
         ({"kind": "task", "title": "{% if change_7d or band == 'red' %}x{% endif %}", "script": "x"}, "title"),
@@ -173,6 +173,12 @@ def test_what_has_to_say_something_is_refused_where_it_says_nothing(step: dict[s
     with pytest.raises(PlaybookInvalid) as caught:
         check_document({"id": "t", "name": "T", "trigger": {"kind": "by_hand"}, "steps": [{"id": "a", **step}]})
     assert [(one.pointer, one.code) for one in caught.value.problems] == [(f"/steps/0/{place}", "template_empty")]
+
+
+@pytest.mark.parametrize("word", ["summary", "account.name", "score", "link"])
+def test_what_is_known_of_every_account_is_text_enough(word: str) -> None:
+    step = {"id": "a", "kind": "email", "subject": "x", "text": f"{{{{ {word} }}}}"}
+    check_document({"id": "t", "name": "T", "trigger": {"kind": "by_hand"}, "steps": [step]})
 
 
 def test_a_template_of_a_megabyte_is_refused() -> None:

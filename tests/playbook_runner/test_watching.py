@@ -10,7 +10,8 @@ import asyncpg
 import pytest
 from support.outreach import Outreach, health_of, publish
 
-from milepost_runtime.lanes import drain
+from milepost_runtime.lanes import Claim, claim, drain
+from playbook_runner.queries.watching import KEEPER
 from playbook_runner.runs.watching import ensure_watching
 
 BELOW = {"subject": "score", "operator": "lt", "value": 40}
@@ -170,7 +171,7 @@ async def test_a_changed_condition_begins_anew_and_an_unchanged_one_goes_on(outr
 
 async def test_a_date_starts_at_its_local_time_once_and_never_early(outreach: Outreach, watching: Book) -> None:
     account, now = scored(outreach, 60), datetime.now(UTC)
-    zone = ZoneInfo("Pacific/Auckland")
+    zone = ZoneInfo("Pacific/Tongatapu")  # It never changes its clocks: a day ahead is 24 hours ahead.
     due = (now + timedelta(days=1)).astimezone(zone)
     outreach.scoring.attributes[account] = {
         "renewal": (due.date() + timedelta(days=30)).isoformat(), "timezone": zone.key
@@ -293,3 +294,84 @@ async def test_a_playbook_that_is_back_before_its_watch_was_taken_away_is_still_
     await outreach.pool.execute("update playbook set state = 'active' where id = 'looked-for'")
 
     assert await outreach.pool.fetchval("select next_at from watch where playbook_id = 'looked-for'") is not None
+
+
+async def due(outreach: Outreach, name: str) -> list[Claim]:
+    """Claim one watch (or the keeper of all) that is to look at the whole book, and nothing else."""
+    back = "swept_at - interval '1 day'"
+    free = f"next_at = '-infinity', lease_until = null, swept_at = {back}"
+    await outreach.pool.execute(f"update watch set {free} where playbook_id = $1", name)
+    await outreach.pool.execute("update watch set next_at = 'infinity' where playbook_id <> $1", name)
+    async with outreach.pool.acquire() as connection:
+        claims = await claim(connection, outreach.runner.watching.lane, 20)
+    assert [one.key for one in claims] == [name]
+    return claims
+
+
+async def settled_then_wider(outreach: Outreach, watching: Book) -> None:
+    """Let a watch settle for whom nothing holds; then have a version by which it holds for the whole book."""
+    await watching({"kind": "threshold", "when": BELOW | {"value": 80}})
+    await watching({"kind": "threshold", "when": BELOW}, version=2)
+    for _ in range(5):
+        scored(outreach, 60)
+    for _ in range(3):
+        await look(outreach)
+    assert await outreach.pool.fetchval("select settled from watch where playbook_id = 'looked-for'")
+
+
+async def test_what_holds_already_by_a_changed_trigger_is_no_news_though_a_look_was_under_way(
+    outreach: Outreach, watching: Book
+) -> None:
+    await settled_then_wider(outreach, watching)
+    runner = outreach.runner
+    async with outreach.while_asked(runner.watching.watch(await due(outreach, "looked-for"))):
+        await runner.releasing.rollback("looked-for", "stay", "kim")
+        await runner.watching.watch(await due(outreach, KEEPER))
+    for _ in range(3):
+        await look(outreach)
+
+    assert await outreach.pool.fetchval("select count(*) from run") == 0
+
+
+async def test_what_holds_already_by_a_changed_trigger_is_no_news_before_its_watch_begins_anew(
+    outreach: Outreach, watching: Book
+) -> None:
+    await settled_then_wider(outreach, watching)
+    await outreach.runner.releasing.rollback("looked-for", "stay", "kim")
+    await outreach.runner.watching.watch(await due(outreach, "looked-for"))
+    for _ in range(3):
+        await look(outreach)
+
+    assert await outreach.pool.fetchval("select count(*) from run") == 0
+
+
+async def test_a_look_from_before_a_watch_was_away_is_worth_nothing_once_it_is_back(
+    outreach: Outreach, watching: Book
+) -> None:
+    await watching({"kind": "threshold", "when": BELOW})
+    before = await due(outreach, "looked-for")
+    async with outreach.while_asked(outreach.runner.watching.watch(before), delay_s=1.0):
+        for state in ("retired", "active"):
+            await outreach.pool.execute("update playbook set state = $1 where id = 'looked-for'", state)
+            news = await publish(outreach.scoring_pool, uuid4())
+            await outreach.runner.watching.watch(await due(outreach, KEEPER))
+        while (await due(outreach, "looked-for"))[0].fence < before[0].fence:
+            pass
+        anew = await outreach.pool.fetchrow("select * from watch where playbook_id = 'looked-for'")
+
+    assert (anew["settled"], anew["position"]) == (False, news), "what happened while it was away is no news"
+    assert await outreach.pool.fetchrow("select * from watch where playbook_id = 'looked-for'") == anew
+
+
+async def test_a_version_that_is_replaced_while_its_watch_looks_begins_no_run(
+    outreach: Outreach, watching: Book
+) -> None:
+    for version in (1, 2):
+        await watching({"kind": "threshold", "when": BELOW}, version=version)
+    await look(outreach)
+    account = scored(outreach, 30)
+    async with outreach.while_asked(look(outreach)):
+        await outreach.runner.releasing.rollback("looked-for", "stop", "kim")
+    await look(outreach)
+
+    assert (await outreach.one("run", account))["version"] == 1

@@ -1,13 +1,16 @@
 """Claims about lines outside: what was not written is told from what was; answers are bounded; nothing is followed."""
 
 import asyncio
+import contextlib
+import resource
 import time
+from collections.abc import AsyncIterator
 
 import pytest
 from support.receiver import Receiver, receiver
 
 from milepost_runtime.guard import Inside, Target, UrlRefused, inside
-from milepost_runtime.lines import BODY_BYTES, AnswerLost, Lines, NotConnected, NotWritten, post
+from milepost_runtime.lines import BODY_BYTES, HEAD_BYTES, AnswerLost, Lines, NotConnected, NotWritten, post
 
 ALLOWED = inside("127.0.0.0/8, ::1/128")
 OK = b"HTTP/1.1 200 ok\r\ncontent-length: 2\r\n\r\nok"
@@ -101,6 +104,117 @@ async def test_a_body_without_a_length_ends_with_its_line() -> None:
         asking = asyncio.create_task(line.ask(post(at(server), {}, b"x"), 0.5))
         answer = await asking
         assert (answer.status, answer.body) == (200, b"all of it")
+
+
+@contextlib.asynccontextmanager
+async def endless(start: bytes, again: bytes) -> AsyncIterator[tuple[Target, list[int]]]:
+    """Answer with `start` and then with `again` until the line is gone; tell how many bytes went out."""
+    sent = [0]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(start)
+            while not writer.is_closing():
+                writer.write(again)
+                sent[0] += len(again)
+                await writer.drain()
+                await asyncio.sleep(0 if again else 0.01)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield Target("http", "127.0.0.1", server.sockets[0].getsockname()[1], "/"), sent
+
+
+CHUNKED = b"HTTP/1.1 200 ok\r\ntransfer-encoding: chunked\r\n\r\n"
+BEHIND = {
+    "trailers": (CHUNKED + b"2\r\nok\r\n0\r\n", b"".join(b"x%d: %s\r\n" % (one, b"v" * 1000) for one in range(60))),
+    "a trailer": (CHUNKED + b"2\r\nok\r\n0\r\nx: ", b"v" * 65536),
+    "a frame": (CHUNKED + b"2\r\nok\r\n1;", b"v" * 65536),
+    "frames": (CHUNKED + b"2\r\nok\r\n", b"1;" + b"v" * 20_000 + b"\r\n!\r\n"),
+}
+
+
+@pytest.mark.parametrize("kind", list(BEHIND))
+async def test_what_never_ends_behind_a_body_ends_the_line_and_is_kept_nowhere(kind: str) -> None:
+    async with endless(*BEHIND[kind]) as (target, sent):
+        line = await Lines(ALLOWED).open(target)
+        before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+        answer = await line.ask(post(target, {}, b"x"), 10)
+
+        assert (answer.status, answer.whole, line.usable) == (200, False, False)
+        assert answer.body.rstrip(b"!") == b"ok"
+        assert answer.headers == {"transfer-encoding": "chunked"}
+        # What was under way in the buffers of the machine is sent, but neither read nor waited for.
+        assert time.monotonic() - began < 5
+        assert sent[0] < 32 * 1024 * 1024
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+
+
+@pytest.mark.parametrize(
+    "again",
+    [b"HTTP/1.1 103 early\r\nlink: x\r\n\r\n" * 100, b"HTTP/1.1 200 ok\r\nx: " + b"v" * 65536, b"HTTP/1.1 200 ok\r\n"],
+)
+async def test_a_head_that_never_ends_is_no_answer(again: bytes) -> None:
+    async with endless(b"HTTP/1.1 103 early\r\n\r\n", again) as (target, _):
+        line = await Lines(ALLOWED).open(target)
+        with pytest.raises(AnswerLost):
+            await line.ask(post(target, {}, b"x"), 10)
+        assert not line.usable
+
+
+@pytest.mark.parametrize(("more", "read"), [(0, True), (1, False)])
+async def test_a_head_is_read_to_its_limit_in_however_few_pieces_it_comes(more: int, read: bool) -> None:
+    start, end = b"HTTP/1.1 103 early\r\n\r\nHTTP/1.1 200 ok\r\nx: ", b"\r\ncontent-length: 2\r\n\r\n"
+    head = start + b"v" * (HEAD_BYTES - len(start) - len(end) + more) + end
+    async with receiver(answers=[head + b"ok"]) as server:
+        asking = (await Lines(ALLOWED).open(at(server))).ask(post(at(server), {}, b"x"), 5)
+        if read:
+            assert (await asking).body == b"ok"
+        else:
+            with pytest.raises(AnswerLost):
+                await asking
+
+
+async def test_trailers_are_passed_over_and_the_line_is_used_again() -> None:
+    told = CHUNKED + b"2\r\nok\r\n0\r\nRetry-After: 9\r\nX-Sum: 7\r\n\r\n"
+    async with receiver(answers=[told, OK]) as server:
+        line = await Lines(ALLOWED).open(at(server))
+        answer = await line.ask(post(at(server), {}, b"x"), 5)
+        assert (answer.body, answer.whole, answer.headers) == (b"ok", True, {"transfer-encoding": "chunked"})
+        assert (await line.ask(post(at(server), {}, b"x"), 5)).whole
+        assert server.connections == 1
+
+
+async def test_a_body_may_come_in_the_smallest_chunks() -> None:
+    async with receiver(answers=[CHUNKED + b"1\r\nx\r\n" * (BODY_BYTES - 1) + b"0\r\n\r\n"]) as server:
+        answer = await (await Lines(ALLOWED).open(at(server))).ask(post(at(server), {}, b"x"), 5)
+        assert (len(answer.body), answer.whole) == (BODY_BYTES - 1, True)
+
+
+async def test_a_body_that_was_not_waited_for_is_not_whole() -> None:
+    async with endless(b"HTTP/1.1 200 so\r\n\r\nthe beginning", b"") as (target, _):
+        answer = await (await Lines(ALLOWED).open(target)).ask(post(target, {}, b"x"), 0.2)
+        assert (answer.body, answer.whole) == (b"the beginning", False)
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.05])
+@pytest.mark.parametrize("behind", [b"HTTP/1.1 500 no\r\ncontent-length: 3\r\n\r\nbad", b"no answer at all"])
+async def test_what_follows_an_answer_is_not_read_and_its_line_not_used_again(behind: bytes, pause_s: float) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK if pause_s else OK + behind)
+        await asyncio.sleep(pause_s)
+        writer.write(behind)
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        target = Target("http", "127.0.0.1", server.sockets[0].getsockname()[1], "/")
+        line = await Lines(ALLOWED).open(target)
+        answer = await line.ask(post(target, {}, b""), 5)
+        assert (answer.status, answer.body, answer.whole) == (200, b"ok", True)
+        await asyncio.sleep(2 * pause_s)
+        assert not line.usable
 
 
 async def test_what_only_announces_an_answer_is_none() -> None:

@@ -23,6 +23,7 @@ PROBLEM = b"application/problem+json"
 class HealthServer:
     """What is known of accounts; `status` other than 200 answers everybody so; `asked` keeps path and headers.
 
+    `survivors` live on for accounts that are gone; who is in `unscored` is known, and has no document so far.
     `documents`, `attributes` and `silences` (days since, by event type) are by account, `models` (documents, all in
     charge) by id. Questions that the contract forbids are refused, and those about subjects in `refused`. Who asks
     about accounts in `trickling` gets the answer byte by byte, ten a second, for as long as they listen.
@@ -37,6 +38,8 @@ class HealthServer:
     status: int = 200
     body: bytes | None = None
     delay_s: float = 0.0
+    survivors: dict[UUID, UUID] = field(default_factory=dict)
+    unscored: set[UUID] = field(default_factory=set)
     trickling: set[UUID] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -49,6 +52,8 @@ class HealthServer:
         self.silences.clear()
         self.models.clear()
         self.asked.clear()
+        self.survivors.clear()
+        self.unscored.clear()
         self.trickling.clear()
         self.refused.clear()
         self.status, self.body, self.delay_s = 200, None, 0.0
@@ -118,10 +123,14 @@ class HealthServer:
         if path == "/audiences/match":
             return self._match(Question.model_validate_json(content)).model_dump_json().encode()
         assert path == "/accounts/health:batch"
-        self.asked_together += len(json.loads(content)["ids"])
-        known = [self.documents[one] for text in json.loads(content)["ids"] if (one := UUID(text)) in self.documents]
-        shown = [document.model_dump(mode="json") for document in known]
-        return json.dumps({"data": shown, "unknown": [], "not_scored": []}).encode()
+        asked = {text: self.survivors.get(UUID(text), UUID(text)) for text in json.loads(content)["ids"]}
+        self.asked_together += len(asked)
+        led = dict.fromkeys(asked.values())
+        shown = [self.documents[one].model_dump(mode="json") for one in led if one in self.documents]
+        absent = {text: one for text, one in asked.items() if one not in self.documents}
+        waiting = [text for text, one in absent.items() if one in self.unscored]
+        unknown = [text for text in absent if text not in waiting]
+        return json.dumps({"data": shown, "unknown": unknown, "not_scored": waiting}).encode()
 
     def _match(self, question: Question) -> Matches:
         condition = as_condition(question.condition)

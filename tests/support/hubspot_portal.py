@@ -25,7 +25,10 @@ class Portal:
 
     The next `limited` requests are told to wait, after the next `lost` ones it breaks down with the work done. Tokens
     are given out once `token_gate` is open; with `rotates` each brings the next refresh token, and the one before is
-    good no more. The next tasks and notes are answered by the statuses in `broken`, with nothing done.
+    good no more. The next tasks and notes are answered by the statuses in `broken`, with nothing done. Batches are
+    carried out once `batch_gate` is open, and counted in `batches_asked` before. Companies that were `merged` away, by
+    id, are answered for under the id of the one that lives on. Status and body in `instead` are the answer to every
+    batch, with nothing done.
     """
 
     companies: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -43,6 +46,10 @@ class Portal:
     limited: int = 0
     lost: int = 0
     broken: list[int] = field(default_factory=list)
+    batch_gate: asyncio.Event = field(default_factory=asyncio.Event)
+    batches_asked: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    merged: dict[str, str] = field(default_factory=dict)
+    instead: tuple[int, Any] | None = None
     calls: list[tuple[str, str]] = field(default_factory=list)
     batches: list[list[str]] = field(default_factory=list)
     url: str = ""
@@ -50,6 +57,7 @@ class Portal:
 
     def __post_init__(self) -> None:
         self.token_gate.set()
+        self.batch_gate.set()
         for kind in ("companies", "tasks", "notes"):
             self.properties.setdefault(kind, {name: {"name": name, "type": text} for name, text in BUILT_IN.items()})
 
@@ -81,6 +89,9 @@ class Portal:
             await answer(send, 429, _limit(self.policy), {"X-HubSpot-RateLimit-Interval-Milliseconds": "10000"})
             return
         query = parse_qs(scope["query_string"].decode())
+        if scope["path"].endswith("/batch/update"):
+            self.batches_asked.release()
+            await self.batch_gate.wait()
         status, document = self._route(scope["method"], scope["path"], query, json.loads(content or b"{}"))
         if self.lost:
             self.lost -= 1
@@ -137,8 +148,11 @@ class Portal:
         return 201, document
 
     def _batch(self, inputs: list[dict[str, Any]]) -> tuple[int, Any]:
+        self.batches.append([one["id"] for one in inputs])
+        if self.instead is not None:
+            return self.instead
+        inputs = [one | {"id": self.merged.get(one["id"], one["id"])} for one in inputs]
         ids = [one["id"] for one in inputs]
-        self.batches.append(ids)
         twice = sorted({one for one in ids if ids.count(one) > 1})
         if twice:
             text = f"Duplicate IDs found in batch input: [{', '.join(twice)}]. IDs must be unique"
@@ -205,7 +219,7 @@ class Portal:
             return _error("Property values were not valid: […]", "VALIDATION_ERROR", errors=errors)
         for name, value in properties.items():
             options = [one["value"] for one in known[name].get("options", [])]
-            if options and value not in options:
+            if options and value and value not in options:
                 return _error(f"{value} was not one of the allowed options: {options}", "VALIDATION_ERROR")
             if not isinstance(value, str):
                 return _error(f"{name} is not text", "VALIDATION_ERROR")

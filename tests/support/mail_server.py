@@ -17,9 +17,9 @@ class MailServer:
     """What came in, and how to answer next.
 
     `answers` are used up one per message: a reply such as `450 later`, or `silence` (kept, no answer), `cut` (kept,
-    connection cut), `lose` (not kept, connection cut). `recipient_answer` refuses every recipient, after
-    `recipient_delay_s` seconds. It greets after `greeting_s`, and answers `answer_s` after it kept a message. The
-    go-ahead for a message (354) waits for `gate`; `go_ahead` replaces it.
+    connection cut), `lose` (not kept, connection cut). `sender_answer` refuses every sender, `recipient_answer` every
+    recipient, after `recipient_delay_s` seconds. It greets after `greeting_s`, and answers `answer_s` after it kept a
+    message. The go-ahead for a message (354) waits for `gate`; `go_ahead` replaces it.
     """
 
     port: int = 0
@@ -27,6 +27,7 @@ class MailServer:
     senders: list[str] = field(default_factory=list)
     recipients: list[list[str]] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
+    sender_answer: str | None = None
     recipient_answer: str | None = None
     recipient_delay_s: float = 0.0
     greeting_s: float = 0.0
@@ -46,6 +47,15 @@ class MailServer:
     @property
     def mails(self) -> list[Message]:
         return [message_from_bytes(raw, policy=compat32) for raw in self.raw]
+
+    async def handle_MAIL(
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.sender_answer is not None:
+            return self.sender_answer
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
 
     async def handle_RCPT(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]

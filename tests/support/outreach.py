@@ -1,5 +1,8 @@
 """What tests of the runner start from: changes in the feed, health documents of accounts, drained lanes."""
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -80,6 +83,19 @@ class Outreach:
         await self.start()
         await self.advance()
         return account
+
+    @contextlib.asynccontextmanager
+    async def while_asked(self, work: Coroutine[Any, Any, Any], delay_s: float = 0.5) -> AsyncIterator[None]:
+        """Do something while work of ours waits for an answer of the scoring API, then let the work end."""
+        before, self.scoring.delay_s = len(self.scoring.asked), delay_s
+        task = asyncio.create_task(work)
+        try:
+            while len(self.scoring.asked) == before:  # noqa: ASYNC110 - the server offers a list, not an event
+                await asyncio.sleep(0.01)
+            yield
+        finally:
+            self.scoring.delay_s = 0.0
+            await task
 
     async def attempts(self, account: UUID) -> list[str | None]:
         """Return how the tries of an account's effects ended, in their order."""

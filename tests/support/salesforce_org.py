@@ -36,7 +36,8 @@ class Organisation:
     """`accounts` by id with their fields; `calls` are method and path of every request that was let in.
 
     Accounts in `locked` cannot be written; tasks at those in `refusals` are answered with that status and code; the
-    next `lost` requests break down with the work done; `limited` refuses everything for the day.
+    next `lost` requests break down with the work done; `limited` refuses everything for the day. `instead` is the
+    answer to every collection, with nothing done.
     """
 
     key: rsa.RSAPrivateKey = field(default_factory=lambda: rsa.generate_private_key(65537, 2048))
@@ -52,6 +53,7 @@ class Organisation:
     locked: set[str] = field(default_factory=set)
     lost: int = 0
     limited: bool = False
+    instead: Any = None
     calls: list[tuple[str, str]] = field(default_factory=list)
     batches: list[list[str]] = field(default_factory=list)
     url: str = ""
@@ -150,6 +152,8 @@ class Organisation:
         if len(records) > 200:
             return 400, _error("The number of records exceeds 200", "INVALID_INPUT")
         assert document["allOrNone"] is False
+        if self.instead is not None:
+            return 200, self.instead
         return 200, [self._one(record) for record in records]
 
     def _one(self, record: dict[str, Any]) -> dict[str, Any]:

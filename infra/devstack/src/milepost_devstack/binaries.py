@@ -18,7 +18,7 @@ from pathlib import Path
 
 from milepost_devstack.accounts import Account
 
-_PUBLIC_MODE = 0o755
+_PASSABLE = 0o711
 # Where root may leave programs for others to start; who owns them is checked.
 PUBLIC_FOLDERS = (Path("/var/lib/milepost"), Path("/var/tmp/milepost-root"))  # noqa: S108
 
@@ -126,9 +126,11 @@ def _copied(package: Path, target: Path) -> bool:
     """True when `target` holds the whole tree and belongs to root; a copy appears by one rename or not at all."""
     parent = target.parent
     try:
-        parent.mkdir(mode=_PUBLIC_MODE, parents=True, exist_ok=True)
+        parent.mkdir(parents=True, exist_ok=True)
         if not _ours_alone(parent):
             return False
+        # Whatever the umask of this run, or of the one that made it, has left: others may pass through.
+        parent.chmod(parent.stat().st_mode | _PASSABLE)
         if target.exists():
             return _ours_alone(target)
         fresh = Path(tempfile.mkdtemp(prefix=".copying-", dir=parent))

@@ -59,6 +59,7 @@ _TAKEN_KNOWN_S = 5.0
 class EmbeddedPostgres:
     """A PostgreSQL in `home`; `fast` trades durability for speed and throws the data away at stop (tests).
 
+    It listens on `port` or the next free one above it; a fast one on any.
     Start it from the main thread: the server ends with the thread that started it.
     """
 
@@ -67,12 +68,14 @@ class EmbeddedPostgres:
         home: Path,
         *,
         fast: bool = False,
+        port: int = PREFERRED_PORT,
         environ: Mapping[str, str] | None = None,
         watcher: spawning.Watcher | None = None,
     ) -> None:
         self.state = StateFolder(home.absolute())
         self.fast = fast
         self.port = 0
+        self._preferred = 0 if fast else port
         self.child: spawning.Child | None = None
         self.programs: Postgres | None = None
         self._environ = environ
@@ -112,7 +115,7 @@ class EmbeddedPostgres:
 
     async def _start_server(self, programs: Postgres, account: Account | None) -> None:
         assert self._base is not None
-        self.port = 0 if self.fast else PREFERRED_PORT
+        self.port = self._preferred
         for _ in range(_START_ATTEMPTS):
             self.port = ports.next_free(self.port)
             settings = {**_ALWAYS, **(_FAST if self.fast else _STEADY), "port": str(self.port)}

@@ -169,7 +169,7 @@ class TryLater:
 
     `everyone`: the wish is meant for every call to this receiver, not for what this one was about. `certain` False: a
     receiver that knows keys failed behind the write, so what it knows by this key may be these bytes. `well`: it speaks
-    of this one alone, and takes others.
+    of this one alone, and takes others. `reached` False: there was no line to it, or it broke without a word.
     """
 
     reason: str
@@ -177,6 +177,7 @@ class TryLater:
     everyone: bool = False
     certain: bool = True
     well: bool = False
+    reached: bool = True
 
 
 @dataclass(frozen=True)
@@ -207,6 +208,7 @@ UNDONE: Final = frozenset({425, 429})
 # A wish to wait that comes with one of these speaks of the receiver, not of the call.
 FOR_EVERYONE: Final = frozenset({429, 503})
 GONE: Final = 410
+REDIRECTS: Final = frozenset({300, 301, 302, 303, 305, 307, 308})
 
 
 def outcome_of(status: int, remote_id: str | None = None, wish_s: float | None = None) -> Outcome:
@@ -216,7 +218,7 @@ def outcome_of(status: int, remote_id: str | None = None, wish_s: float | None =
     """
     if 200 <= status < 300:
         return Performed(remote_id)
-    if 300 <= status < 400:
+    if status in REDIRECTS:
         return GiveUp(f"the receiver answered {status}: redirects are not followed")
     if status in NOT_NOW or status >= 500:
         everyone, certain = status in FOR_EVERYONE, status in UNDONE

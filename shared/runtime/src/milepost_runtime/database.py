@@ -18,6 +18,8 @@ STORE_TROUBLE = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
+    # It does not let us in any more: its operator changed a password or a right, and a new one mends it.
+    asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     asyncpg.TransactionRollbackError,

@@ -23,7 +23,10 @@ CONNECT_S = 3.0
 # A server closes a silent line after five seconds at the earliest: what is reused is younger.
 IDLE_S = 3.0
 MOST_IDLE = 256
+# What is no body: so much of it goes before the status, and so much of it is passed over behind that (frames of chunks,
+# trailers), to which every byte of the body adds what the smallest chunk needs around itself.
 HEAD_BYTES = 32 * 1024
+FRAME_BYTES = 16
 BODY_BYTES = 64 * 1024
 
 
@@ -37,6 +40,10 @@ class NotWritten(Exception):
 
 class AnswerLost(Exception):
     """The request was written, and no answer came whose status could be read: done or not, nobody knows."""
+
+
+class _Unasked(Exception):
+    """Another answer begins behind the one that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ class Answer:
 
 
 class Line(asyncio.Protocol):
-    """One connection to one receiver."""
+    """One connection to one receiver; of an answer it keeps a head, a body up to its limit, and nothing behind it."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -69,10 +76,11 @@ class Line(asyncio.Protocol):
     def _begin(self, most: int) -> None:
         self._most = most
         self._parser = httptools.HttpResponseParser(self)
+        self._status = 0
         self._headers: dict[str, str] = {}
         self._body = bytearray()
-        self._taken = 0
-        self._headed = self._ended = self._cut = self._stays = False
+        self._aside = 0
+        self._ended = self._cut = self._stays = False
 
     @property
     def usable(self) -> bool:
@@ -101,12 +109,12 @@ class Line(asyncio.Protocol):
             self._waiter = None
             if over is not None:
                 over.cancel()
-        if not self._headed:
+        if not self._status:
             self.close()
             raise AnswerLost("no answer came whose status could be read")
         if not self._stays:
             self.close()
-        return Answer(self._parser.get_status_code(), self._headers, bytes(self._body), self._ended)
+        return Answer(self._status, self._headers, bytes(self._body), self._ended)
 
     def _give_up(self) -> None:
         self.close()
@@ -114,6 +122,7 @@ class Line(asyncio.Protocol):
 
     def close(self) -> None:
         """Hang up; what has not been read never will be."""
+        self._cut = True
         if self._transport is not None:
             self._transport.abort()
 
@@ -126,45 +135,55 @@ class Line(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         """Let who waits see how far the answer came; without a length, the end of the line ends a body."""
         bounded = self._cut or "content-length" in self._headers or "transfer-encoding" in self._headers
-        self._ended = self._ended or (self._headed and _error is None and not bounded)
+        self._ended = self._ended or (self._status > 0 and _error is None and not bounded)
         self._wake()
 
     def data_received(self, data: bytes) -> None:
-        """Read on; an unasked or unreadable answer ends the line."""
-        self._taken += len(data)
-        if self._waiter is None:
+        """Read on; an unasked, unreadable or endless answer ends the line."""
+        rest = memoryview(data)
+        if self._waiter is None or self._ended:
             self.close()
-            return
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            self.close()
-        if self._taken > HEAD_BYTES and not self._headed:
+        while rest and not self._cut:
+            # No more than may be no body: what the parser holds of a head or a trailer is never longer than twice that.
+            piece, rest = rest[: HEAD_BYTES - self._aside], rest[HEAD_BYTES - self._aside :]
+            self._aside += len(piece)
+            try:
+                self._parser.feed_data(piece)
+                self._cut = self._cut or self._aside >= HEAD_BYTES
+            except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+                self._cut = True
+        if self._cut:
             self.close()
 
     # ---- what the parser says
 
+    def on_message_begin(self) -> None:
+        """Stop at what nobody asked for: nothing of it is read, and the line is not used again."""
+        if self._ended:
+            raise _Unasked
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep one header."""
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        """Keep one header; behind the body there are none any more."""
+        if not self._status:
+            self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        """Note that the status is known; what only announces an answer (1xx) is none."""
+        """Keep the status; what only announces an answer (1xx) is none."""
         if self._parser.get_status_code() < 200:
             self._headers = {}
         else:
-            self._headed = True
+            self._status, self._aside = self._parser.get_status_code(), 0
 
     def on_body(self, body: bytes) -> None:
         """Keep the body up to its limit."""
+        self._aside = max(0, self._aside - len(body) * FRAME_BYTES)
         self._body += body[: self._most - len(self._body)]
         if len(self._body) == self._most:
-            self._cut = True
             self.close()
 
     def on_message_complete(self) -> None:
         """Give the answer to who waits."""
-        if self._headed:
+        if self._status:
             self._ended, self._stays = True, self._parser.should_keep_alive()
             self._wake()
 

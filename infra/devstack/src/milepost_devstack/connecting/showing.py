@@ -36,9 +36,12 @@ def show_set_up(done: Mapping[str, Any]) -> None:
 
 
 def show_told(found: Mapping[str, Any]) -> None:
-    """Print which accounts a CRM did not take."""
+    """Print which accounts a CRM did not take, and which of those that share a record it is told of."""
     out = plain_console()
     out.print(f"{found['waiting']:,} accounts wait to be told, {found['refused']:,} were refused", soft_wrap=True)
     for one in found["data"]:
         again = "is tried again" if one["due_at"] else "waits for its next change"
         out.print(f"{one['account_id']} {again}: {escape(one['error'])}", soft_wrap=True)
+    for one in found["shared"]:
+        told = f"{escape(one['record_id'])} is told of {one['told_of']} alone"
+        out.print(f"{told}: {one['accounts']:,} accounts lead there", soft_wrap=True)

@@ -6,6 +6,8 @@ It never asks whether a mailbox exists.
 import re
 import unicodedata
 
+import idna
+
 MOST_ADDRESS = 254
 MOST_LOCAL = 64
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -13,6 +15,8 @@ _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^
 # or an exclamation mark is a route to another server's mailbox.
 _TWO_READINGS = ("=?", "?=", "%", "!")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+# What the labels begin with that stand for letters beyond ASCII.
+_CODED = "xn--"
 
 
 class BadAddress(Exception):
@@ -20,10 +24,11 @@ class BadAddress(Exception):
 
 
 def check_address(text: str) -> str:
-    """Return the address as it goes into envelope and header, its domain in ASCII (IDNA).
+    """Return the address as it goes into envelope and header, its domain in ASCII (IDNA 2008).
 
     Raises BadAddress for lists, groups, display names, quoting, comments, address literals, control and invisible
-    characters, encoded words, routes through other servers, domains without a dot and over-long parts.
+    characters, encoded words, routes through other servers, domains without a dot or without such a form, and over-long
+    parts.
     """
     if len(text) > MOST_ADDRESS:
         raise BadAddress(f"an address has at most {MOST_ADDRESS} characters")
@@ -63,8 +68,27 @@ def canonical(text: str) -> str:
     return f"{local.partition('+')[0].casefold() or local.casefold()}@{domain}"
 
 
+def writings(text: str) -> tuple[str, ...]:
+    """Return how others may have written an address: as it is, in small letters, its domain in ASCII or in letters.
+
+    Raises BadAddress.
+    """
+    plain = check_address(unicodedata.normalize("NFC", text.strip(" ")))
+    local, _, domain = plain.rpartition("@")
+    in_letters = ".".join(idna.ulabel(one) if one.startswith(_CODED) else one for one in domain.split("."))
+    said = (text.strip(" "), plain, f"{local}@{in_letters}")
+    return tuple(dict.fromkeys((*said, *(one.lower() for one in said))))
+
+
 def _ascii_domain(domain: str) -> str:
+    """Return a domain as the registries know it today: `ß` and `ς` are letters of their own, not `ss` and `σ`.
+
+    Labels of plain ASCII are left to the DNS, whatever hyphens are in them. Raises BadAddress.
+    """
     try:
-        return domain.encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        raise BadAddress("the part after @ is not a domain name") from None
+        labels = idna.uts46_remap(domain, std3_rules=False).split(".")
+        return ".".join(
+            one if one.isascii() and not one.startswith(_CODED) else idna.alabel(one).decode() for one in labels
+        )
+    except (idna.IDNAError, UnicodeError):
+        raise BadAddress("the part after @ is no domain name that can be registered (IDNA 2008)") from None

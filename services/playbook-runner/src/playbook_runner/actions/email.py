@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from aiosmtplib import (
     SMTP,
+    SMTPAuthenticationError,
     SMTPException,
     SMTPRecipientRefused,
     SMTPResponseException,
@@ -23,7 +24,7 @@ from milepost_core.effects import Doubt, GiveUp, Outcome, Performed, TryLater, U
 from milepost_runtime.failpoints import afp
 from playbook_runner.actions.channel import NotReached, Sendable
 from playbook_runner.actions.message import one_line
-from playbook_runner.actions.refusals import no_such_mailbox
+from playbook_runner.actions.refusals import is_of_us, no_such_mailbox
 from playbook_runner.settings import MailServer
 
 TROUBLE = (SMTPException, OSError, TimeoutError)
@@ -67,7 +68,7 @@ class EmailCall:
         except SMTPResponseException as error:
             return _refusal(error) or TryLater(_words(error))
         except TROUBLE as error:
-            return TryLater(_words(error))
+            return TryLater(_words(error), reached=False)
         return None
 
     async def _go_ahead(self, until: float) -> Outcome | None:
@@ -77,7 +78,7 @@ class EmailCall:
                 reply = await self.smtp.execute_command(b"DATA")
         except TROUBLE as error:
             self.smtp.close()
-            return TryLater(_words(error))
+            return TryLater(_words(error), reached=False)
         if reply.code == GO_AHEAD:
             return None
         self.smtp.close()
@@ -92,7 +93,7 @@ class EmailCall:
                 raise SMTPServerDisconnected("hung up")
             protocol.write(_dotted(self.effect.payload))
         except SMTPServerDisconnected:
-            return TryLater("the mail server hung up before the message could be written")
+            return TryLater("the mail server hung up before the message could be written", reached=False)
         try:
             async with asyncio.timeout_at(until):
                 reply = await protocol.read_response()
@@ -116,13 +117,20 @@ def _refusal(error: SMTPResponseException) -> Outcome | None:
     """A server's clear no: 4yz means later, 5yz means never. None for what is no answer by the protocol.
 
     Greylisting, full mailboxes, filters: later is said of a recipient or a message by a server that takes others. At
-    the sender, who is always the same, and with 421 (RFC 5321, 3.8) it is said to all.
+    the sender, who is always the same, and with 421 (RFC 5321, 3.8) it is said to all. What is said to all is no word
+    about this mail: it waits until the server or we have been mended.
     """
+    to_all = isinstance(error, SMTPSenderRefused)
     if 400 <= error.code < 500:
-        return TryLater(_words(error), well=error.code != CLOSING and not isinstance(error, SMTPSenderRefused))
+        return TryLater(_words(error), well=error.code != CLOSING and not to_all)
     if 500 <= error.code < 600:
-        return GiveUp(_words(error))
+        ours = to_all or is_of_us(error.code, error.message)
+        return TryLater(_turned_away(error)) if ours else GiveUp(_words(error))
     return None
+
+
+def _turned_away(error: SMTPResponseException) -> str:
+    return one_line(f"the mail server takes no mail of ours: {error.code} {without_addresses(error.message)}")
 
 
 def _words(error: BaseException) -> str:
@@ -172,6 +180,9 @@ class EmailChannel:
         try:
             async with asyncio.timeout(self.timeout_s):
                 await smtp.connect()
+        except SMTPAuthenticationError as error:
+            smtp.close()
+            raise NotReached(_turned_away(error)) from None
         except TROUBLE as error:
             smtp.close()
             raise NotReached(_words(error)) from None

@@ -1,4 +1,4 @@
-"""What a mail server's refusal of a recipient means: that the mailbox is not there, or something else; it is pure.
+"""What a mail server's refusal means: a mailbox is not there, we are not let in, or something else; it is pure.
 
 Only the first says anything about the person. A policy, a block list, a full mailbox or a sender that is not welcome
 says something about us, or about today. In doubt it is no word about anybody.
@@ -41,6 +41,39 @@ _NOT_OF_THEM: Final = re.compile(
 )
 
 
+# What RFC 4954 says to who has to log in first, or could not.
+_LOG_IN: Final = frozenset({530, 534, 535, 538})
+# Enhanced codes of a sender, of logging in and encryption, of what others know of our machine (RFC 7372), and of those
+# who may not relay or send in a name, as Exchange says it.
+_US: Final = frozenset(
+    {
+        "5.1.7",
+        "5.1.8",
+        *(f"5.7.{one}" for one in (*range(8, 15), *range(20, 28))),
+        "5.7.54",
+        "5.7.57",
+        "5.7.60",
+        "5.7.64",
+    }
+)
+_OF_US: Final = re.compile(
+    r"\b(relay(s|ed|ing)?(?! recipient)|rcpthosts|badmailfrom|(un)?authenticat\w*|auth (is )?(required|first)|log ?in"
+    r"|credentials|sender|helo|ehlo|reverse|r?dns|ptr|(the|your) ip|client host|your (host|server)"
+    r"|not verified)\b",
+    re.IGNORECASE,
+)
+
+
+def is_of_us(code: int, words: str) -> bool:
+    """Return whether a server's final no is to us, whoever the mail is for: our login, our address, our machine.
+
+    It holds for every mail until somebody has mended that, so it says nothing about this one.
+    """
+    plain = _without_names(words)
+    found = _ENHANCED.match(plain)
+    return code in _LOG_IN or (found is not None and found[1] in _US) or _OF_US.search(plain) is not None
+
+
 def no_such_mailbox(code: int, words: str, sender: str = "") -> bool:
     """Return whether a server's answer to RCPT says that there will never be anybody under this address.
 
@@ -50,10 +83,14 @@ def no_such_mailbox(code: int, words: str, sender: str = "") -> bool:
     """
     if not 500 <= code < 600 or (sender and sender.casefold() in words.casefold()):
         return False
-    plain = " ".join(_NAMES.sub(" ", words).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())
+    plain = _without_names(words)
     if _NOT_OF_THEM.search(plain):
         return False
     found = _ENHANCED.match(plain)
     if found is None or found[1] in _VAGUE:
         return code in _OF_MAILBOXES and _SAID.search(plain) is not None
     return found[1] in _GONE or (found[1] == _SWITCHED_OFF and _OFF.search(plain) is not None)
+
+
+def _without_names(words: str) -> str:
+    return " ".join(_NAMES.sub(" ", words).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())

@@ -17,10 +17,11 @@ from milepost_runtime.failpoints import afp
 from milepost_runtime.guard import Target, UrlRefused, check_url
 from milepost_runtime.lines import Answer, AnswerLost, Line, Lines, NotConnected, NotWritten, post
 from playbook_runner.actions.channel import NotReached, Sendable, Unreachable
+from playbook_runner.actions.crm.answers import object_in
 from playbook_runner.actions.doors import Door, Doors, NoDoor
 
 EVENT_TYPE = "milepost_effect"
-REQUEST_TIMEOUT = 408
+REQUEST_TIMEOUT, TOO_MANY = 408, 429
 PAGE, MOST_PAGES = 200, 5
 # A page of long messages with blocks and metadata is far longer than other answers are.
 MOST_PAGE = 4 * 1024 * 1024
@@ -53,7 +54,7 @@ class SlackCall:
         try:
             answer = await self.line.ask(_post(self.target, self.token, body), self.limit_s)
         except NotWritten as error:
-            return TryLater(str(error))
+            return TryLater(str(error), reached=False)
         except AnswerLost as error:
             return Unknown(str(error))
         await afp("playbooks.perform.written")
@@ -74,16 +75,21 @@ def _post(target: Target, token: str, body: bytes, media: str = "application/jso
 
 
 def _outcome(answer: Answer) -> Outcome:
-    """Return what an answer means; every other error of Slack's is about the channel or the text."""
+    """Return what an answer means; every other error of Slack's is about the channel or the text.
+
+    Slack says everything with 200 and in JSON. Anything else was put in its place on the way: before the message came
+    there where it is no success, and nobody knows when where it is one.
+    """
     wish_s = answer.retry_after_s(time.time())
     if answer.status >= 500 or answer.status == REQUEST_TIMEOUT:
         return Unknown(f"Slack answered {answer.status}: the message may have been posted before that")
-    if answer.status != 200:
-        return Unknown("no answer of Slack's") if answer.status < 300 else outcome_of(answer.status, None, wish_s)
+    if answer.status == TOO_MANY:
+        return outcome_of(answer.status, None, wish_s)
     said = _read(answer)
     if said is None:
-        return Unknown("Slack's answer could not be read")
-    if said.get("ok") is True:
+        reason = f"what came in place of Slack's answer ({answer.status}) could not be read"
+        return Unknown(reason) if answer.status < 300 else TryLater(reason)
+    if said["ok"]:
         return Performed(f"{said.get('channel', '')} {said.get('ts', '')}".strip())
     error = str(said.get("error", ""))[:100]
     if error in BROKEN:
@@ -100,11 +106,12 @@ def _refused(error: str, wish_s: float | None) -> Outcome:
 
 
 def _read(answer: Answer) -> Mapping[str, Any] | None:
+    """Return Slack's own words: an object that says `ok`. None for whatever else there is."""
     try:
         said = json.loads(answer.body) if answer.whole else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return said if isinstance(said, dict) else None
+    return said if isinstance(said, dict) and isinstance(said.get("ok"), bool) else None
 
 
 @dataclass(frozen=True)
@@ -150,9 +157,9 @@ class SlackChannel:
             page = await self._history(effect, channel, cursor)
             if page is None:
                 return None
-            if any(_is_of(one, effect.key) for one in page.get("messages", [])):
+            if any(_is_of(one, effect.key) for one in page["messages"]):
                 return True
-            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+            cursor = object_in(page.get("response_metadata")).get("next_cursor") or ""
             if not cursor:
                 return None if page.get("has_more") else False
         return None
@@ -177,12 +184,11 @@ class SlackChannel:
         finally:
             self.lines.give_back(target, line)
         said = _read(answer)
-        if said is not None and said.get("ok") is True:
+        if said is not None and said["ok"] and isinstance(said.get("messages"), list):
             return said
-        if answer.status == 429 or answer.status >= 500 or (said is not None and said.get("error") in LIMITED | BROKEN):
-            wish_s = answer.retry_after_s(time.time())
-            raise NotReached(f"Slack could not be asked: it answered {answer.status}", wish_s)
-        return None
+        if len(answer.body) >= MOST_PAGE or (said is not None and _will_not(answer, said)):
+            return None
+        raise NotReached(f"Slack could not be asked: it answered {answer.status}", answer.retry_after_s(time.time()))
 
     async def _line(self, effect: Sendable, method: str) -> tuple[Door, Target, Line]:
         try:
@@ -195,6 +201,12 @@ class SlackChannel:
             raise Unreachable(str(error)) from None
 
 
-def _is_of(message: Mapping[str, Any], key: bytes) -> bool:
-    metadata = message.get("metadata") or {}
-    return metadata.get("event_type") == EVENT_TYPE and (metadata.get("event_payload") or {}).get("key") == key.hex()
+def _will_not(answer: Answer, said: Mapping[str, Any]) -> bool:
+    """Whether it is Slack's own no, and none that is over some time."""
+    passing = answer.status == TOO_MANY or answer.status >= 500 or str(said.get("error")) in LIMITED | BROKEN
+    return not said["ok"] and not passing
+
+
+def _is_of(message: Any, key: bytes) -> bool:
+    metadata = object_in(object_in(message).get("metadata"))
+    return metadata.get("event_type") == EVENT_TYPE and object_in(metadata.get("event_payload")).get("key") == key.hex()

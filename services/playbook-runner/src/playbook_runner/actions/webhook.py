@@ -54,7 +54,7 @@ class WebhookCall:
         try:
             answer = await self.line.ask(request, self.limit_s)
         except NotWritten as error:
-            return TryLater(str(error))
+            return TryLater(str(error), reached=False)
         except AnswerLost as error:
             return Unknown(str(error))
         await afp("playbooks.perform.written")

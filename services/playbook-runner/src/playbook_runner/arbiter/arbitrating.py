@@ -143,11 +143,11 @@ class Arbitrating:
         for one in asked:
             if one.channel not in TO_PERSONS:
                 continue
-            person = lock_of(self.person_of(one.channel, one.recipient, one.account_id))
+            person = queries.lock_of(self.person_of(one.channel, one.recipient, one.account_id))
             if one.colleague:
                 colleagues.add(person)
             else:
-                counted |= {person, lock_of(one.account_id.bytes)}
+                counted |= {person, queries.lock_of(one.account_id.bytes)}
         return sorted(counted), sorted(colleagues)
 
     async def _known(
@@ -163,14 +163,12 @@ class Arbitrating:
         longest = max((cap.days for cap in frame.policy.caps), default=0.0)
         reach = queries.Reach(longest, frame.policy.after_call_hours, frame.policy.escalation_days)
         rows = await queries.standings(connection, subjects, frame.now, reach)
-        rivals = sorted({rival[0].casefold() for row in rows for rival in row["rivals"]})
-        ours = await queries.emails_of_colleagues(connection, rivals) if rivals else set()
         return [
-            (_request(one, subject.person, row), self._standing(one, row, frame, ours))
+            (_request(one, subject.person, row), self._standing(one, row, frame))
             for one, subject, row in zip(asked, subjects, rows, strict=True)
         ]
 
-    def _standing(self, one: Asked, row: asyncpg.Record, frame: Frame, ours: set[str]) -> Standing:
+    def _standing(self, one: Asked, row: asyncpg.Record, frame: Frame) -> Standing:
         return Standing(
             hours=_hours(one, row, frame),
             objections=tuple(_objection(told) for told in row["objections"]),
@@ -183,9 +181,9 @@ class Arbitrating:
                     self.person_of(channel, recipient, one.account_id).hex(),
                     channel,
                     priority,
-                    recipient.casefold() in ours,
+                    colleague,
                 )
-                for recipient, channel, priority in row["rivals"]
+                for recipient, channel, priority, colleague in row["rivals"]
             ),
             escalated=row["escalated"],
             call_at=row["call_at"],
@@ -205,11 +203,6 @@ def _request(one: Asked, person: bytes, row: asyncpg.Record) -> Request:
         transactional=one.transactional,
         colleague=_is_ours(one, row),
     )
-
-
-def lock_of(digest: bytes) -> int:
-    """Return the number under which the store locks a person or an account."""
-    return int.from_bytes(digest[-8:], signed=True)
 
 
 def _is_ours(one: Asked, row: asyncpg.Record) -> bool:

@@ -19,11 +19,11 @@ from milepost_runtime.database import Connection, Pool
 from milepost_runtime.ids import new_id
 from milepost_runtime.secrets import Vault
 from milepost_runtime.transacting import transact
-from playbook_runner.actions.addresses import BadAddress
-from playbook_runner.arbiter.arbitrating import lock_of
+from playbook_runner.actions.addresses import BadAddress, writings
 from playbook_runner.clients.scoring import HealthAway
 from playbook_runner.queries import addressees, lifting
 from playbook_runner.queries import suppressions as queries
+from playbook_runner.queries.arbiter import lock_of
 from playbook_runner.queries.merging import living_one
 from playbook_runner.queries.suppressions import Filter, NewSuppression
 from playbook_runner.runs.waking import Waking
@@ -79,14 +79,14 @@ class Suppressing:
             return await self._keep(new, [])
         if word.account_id is not None:
             return await self._keep(new, [word.account_id])
-        address = word.address or ""
-        row = await self._keep(new, await addressees.accounts_of(self.pool, new.person, address))
+        written = writings(word.address or "")
+        row = await self._keep(new, await addressees.accounts_of(self.pool, new.person, written))
         # Asked once the word is kept: however long the answer takes, no message starts meanwhile.
-        if meant := await self._meant(address):
+        if meant := await self._meant(written):
             await transact(self.pool, lambda connection: self.waking.happened(connection, meant, OPTED_OUT))
         return row
 
-    async def _meant(self, address: str) -> list[UUID]:
+    async def _meant(self, written: tuple[str, ...]) -> list[UUID]:
         """Return the accounts whose runs are about to write to this mailbox: it is an attribute of theirs."""
         async with self.pool.acquire() as connection:
             under_way = [
@@ -94,8 +94,7 @@ class Suppressing:
                 for one in await addressees.versions_under_way(self.pool)
             ]
         names = {name for playbook in under_way for name in attributes_written_to(playbook)}
-        same = tuple(dict.fromkeys((address.strip(), address.strip().lower())))
-        asked = tuple(Compare(f"attribute.{name}", "in", same) for name in sorted(names))
+        asked = tuple(Compare(f"attribute.{name}", "in", written) for name in sorted(names))
         try:
             return sorted(await self.waking.asking.meant(AnyOf(asked))) if asked else []
         except HealthAway as error:

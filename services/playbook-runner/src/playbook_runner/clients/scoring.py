@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
@@ -49,6 +49,15 @@ class _Documents(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     data: tuple[HealthDigest, ...]
+    not_scored: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True)
+class Several:
+    """Documents of many accounts, by the id that each stands under today; `waiting` are those that will have one."""
+
+    healths: Mapping[UUID, HealthDigest]
+    waiting: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -72,12 +81,18 @@ class ScoringClient:
 
         Raises HealthAway.
         """
+        return dict((await self.several(accounts, correlation_id)).healths)
+
+    async def several(self, accounts: Sequence[UUID], correlation_id: str = "") -> Several:
+        """Return the documents of many accounts, and who is known and has no score yet. Raises HealthAway."""
         found: dict[UUID, HealthDigest] = {}
+        waiting: set[UUID] = set()
         for start in range(0, len(accounts), DOCUMENTS_AT_ONCE):
             ids = [str(account) for account in accounts[start : start + DOCUMENTS_AT_ONCE]]
             answer = _read(_Documents, *await self._ask("/accounts/health:batch", correlation_id, {"ids": ids}))
             found |= {document.account.id: document for document in answer.data}
-        return found
+            waiting |= {*answer.not_scored}
+        return Several(found, frozenset(waiting))
 
     async def facts(
         self, accounts: Sequence[UUID], subjects: Sequence[str], correlation_id: str = ""

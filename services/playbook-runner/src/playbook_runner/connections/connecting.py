@@ -17,6 +17,7 @@ from milepost_runtime.guard import Inside, check_url
 from milepost_runtime.ids import new_id
 from milepost_runtime.secrets import SealBroken, Vault
 from playbook_runner.connections.outlet_shapes import (
+    BOOKS,
     PLACES,
     SECRETS,
     SETTINGS,
@@ -139,6 +140,9 @@ class Outlets:
             changed = _known(await queries.one(connection, outlet_id))
             await destinations.lift(connection, changed["name"])
             await writing_back.hurry(connection, outlet_id)
+            book = BOOKS.get(row["kind"], "")
+            if changed["settings"].get(book) != row["settings"].get(book):
+                await writing_back.forget_records(connection, outlet_id)
             begins_again = "settings" in wanted or not row["active"]
             if changed["active"] and changed["writes_health"] and begins_again:
                 await writing_back.mark_all(connection, outlet_id)

@@ -173,6 +173,10 @@ USUAL_RATES: Mapping[Kind, float] = {"hubspot": 9.0}
 PLACES: Mapping[Kind, str] = {"hubspot": "api_url", "salesforce": "login_url", "slack": "api_url", "webhook": "url"}
 
 
+# The settings that say whose records those are that references lead to.
+BOOKS: Mapping[Kind, str] = {"hubspot": "portal_id", "salesforce": "organization_id"}
+
+
 def fault_between(kind: Kind, settings: Mapping[str, Any], secrets: Mapping[str, Any]) -> str | None:
     """Return what does not fit between settings and secrets that are each well formed."""
     if kind == "salesforce" and "private_key" in secrets and not settings.get("username"):

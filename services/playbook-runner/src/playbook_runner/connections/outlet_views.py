@@ -94,9 +94,25 @@ class Told(_Frozen):
     error: str
 
 
+class Shared(_Frozen):
+    """A record to which several accounts lead: it is told of the one that Milepost has known longest, `told_of`.
+
+    `account_ids` are the first of them in that order, twenty at most.
+    """
+
+    record_id: str
+    told_of: UUID
+    accounts: int
+    account_ids: list[UUID]
+
+
 class ToldList(_Frozen):
-    """Accounts whose last write was refused or waits for another try, the oldest first; how many wait in all."""
+    """Accounts whose last write was refused or waits for another try, the oldest first; how many wait in all.
+
+    `shared`: records of which several accounts would tell, so that all but one are silent.
+    """
 
     waiting: int
     refused: int
     data: list[Told]
+    shared: list[Shared]

@@ -24,6 +24,16 @@ class SetUpFailed(Exception):
 
 
 @dataclass(frozen=True)
+class ToldOf:
+    """How many accounts wait to be told and were refused, the troubled ones, and records that several share."""
+
+    waiting: int
+    refused: int
+    troubled: list[asyncpg.Record]
+    shared: list[asyncpg.Record]
+
+
+@dataclass(frozen=True)
 class SettingUp:
     """The use cases around a CRM's beginnings and its present state."""
 
@@ -49,8 +59,10 @@ class SettingUp:
         log.info("crm_set_up", outlet=outlet.name, accounts=accounts)
         return await self.outlets.one(outlet_id), made, accounts
 
-    async def told(self, outlet_id: UUID, limit: int) -> tuple[tuple[int, int], list[asyncpg.Record]]:
-        """Return how many accounts wait and how many were refused, and the troubled ones. Raises OutletUnknown."""
+    async def told(self, outlet_id: UUID, limit: int) -> ToldOf:
+        """Return how a CRM that is told of health stands. Raises OutletUnknown."""
         await self.outlets.one(outlet_id)
         async with self.pool.acquire() as connection:
-            return await queries.counts(connection, outlet_id), await queries.troubled(connection, outlet_id, limit)
+            waiting, refused = await queries.counts(connection, outlet_id)
+            troubled = await queries.troubled(connection, outlet_id, limit)
+            return ToldOf(waiting, refused, troubled, await queries.shared(connection, outlet_id, limit))

@@ -4,35 +4,28 @@ Telling the same thing twice changes nothing over there, so nothing is ever in d
 again. What a CRM holds is remembered as a digest without the moment, so that a score which was only computed again is
 not written, and the echo of a write, should one come in, ends here. Of small moves nobody is told, so an account is
 compared with what its CRM holds again after a while, whatever was heard.
+
+A record to which several accounts lead is told of the one that is known longest: whose id comes first. The others are
+silent until that one leaves. What an account leaves is told of the next, and is cleared once when there is none.
+Where an account leads is written down before its CRM is told, and whoever finds afterwards that its row was somebody
+else's meanwhile lets the record be told anew: of two calls nobody knows which came last.
 """
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import structlog
 
-from milepost_contracts.health import HealthDigest
-from milepost_runtime.database import Pool
+from milepost_runtime.database import Connection, Pool
 from milepost_runtime.lanes import Claim, Lane
-from playbook_runner.actions.crm.answers import (
-    Busy,
-    Crm,
-    Declined,
-    Entry,
-    Figures,
-    Later,
-    Refused,
-    Unclear,
-    Unfit,
-    Verdict,
-)
-from playbook_runner.clients.scoring import HealthAway, ScoringClient
+from playbook_runner.actions.crm.answers import Busy, Crm, Entry, Refused, Unclear, Unfit, Verdict
+from playbook_runner.clients.scoring import HealthAway, ScoringClient, Several
 from playbook_runner.connections.admitting import Admitting, NoCrm
+from playbook_runner.connections.comparing import Compared, Due, by_record, compare, done, judged, later, left
 from playbook_runner.connections.connecting import OpenOutlet, Outlets, OutletShut
-from playbook_runner.connections.figuring import figures_of, record_of
 from playbook_runner.connections.turns import Turns
 from playbook_runner.measures import WRITEBACKS
 from playbook_runner.queries import outlets as connections
@@ -42,22 +35,8 @@ from playbook_runner.queries.writing_back import Settled
 log = structlog.get_logger()
 LANE = "playbooks.writeback"
 ACCOUNTS_AT_ONCE = 400
-# Waits after a try that a CRM did not take, by tries before; and until somebody may have mended a connection.
-AGAIN_S = (10.0, 30.0, 120.0, 600.0, 1800.0, 3600.0)
+# Until somebody may have mended a connection.
 MENDED_S = 900.0
-# So long after an account was told or looked at it is looked at again, a batch of them at a time.
-COMPARED_AGAIN_S = 3 * 3600.0
-NO_SCORE = "the account has no score, or goes by another id today"
-NOT_THERE = "no name of the account leads to a record of this CRM"
-
-
-@dataclass(frozen=True)
-class Due:
-    """One row with what it would say."""
-
-    claim: Claim
-    record_id: str
-    figures: Figures
 
 
 @dataclass(frozen=True)
@@ -80,7 +59,7 @@ class WritingBack:
             self.write,
             bury=self.bury,
             key_type="uuid",
-            columns=("account_id", "outlet_id", "change_id", "digest", "record_id", "attempts"),
+            columns=("account_id", "outlet_id", "change_id", "digest", "record_id", "attempts", "error"),
             batch=ACCOUNTS_AT_ONCE,
             lease_s=self.lease_s,
             at_end=self.admitting.settled,
@@ -89,9 +68,9 @@ class WritingBack:
     async def write(self, claims: Sequence[Claim]) -> int:
         """Tell each CRM of its accounts; what one of them refuses does not hold up another."""
         try:
-            healths = await self.scoring.healths(list({claim.row["account_id"] for claim in claims}))
+            found = await self.scoring.several(list({claim.row["account_id"] for claim in claims}))
         except HealthAway as error:
-            await self._settle([_later(claim, Later(str(error))) for claim in claims])
+            await self._settle([later(claim, str(error)) for claim in claims])
             return len(claims)
         by_outlet: dict[UUID, list[Claim]] = defaultdict(list)
         for claim in claims:
@@ -105,21 +84,14 @@ class WritingBack:
                 crm = self.admitting.crm(outlet, turns.take)
             except (KeyError, OutletShut, NoCrm) as error:
                 # Switched on again, it is told of everything anew.
-                await self._settle([replace(_done(claim, error=str(error)), again_s=None) for claim in mine])
+                await self._settle([done(claim, error=str(error), again_s=None) for claim in mine])
                 continue
-            await self._tell(outlet, crm, turns, (mine, healths))
+            await self._tell(outlet, crm, turns, (mine, found))
         return len(claims)
 
-    async def _tell(
-        self,
-        outlet: OpenOutlet,
-        crm: Crm,
-        turns: Turns,
-        work: tuple[Sequence[Claim], Mapping[UUID, HealthDigest]],
-    ) -> None:
-        due, settled = _sorted(outlet, *work)
-        await self._settle(settled)
-        records = _by_record(due)
+    async def _tell(self, outlet: OpenOutlet, crm: Crm, turns: Turns, work: tuple[Sequence[Claim], Several]) -> None:
+        async with self.pool.acquire() as connection, connection.transaction():
+            records = await _arrange(connection, outlet.id, compare(outlet, *work))
         for start in range(0, len(records), crm.most_records):
             part = records[start : start + crm.most_records]
             try:
@@ -133,8 +105,8 @@ class WritingBack:
             await self._told(outlet, part, verdicts)
 
     async def _told(self, outlet: OpenOutlet, part: Sequence[Sequence[Due]], verdicts: Sequence[Verdict]) -> None:
-        settled = [_settled(row, verdict) for group, verdict in zip(part, verdicts, strict=True) for row in group]
-        await self._settle(settled)
+        pairs = [(row, verdict) for group, verdict in zip(part, verdicts, strict=True) for row in group]
+        await self._end(outlet.id, [row for row, _ in pairs], [judged(*pair) for pair in pairs])
         async with self.pool.acquire() as connection:
             await connections.tell_trouble(connection, outlet.id, "")
         for verdict in verdicts:
@@ -147,69 +119,46 @@ class WritingBack:
         if isinstance(error, Unfit):
             async with self.pool.acquire() as connection:
                 await connections.tell_trouble(connection, outlet.id, str(error))
-        await self._settle([_later(row.claim, Later(str(error), after)) for row in rows])
+        await self._end(outlet.id, rows, [later(row.claim, str(error), after) for row in rows])
         WRITEBACKS.labels(outlet.kind, type(error).__name__.lower()).inc(len(rows))
         log.warning("writeback_refused", outlet=outlet.name, rows=len(rows), why=type(error).__name__)
 
+    async def _end(self, outlet_id: UUID, rows: Sequence[Due], settled: Sequence[Settled]) -> None:
+        """Write down what became of rows for which a CRM was called.
+
+        What their records hold is not known where they were not ours any more: somebody else came there meanwhile.
+        """
+        async with self.pool.acquire() as connection, connection.transaction():
+            await queries.lock(connection, outlet_id, [row.claim.key for row in rows], [row.record_id for row in rows])
+            ours = await queries.settle(connection, settled)
+            unsure = {row.record_id for row in rows if row.claim.key not in ours}
+            await queries.tell_anew(connection, outlet_id, unsure, ours)
+
     async def _settle(self, settled: Sequence[Settled]) -> None:
-        if not settled:
-            return
         async with self.pool.acquire() as connection, connection.transaction():
             await queries.settle(connection, settled)
 
     async def bury(self, claim: Claim, reason: str) -> None:
         """Leave an account out until its next change."""
-        await self._settle([replace(_done(claim, error=reason), again_s=None)])
+        await self._settle([done(claim, error=reason, again_s=None)])
 
 
-def _sorted(
-    outlet: OpenOutlet, claims: Sequence[Claim], healths: Mapping[UUID, HealthDigest]
-) -> tuple[list[Due], list[Settled]]:
-    """Return the rows that are news, and what becomes of the others."""
-    due: list[Due] = []
-    settled: list[Settled] = []
-    for claim in claims:
-        health = healths.get(claim.row["account_id"])
-        record_id = None if health is None else record_of(health.account.references, outlet)
-        if health is None or record_id is None:
-            settled.append(_done(claim, error=NO_SCORE if health is None else NOT_THERE))
-            continue
-        figures = figures_of(health)
-        if (figures.digest, record_id) == (claim.row["digest"], claim.row["record_id"]):
-            settled.append(_done(claim))
-        else:
-            due.append(Due(claim, record_id, figures))
-    return due, settled
-
-
-def _by_record(due: Sequence[Due]) -> list[list[Due]]:
-    """Return the rows by record, as a record may be named once in a batch; the newest figures first in each."""
-    groups: dict[str, list[Due]] = defaultdict(list)
-    for row in due:
-        groups[row.record_id].append(row)
-    return [
-        sorted(group, key=lambda row: (row.figures.computed_at, row.claim.key), reverse=True)
-        for group in groups.values()
-    ]
-
-
-def _settled(row: Due, verdict: Verdict) -> Settled:
-    match verdict:
-        case Declined(sentence):
-            # What it refused it refuses until something changes.
-            return replace(_done(row.claim, record_id=row.record_id, error=sentence), again_s=None)
-        case Later():
-            return _later(row.claim, verdict)
-        case _:
-            return _done(row.claim, record_id=row.record_id, digest=row.figures.digest)
-
-
-def _done(claim: Claim, *, record_id: str | None = None, digest: bytes | None = None, error: str = "") -> Settled:
-    change = claim.row["change_id"]
-    return Settled(claim.key, claim.fence, change, digest, record_id, error[:500], again_s=COMPARED_AGAIN_S)
-
-
-def _later(claim: Claim, verdict: Later) -> Settled:
-    usual = AGAIN_S[min(claim.row["attempts"], len(AGAIN_S) - 1)]
-    wait = usual if verdict.after_s is None else verdict.after_s
-    return Settled(claim.key, claim.fence, claim.row["change_id"], error=verdict.sentence[:500], wait_s=wait)
+async def _arrange(connection: Connection, outlet_id: UUID, found: Compared) -> list[list[Due]]:
+    """Write down who leads where, settle who has nothing to tell, and return the others by record."""
+    every = [*found.left, *found.news]
+    keys = [*(one.key for one in found.settled), *(row.claim.key for row in every)]
+    await queries.lock(connection, outlet_id, keys, [row.record_id for row in every])
+    ours = await queries.arrive(connection, [(row.claim.key, row.claim.fence, row.record_id) for row in found.news])
+    news = [row for row in found.news if row.claim.key in ours]
+    came = [(row.account_id, row.record_id) for row in news if not row.claim.row["record_id"]]
+    leaving = [row.claim.key for row in found.left]
+    await queries.look_again(connection, outlet_id, came, [*ours, *leaving])
+    first = await queries.first(connection, outlet_id, {row.record_id for row in every}, leaving)
+    speaking = [row for row in news if first[row.record_id] == row.account_id]
+    inherited = [row for row in found.left if row.record_id in first]
+    # Whose words stand there, or may stand there, takes them along.
+    anew = {row.record_id for row in inherited if row.told_before or row.account_id < first[row.record_id]}
+    await queries.tell_anew(connection, outlet_id, anew, [*ours, *leaving])
+    silent = [done(row.claim) for row in news if first[row.record_id] != row.account_id]
+    await queries.settle(connection, [*found.settled, *silent, *map(left, inherited)])
+    return by_record([*(row for row in found.left if row.record_id not in first), *speaking])

@@ -29,7 +29,7 @@ from playbook_runner.documents.playbook_views import (
     VersionList,
     VersionView,
 )
-from playbook_runner.queries import outlets, watching
+from playbook_runner.queries import outlets, people, watching
 from playbook_runner.queries import playbooks as queries
 
 BODY = "the document"
@@ -92,7 +92,7 @@ class Catalogue:
         Raises PlaybookDocumentInvalid, and VersionTaken when its number is kept with another content.
         """
         read = await asyncio.to_thread(read_bytes, body, BODY, version=1)
-        warnings = [*read.warnings(), *await self._unknown_names(read), *await self.unconnected(read)]
+        warnings = [*read.warnings(), *await self._unknown_names(read), *await self.missing(read)]
         async with self.pool.acquire() as connection, connection.transaction():
             await queries.lock_playbook(connection, read.parsed.id)
             if not read.numbered:
@@ -101,9 +101,10 @@ class Catalogue:
         parsed = read.parsed
         return KeptAnswer(id=parsed.id, version=parsed.version, name=parsed.name, new=new, warnings=findings(warnings))
 
-    async def unconnected(self, read: ReadPlaybook) -> Sequence[Mistake]:
-        """Return warnings about the connections that it names and there are not."""
-        return read.unconnected(await outlets.kinds(self.pool))
+    async def missing(self, read: ReadPlaybook) -> Sequence[Mistake]:
+        """Return warnings about what it names and there is not: connections, and roles that nobody has."""
+        unconnected = read.unconnected(await outlets.kinds(self.pool))
+        return [*unconnected, *read.unstaffed(await people.roles(self.pool))]
 
     async def _unknown_names(self, read: ReadPlaybook) -> list[Mistake]:
         """Return the warning that nobody could say which names there are. Raises PlaybookDocumentInvalid for others."""
@@ -128,7 +129,7 @@ class Catalogue:
         """Return what is wrong with a document, or what it may not mean as it says it."""
         try:
             read = await asyncio.to_thread(read_bytes, body, BODY, version=1)
-            unknown = [*await self._unknown_names(read), *await self.unconnected(read)]
+            unknown = [*await self._unknown_names(read), *await self.missing(read)]
         except PlaybookDocumentInvalid as error:
             return LintAnswer(valid=False, mistakes=findings(error.mistakes), warnings=[])
         return LintAnswer(valid=True, mistakes=[], warnings=findings([*read.warnings(), *unknown]))

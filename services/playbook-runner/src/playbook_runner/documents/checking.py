@@ -1,12 +1,13 @@
 """Playbook documents from YAML or JSON to a checked Playbook, mistakes with their lines; it stores and starts none."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from milepost_core.model.problems import ModelProblem, nearest_word
+from milepost_core.owning import ROLE
 from milepost_core.playbooks import Playbook
 from milepost_core.playbooks.document import ApprovalStep, CrmStep, EmailStep, SlackStep, TaskStep, WebhookStep
 from milepost_core.playbooks.lint import lint
@@ -51,6 +52,10 @@ class ReadPlaybook(ReadDocument[Playbook]):
     def unconnected(self, kinds: Mapping[str, str]) -> tuple[Mistake, ...]:
         """Return the connections that there are not, or that are of another kind, by the kinds of those there are."""
         return self.placed.mistakes(_as_problem(one) for one in _unconnected(self.parsed, kinds))
+
+    def unstaffed(self, roles: Collection[str]) -> tuple[Mistake, ...]:
+        """Return the roles that nobody has, by those that somebody has."""
+        return self.placed.mistakes(_as_problem(one) for one in _unstaffed(self.parsed, roles))
 
 
 def _parsed(placed: Placed) -> ReadPlaybook:
@@ -98,7 +103,8 @@ def _no_page(one: Template) -> Iterator[Problem]:
         yield Problem(one.pointer, "template_link", NO_PAGE)
 
 
-def _addresses(playbook: Playbook) -> Iterator[Problem]:
+def _persons(playbook: Playbook) -> list[tuple[str, Iterable[str]]]:
+    """Return where persons are named, and by which words."""
     said: list[tuple[str, Iterable[str]]] = [("/owner", playbook.owner)]
     for index, row in enumerate(playbook.tiers.rows if playbook.tiers else ()):
         said.append((f"/tiers/rows/{index}/owner", row.owner))
@@ -111,10 +117,24 @@ def _addresses(playbook: Playbook) -> Iterator[Problem]:
                 said += [(f"{here}/owner", step.owner), (f"{here}/escalate_to", (step.escalate_to or "",))]
             case ApprovalStep():
                 said.append((f"{here}/by", step.by))
-    for pointer, persons in said:
+    return said
+
+
+def _addresses(playbook: Playbook) -> Iterator[Problem]:
+    for pointer, persons in _persons(playbook):
         for one in persons:
             if "@" in one:
                 yield from _bad_address(pointer, one)
+
+
+def _unstaffed(playbook: Playbook, roles: Collection[str]) -> Iterator[Problem]:
+    for pointer, persons in _persons(playbook):
+        for one in persons:
+            role = one.removeprefix(ROLE)
+            if one.startswith(ROLE) and role not in roles:
+                near = nearest_word(role, roles)
+                hint = f"; did you mean {near!r}?" if near else ""
+                yield Problem(pointer, "role_unknown", f"nobody who works here has the role {role!r}{hint}")
 
 
 def _properties(playbook: Playbook) -> Iterator[Problem]:

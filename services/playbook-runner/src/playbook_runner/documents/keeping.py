@@ -1,7 +1,7 @@
 """Keeping playbooks: versions into the table, into and out of force, pauses and the one switch; it starts no run."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -30,6 +30,10 @@ class NotInForce(Exception):
     """No version of the playbook is in force, so there is nothing to pause or to resume."""
 
 
+class InForceChanged(Exception):
+    """A playbook has another version in force by now than was read, or that one was paused or resumed."""
+
+
 class VersionTaken(Exception):
     """A document differs from the version of the same number that is kept; `free` is the next number."""
 
@@ -46,6 +50,19 @@ class Kept:
 
     playbook: Playbook
     state: str
+
+
+async def stay_in_force(connection: Connection, kept: Iterable[Kept]) -> None:
+    """Have what was read as in force stay so until the transaction ends. Raises InForceChanged: then read it again."""
+    read = {one.playbook.id: (one.playbook.version, one.state) for one in kept}
+    if not read:
+        return
+    await queries.share_playbooks(connection, list(read))
+    # Read once the lock is given, so that it is what its last holder left.
+    now = {row["id"]: (row["version"], row["state"]) for row in await queries.in_force(connection, list(read))}
+    changed = sorted(name for name in read if read[name] != now.get(name))
+    if changed:
+        raise InForceChanged(f"in force is not what was read of {', '.join(changed)}")
 
 
 @dataclass(frozen=True)

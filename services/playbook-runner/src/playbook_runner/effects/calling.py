@@ -73,8 +73,11 @@ def ended(claim: Claim, channel: Channel, outcome: Outcome, found: Settlement, *
         keeps=not getattr(outcome, "certain", True),
     )
     told = ("unknown" if moving.keeps else _REMEMBERED[found.move]) if reached else "not_reached"
+    # Whoever was reached put it off: not now.
+    spoken_to = reached and getattr(outcome, "reached", True)
+    code = "not_now" if spoken_to and found.move is Move.TRY_LATER else None
     # Who cannot be reached as things are set up has not been called.
     call = None if not reached and isinstance(outcome, GiveUp) else called(claim, outcome)
     no_mailbox = getattr(outcome, "no_mailbox", False)
     letter = isinstance(outcome, TryLater) and channel.doubt is Doubt.KEYED
-    return Ending(claim, moving, told, call=call, no_mailbox=no_mailbox, letter=letter)
+    return Ending(claim, moving, told, code=code, call=call, no_mailbox=no_mailbox, letter=letter)

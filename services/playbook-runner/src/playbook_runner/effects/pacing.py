@@ -59,7 +59,7 @@ def called(claim: Claim, outcome: Outcome) -> Called:
     """Return how the receiver did: a clear no about the message is the answer of one that is well."""
     name = destination_of(claim)
     match outcome:
-        case TryLater(_, wish_s, everyone, _, well):
+        case TryLater(_, wish_s, everyone, well=well):
             return Called(name, good=well or wish_s is not None, wish_s=wish_s if everyone else None)
         case GiveUp(reason, gone):
             return Called(name, good=True, gone=reason if gone else "")

@@ -89,7 +89,8 @@ class Tasking:
         async with self.pool.acquire() as connection, connection.transaction():
             ours = await hold(connection, self.lane, claims)
             rows = await queries.due(connection, sorted(ours))
-            awake = [row for row in rows if row["state"] == "snoozed"]
+            # Who was sent to sleep again since we came sleeps on.
+            awake = [row for row in rows if row["state"] == "snoozed" and row["snoozed_until"] <= row["now"]]
             running = [row for row in rows if row["state"] in ("open", "claimed") and row["awaiting_since"] is None]
             await queries.wake(connection, [row["id"] for row in awake])
             await queries.say(connection, [Word(row["account_id"], row["id"], "woke") for row in awake])

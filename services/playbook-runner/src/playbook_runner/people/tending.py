@@ -12,10 +12,11 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from milepost_core.owning import Owner
+from milepost_core.owning import Owner, named
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.queue import Hints
 from milepost_runtime.transacting import transact
+from playbook_runner.actions.addresses import BadAddress, check_address
 from playbook_runner.people.awaiting import Resumed, resume
 from playbook_runner.people.clocks import anew, charge, moved
 from playbook_runner.people.ending import ended
@@ -124,7 +125,7 @@ class Tending:
     async def hand_over(self, task_id: UUID, to: str, reason: str, who: str) -> None:
         """Give a task to somebody else (or who stands in for them); they have to claim it, in as long as the first had.
 
-        Raises as `claim`, and HandOverRefused where nobody has the role or is there to stand in.
+        Raises as `claim`, and HandOverRefused where nobody has the role or the name, or is there to stand in.
         """
         async with self.pool.acquire() as connection, connection.transaction():
             task = await _open(connection, task_id)
@@ -198,9 +199,17 @@ def _woken(task: asyncpg.Record, here: Staff) -> dict[str, datetime]:
 
 def _takes(here: Staff, to: str) -> Owner:
     owner = here.owner([to], None)
-    if owner.id == NOBODY:
+    if owner.id == NOBODY or not (named(owner.id, here.colleagues) or _is_address(owner.id)):
         raise HandOverRefused(f"nobody can have it: {to} names nobody who is here, or for whom somebody stands in")
     return owner
+
+
+def _is_address(word: str) -> bool:
+    try:
+        check_address(word)
+    except BadAddress:
+        return False
+    return True
 
 
 def _to(task: asyncpg.Record, owner: Owner, here: Staff) -> queries.Given:

@@ -31,13 +31,13 @@ async def edited_words(connection: Connection, step_ids: Sequence[UUID]) -> list
     return rows
 
 
-async def accounts_of(pool: Pool, person: bytes, address: str | None = None) -> list[UUID]:
+async def accounts_of(pool: Pool, person: bytes, written: Sequence[str] = ()) -> list[UUID]:
     """Return the customers' accounts at which this mailbox was written to, or (by its address) is about to be."""
     rows = await pool.fetch(
         "select account_id from touch where person = $1 and not colleague"
-        " union select account_id from effect where state = 'ready' and lower(recipient) = lower($2)",
+        " union select account_id from effect where state = 'ready' and lower(recipient) = any($2::text[])",
         person,
-        address,
+        list(written),
     )
     return [row["account_id"] for row in rows]
 

@@ -1,12 +1,13 @@
 """Statements behind the arbiter: locks, what stands against messages, whose attention was taken; it decides nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import asyncpg
 
+from milepost_core.arbiter import RIVALS_AHEAD
 from milepost_runtime.database import Connection
 
 
@@ -73,6 +74,16 @@ async def lock(connection: Connection, keys: Sequence[int], colleagues: Sequence
     )
 
 
+async def lock_accounts(connection: Connection, accounts: Collection[UUID]) -> None:
+    """Wait until nobody decides about messages to anybody at these accounts, then keep it so, as `lock` does."""
+    await lock(connection, sorted(lock_of(account.bytes) for account in accounts), [])
+
+
+def lock_of(digest: bytes) -> int:
+    """Return the number under which the store locks a person or an account."""
+    return int.from_bytes(digest[-8:], signed=True)
+
+
 async def standings(
     connection: Connection, subjects: Sequence[Subject], now: datetime, reach: Reach
 ) -> list[asyncpg.Record]:
@@ -89,6 +100,7 @@ async def standings(
         reach.touch_days,
         reach.after_call_hours,
         reach.escalation_days,
+        RIVALS_AHEAD,
     )
     return rows
 
@@ -100,21 +112,42 @@ _OBJECTIONS = (
     " or s.person is null and s.account_id = a.account_id) and s.since <= c.now"
     " and (s.until is null or s.until > c.now) and (s.ended_at is null or s.ended_at > c.now)"
 )
-# What went back to waiting, or was refused by its receiver, has taken nobody's attention.
-_TOUCHES = (
-    "select coalesce(jsonb_agg(jsonb_build_array(encode(t.person, 'hex'), t.at, t.channel, t.colleague)), '[]')"
-    " from touch t where (t.account_id = a.account_id or t.person = a.person) and not t.transactional"
-    " and t.effect_key <> a.key and t.at > c.now - make_interval(secs => $8::float8 * 86400) and t.at <= c.now"
-    " and not exists (select from effect e where e.key = t.effect_key and e.account_id = t.account_id"
-    " and e.state in ('ready', 'suppressed', 'failed_permanent'))"
+# Some try of an effect `e` may have arrived, whatever was made of it afterwards.
+_UNCLEAR = (
+    "exists (select from attempt x where x.effect_key = e.key and x.account_id = e.account_id"
+    " and x.outcome = 'unknown')"
 )
-_RIVALS = (
-    "select coalesce(jsonb_agg(jsonb_build_array(e.recipient, e.channel, e.priority)), '[]') from effect e"
-    " where e.account_id = a.account_id and e.state = 'ready' and e.next_at <= c.now + interval '1 day'"
-    " and not e.transactional and e.priority > a.priority and e.key <> all($1)"
-    # What a pause holds back takes nobody's turn.
+# The one word on what uses up a cap, for touches `t`. What is under way, in doubt, parked or done has taken somebody's
+# attention; what waits again, was refused, suppressed or called off has not, unless a try of it may have arrived.
+COUNTS = (
+    "not t.transactional and not exists (select from effect e where e.key = t.effect_key"
+    " and e.account_id = t.account_id and e.state in ('ready', 'suppressed', 'failed_permanent', 'cancelled')"
+    f" and not {_UNCLEAR})"
+)
+_TOUCHES = (
+    "select coalesce(jsonb_agg(jsonb_build_array("  # noqa: S608 - a constant of the code
+    "encode(t.person, 'hex'), t.at, t.channel, t.colleague)), '[]')"
+    " from touch t where (t.account_id = a.account_id or t.person = a.person) and t.effect_key <> a.key"
+    f" and t.at > c.now - make_interval(secs => $8::float8 * 86400) and t.at <= c.now and {COUNTS}"
+)
+# The one word on who waits for a turn, for effects `e`: what may have arrived holds its place as a touch, and what a
+# pause holds back takes nobody's turn.
+WAITS = (
+    f"e.state = 'ready' and not e.transactional and not {_UNCLEAR}"
     " and not exists (select from run r join playbook p on p.id = r.playbook_id and p.state = 'paused'"
     " where r.id = e.run_id and r.account_id = e.account_id)"
+)
+# An effect `e` goes to one of us.
+TO_US = (
+    "(e.channel = 'slack' or exists (select from touch t where t.account_id = e.account_id and t.effect_key = e.key"
+    " and t.colleague) or exists (select from person p where p.active and lower(p.email) = lower(e.recipient)))"
+)
+# Those of the batch itself are the law's.
+_RIVALS = (
+    "select coalesce(jsonb_agg(jsonb_build_array("  # noqa: S608 - constants of the code
+    f"e.recipient, e.channel, e.priority, {TO_US})), '[]') from effect e"
+    f" where e.account_id = a.account_id and {WAITS} and e.next_at <= c.now + $11::interval"
+    " and e.priority > a.priority and e.key <> all($1)"
 )
 _MATTERS = (
     "select bool_or(m.kind = 'escalation' and ($10::float8 = 0"
@@ -155,11 +188,3 @@ async def take(connection: Connection, taken: Sequence[Took]) -> None:
         [one.transactional for one in taken],
         [one.colleague for one in taken],
     )
-
-
-async def emails_of_colleagues(connection: Connection, addresses: Sequence[str]) -> set[str]:
-    """Return which of these addresses, in lower case, belong to people who work here."""
-    rows = await connection.fetch(
-        "select lower(email) as email from person where active and lower(email) = any($1::text[])", addresses
-    )
-    return {row["email"] for row in rows}

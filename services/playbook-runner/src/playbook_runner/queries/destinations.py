@@ -9,7 +9,7 @@ from milepost_runtime.database import Connection, Pool
 
 # How reasons begin that only a rate gives, and what the ledger calls it when an effect waits for its receiver.
 WAITS_ITS_TURN = "waits its turn: "
-WAITS_FOR_RECEIVER = ("circuit_open", "resting", "not_reached")
+WAITS_FOR_RECEIVER = ("circuit_open", "resting", "not_reached", "not_now")
 
 _KNOWN = (
     "rate_per_s", "probe_at", "since", "good", "bad", "was_good", "was_bad", "free_at", "booked_to", "resting_until",

@@ -16,7 +16,7 @@ _NAMED = "r.id = any($1::uuid[])"
 _WAITING = (
     "select distinct s.run_id from unnest($1::uuid[], $2::text[], $3::timestamptz[]) as h(account_id, word, at)"
     " join step s on s.account_id = h.account_id and s.wakes_on is not null and s.wakes_on @> array[h.word]"
-    " and s.created_at <= h.at and s.state = 'waiting'"
+    " and s.created_at <= h.at and s.state in ('due', 'waiting')"
 )
 _OPEN = "r.state = 'running' and ($1::text is null or r.playbook_id = $1)"
 _HELD = (

@@ -123,8 +123,9 @@ async def set_up(connection: Connection, outlet_id: UUID) -> None:
 
 async def delete(connection: Connection, outlet_id: UUID) -> bool:
     """Forget an outlet, and what it was told; False when there is none."""
+    known = await connection.fetchval("delete from outlet where id = $1 returning true", outlet_id)
     await connection.execute("delete from writeback where outlet_id = $1", outlet_id)
-    return await connection.fetchval("delete from outlet where id = $1 returning true", outlet_id) is True
+    return known is True
 
 
 async def clock(connection: Connection) -> datetime:

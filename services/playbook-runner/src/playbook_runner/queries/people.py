@@ -55,6 +55,12 @@ async def put(connection: Connection, person_id: str, said: Mapping[str, Any]) -
     return row, bool(row["added"])
 
 
+async def roles(pool: Pool) -> set[str]:
+    """Return the roles that somebody who works here has."""
+    rows = await pool.fetch("select distinct unnest(roles) as role from person where active")
+    return {row["role"] for row in rows}
+
+
 async def named(connection: "Connection | Pool", name: str) -> asyncpg.Record | None:
     """Return whose id or address a name is; None: nobody's who was entered."""
     return await connection.fetchrow(

@@ -87,6 +87,8 @@ async def start(connection: Connection, starts: Sequence[Start], lease_s: float)
 async def move(connection: Connection, moves: Sequence[Moving]) -> dict[bytes, asyncpg.Record]:
     """Move effects of locked runs if their state and fence allow it; return those that moved, by key.
 
+    Whoever holds an effect at the moment in which a person moves it loses it.
+
     A try that certainly did nothing lets go of its bytes, so that the next one says what is true then; once a try
     may have done something, the bytes stay for good.
     """
@@ -94,6 +96,7 @@ async def move(connection: Connection, moves: Sequence[Moving]) -> dict[bytes, a
         "update effect e set state = m.target, reason = m.reason, attempts = e.attempts + m.tries,"
         " remote_id = coalesce(m.remote_id, e.remote_id),"
         " next_at = clock_timestamp() + make_interval(secs => m.wait_s), lease_until = null, crashes = 0,"
+        " fence = e.fence + (m.fence is null)::int,"
         " done_at = case when m.target = 'done' then clock_timestamp() else e.done_at end,"
         " payload = case when e.state = 'started' and m.target = 'ready' and not m.keeps and not exists"
         " (select from attempt a where a.effect_key = e.key and a.account_id = e.account_id and a.outcome = 'unknown')"

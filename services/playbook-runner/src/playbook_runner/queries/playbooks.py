@@ -1,11 +1,13 @@
 """Statements about playbook documents and the one switch; it decides nothing about them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
 from milepost_runtime.database import Connection, Pool
+from playbook_runner.queries.advancing import pauses
 
 _COLUMNS = "id, version, document, state, author, created_at, activated_at"
 IN_FORCE = "state in ('active', 'paused')"
@@ -14,6 +16,14 @@ IN_FORCE = "state in ('active', 'paused')"
 async def lock_playbook(connection: Connection, playbook_id: str) -> None:
     """Be the only one to change this playbook's versions until the transaction ends."""
     await connection.execute("select pg_advisory_xact_lock(hashtext('playbook'), hashtext($1))", playbook_id)
+
+
+async def share_playbooks(connection: Connection, playbook_ids: Sequence[str]) -> None:
+    """Let nobody change these playbooks' versions until the transaction ends; others may ask for the same meanwhile."""
+    await connection.execute(
+        "select pg_advisory_xact_lock_shared(hashtext('playbook'), hashtext(id)) from unnest($1::text[]) as id",
+        sorted(playbook_ids),
+    )
 
 
 async def insert_draft(
@@ -35,6 +45,15 @@ async def current(source: "Pool | Connection", playbook_id: str | None = None) -
     rows: list[asyncpg.Record] = await source.fetch(
         f"select {_COLUMNS} from playbook where {IN_FORCE} and ($1::text is null or id = $1) order by id",  # noqa: S608 - constants of the code
         playbook_id,
+    )
+    return rows
+
+
+async def in_force(connection: Connection, playbook_ids: Sequence[str]) -> list[asyncpg.Record]:
+    """Return which version of these playbooks is in force, and in which state, without its document."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        f"select id, version, state from playbook where {IN_FORCE} and id = any($1::text[])",  # noqa: S608 - a constant of the code
+        playbook_ids,
     )
     return rows
 
@@ -128,6 +147,14 @@ async def set_control(connection: Connection, *, paused: bool, by: str) -> async
     return await control(connection)
 
 
+async def hold_pauses(connection: Connection, playbook_ids: Collection[str]) -> asyncpg.Record | None:
+    """Let nobody resume these playbooks, or all of them, until the transaction ends; return what `pauses` does."""
+    await connection.execute("select from control where id = 1 for share")
+    await share_playbooks(connection, sorted(playbook_ids))
+    # Read once both are given, so that it is what their last holders left.
+    return await pauses(connection)
+
+
 # The newest line of a run says since when a pause holds it.
 _HELD = (
     ", asked_at = least(clock_timestamp(), t.asked_at + coalesce(clock_timestamp() - (select l.at from ledger l"
@@ -166,11 +193,29 @@ async def runs_on_other_versions(connection: Connection, playbook_id: str, numbe
     return rows
 
 
-async def move_runs(connection: Connection, run_ids: Sequence[Any], number: int) -> None:
-    """Let runs go by another version; what waits is looked at anew, as it may wait for something else now."""
+# What is under a moved run is looked at anew by the version that it goes by now; whoever holds it goes by the old one.
+_MOVED_STEPS = (
+    "with mine as (select s.id, w.wakes from step s join unnest($2::text[], $3::text[]) as w(path, wakes)"
+    " on w.path = s.path where s.run_id = any($1::uuid[]) and s.state in ('due', 'waiting') order by s.id"
+    " for update of s) update step s set state = 'due', next_at = clock_timestamp(), lease_until = null,"
+    " fence = s.fence + 1, wakes_on = string_to_array(nullif(mine.wakes, ''), ' ') from mine where s.id = mine.id"
+)
+_MOVED_EFFECTS = (
+    "with mine as (select key from effect where run_id = any($1::uuid[]) and state = 'ready'"
+    " and lease_until is not null order by key for update) update effect e set fence = e.fence + 1,"
+    " lease_until = null, next_at = clock_timestamp() from mine where e.key = mine.key"
+)
+
+
+async def move_runs(
+    connection: Connection, run_ids: Sequence[UUID], number: int, wakes: Mapping[str, Sequence[str]]
+) -> None:
+    """Let locked runs go by another version: what they stand at, and what is being worded, is begun anew by it.
+
+    `wakes` says what wakes a run at each of its steps, from this moment on.
+    """
+    if not run_ids:
+        return
     await connection.execute("update run set version = $2 where id = any($1::uuid[])", run_ids, number)
-    await connection.execute(
-        "update step set state = 'due', next_at = clock_timestamp(), wakes_on = null"
-        " where run_id = any($1::uuid[]) and state = 'waiting'",
-        run_ids,
-    )
+    await connection.execute(_MOVED_STEPS, run_ids, list(wakes), [" ".join(words) for words in wakes.values()])
+    await connection.execute(_MOVED_EFFECTS, run_ids)

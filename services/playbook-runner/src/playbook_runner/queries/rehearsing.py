@@ -9,6 +9,7 @@ import asyncpg
 
 from milepost_contracts.changes import COLUMNS, ChangeRow
 from milepost_runtime.database import Connection
+from playbook_runner.queries.arbiter import COUNTS, TO_US, WAITS
 
 
 @dataclass(frozen=True)
@@ -152,19 +153,32 @@ async def touches(connection: Connection, of: Of, days: float) -> list[asyncpg.R
     What the playbook's own runs of the span sent is left out: a rehearsal plays them anew.
     """
     rows: list[asyncpg.Record] = await connection.fetch(
-        "select t.account_id, encode(t.person, 'hex') as person, t.at, t.channel, t.colleague from touch t"
-        " where (t.account_id = any($1::uuid[]) or t.person = any($5::bytea[])) and not t.transactional"
-        " and t.at > $3::timestamptz - make_interval(secs => $6::float8 * 86400) and t.at <= $4"
-        " and not exists (select from effect e left join run r on r.id = e.run_id and r.account_id = e.account_id"
+        "select t.account_id, encode(t.person, 'hex') as person, t.at,"  # noqa: S608 - a constant of the code
+        " t.channel, t.colleague from touch t where (t.account_id = any($1::uuid[]) or t.person = any($5::bytea[]))"
+        f" and t.at > $3::timestamptz - make_interval(secs => $6::float8 * 86400) and t.at <= $4 and {COUNTS}"
+        " and not exists (select from effect e join run r on r.id = e.run_id and r.account_id = e.account_id"
         " where e.key = t.effect_key and e.account_id = t.account_id"
-        " and (e.state in ('ready', 'suppressed', 'failed_permanent')"
-        " or (r.playbook_id = $2 and r.started_at >= $3))) order by t.at",
+        " and r.playbook_id = $2 and r.started_at >= $3) order by t.at",
         of.accounts,
         of.playbook_id,
         of.since,
         of.until,
         of.persons,
         days,
+    )
+    return rows
+
+
+async def waiting(connection: Connection, of: Of) -> list[asyncpg.Record]:
+    """Return the messages of other playbooks that wait for their turn, and when they are due, soonest first."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        "select e.account_id, e.recipient, e.channel, e.priority,"  # noqa: S608 - constants of the code
+        f" {TO_US} as colleague, e.created_at, e.next_at from effect e join run o on o.id = e.run_id"
+        f" and o.account_id = e.account_id and o.playbook_id <> $2 where e.account_id = any($1::uuid[]) and {WAITS}"
+        " and e.created_at <= $3 and e.next_at is not null order by e.next_at, e.key",
+        of.accounts,
+        of.playbook_id,
+        of.until,
     )
     return rows
 

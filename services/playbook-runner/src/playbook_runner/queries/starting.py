@@ -18,7 +18,7 @@ Pair = tuple[UUID, str]
 
 @dataclass(frozen=True)
 class NewRun:
-    """A run and its first step, before they are written."""
+    """A run and its first step (of this path and kind, woken by one of `wakes_on`), before they are written."""
 
     id: UUID
     step_id: UUID
@@ -32,6 +32,7 @@ class NewRun:
     correlation_id: str
     path: str
     kind: str
+    wakes_on: tuple[str, ...] = ()
     tier: str | None = None
     arm: str | None = None
     value_class: str | None = None
@@ -163,13 +164,14 @@ async def open_runs(connection: Connection, runs: Sequence[NewRun]) -> None:
         *([getattr(run, name) for run in runs] for name in _RUN),
     )
     await connection.execute(
-        "insert into step (id, account_id, run_id, path, kind, state, next_at)"
-        " select id, account_id, run_id, path, kind, 'due', clock_timestamp()"
-        " from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[])"
-        " as new(id, account_id, run_id, path, kind)",
+        "insert into step (id, account_id, run_id, path, kind, state, next_at, wakes_on)"
+        " select id, account_id, run_id, path, kind, 'due', clock_timestamp(), string_to_array(nullif(wakes, ''), ' ')"
+        " from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[])"
+        " as new(id, account_id, run_id, path, kind, wakes)",
         [run.step_id for run in runs],
         [run.account_id for run in runs],
         [run.id for run in runs],
         [run.path for run in runs],
         [run.kind for run in runs],
+        [" ".join(run.wakes_on) for run in runs],
     )

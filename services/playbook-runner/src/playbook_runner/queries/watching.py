@@ -14,6 +14,7 @@ from milepost_runtime.database import Connection, Pool
 Source: TypeAlias = "Pool | Connection"
 # The row that keeps the others in step with the playbooks in force.
 KEEPER = ""
+_LOST = "fence = watch.fence + 1, lease_until = null, crashes = 0, fault = ''"
 
 
 @dataclass(frozen=True)
@@ -52,17 +53,22 @@ async def ensure_keeper(source: Source) -> None:
 async def keep_watches(connection: Connection, wanted: Mapping[str, bytes]) -> int:
     """Have a watch for each of these playbooks and for no other; return how many are new or begin anew.
 
-    One begins at the end of the feed, anew if its trigger has become another: what is true already is not news.
+    One begins at the end of the feed, anew if its trigger has become another: what is true already is not news. Whoever
+    is looking for it at this moment loses it. One that is not wanted rests: its fence goes on when it is wanted again.
     """
     await connection.execute(
-        "delete from watch where playbook_id <> $2 and playbook_id <> all($1::text[])", list(wanted), KEEPER
+        f"update watch set trigger_digest = '', next_at = null, {_LOST}"  # noqa: S608 - a constant of the code
+        " where playbook_id <> $2 and playbook_id <> all($1::text[]) and trigger_digest <> ''",
+        list(wanted),
+        KEEPER,
     )
     changed = await connection.fetch(
-        "insert into watch (playbook_id, trigger_digest, position, next_at)"
+        "insert into watch (playbook_id, trigger_digest, position, next_at)"  # noqa: S608 - a constant of the code
         " select w.playbook_id, w.digest, (select coalesce(max(id), 0) from scoring.change), clock_timestamp()"
         " from unnest($1::text[], $2::bytea[]) as w(playbook_id, digest)"
         " on conflict (playbook_id) do update set trigger_digest = excluded.trigger_digest, stage = '', after = null,"
-        " settled = false, swept_at = null, begun_at = clock_timestamp(), fault = ''"
+        " position = excluded.position, next_at = excluded.next_at,"
+        f" settled = false, swept_at = null, begun_at = clock_timestamp(), {_LOST}"
         " where watch.trigger_digest <> excluded.trigger_digest returning playbook_id",
         list(wanted),
         list(wanted.values()),
@@ -101,10 +107,10 @@ async def fault(source: Source, playbook_id: str) -> str:
 
 
 async def stands(connection: Connection, playbook_id: str, accounts: Sequence[UUID]) -> dict[UUID, Stand]:
-    """Return how a watch stands to these accounts, as far as it knows them; locked until the transaction ends."""
+    """Return how a watch stands to these accounts, as far as it knows them."""
     rows = await connection.fetch(
         "select account_id, armed, episode, held_since from armed"
-        " where playbook_id = $1 and account_id = any($2::uuid[]) order by account_id for update",
+        " where playbook_id = $1 and account_id = any($2::uuid[])",
         playbook_id,
         accounts,
     )

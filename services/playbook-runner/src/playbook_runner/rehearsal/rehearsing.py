@@ -54,7 +54,7 @@ class Rehearsing:
             work=tally.work,
             data=tally.matches,
             more=tally.matched - len(tally.matches),
-            provisos=provisos(playbook, span, now),
+            provisos=provisos(playbook, span, now, body.people),
         )
 
     async def dry_run(self, playbook_id: str, body: DryRunBody) -> DryRunView:
@@ -76,7 +76,7 @@ class Rehearsing:
             data=tally.stories,
             more=tally.told - len(tally.stories),
             digest=tally.digest,
-            provisos=provisos(playbook, span, now),
+            provisos=provisos(playbook, span, now, body.people),
         )
 
     async def _now(self) -> datetime:

@@ -15,7 +15,16 @@ from milepost_core.cadence import EXIT_EVENTS
 from milepost_core.cadence.admitting import subjects_to_admit
 from milepost_core.playbooks import Playbook
 from milepost_core.playbooks.conditions import AnyOf, Compare, subjects_of
-from milepost_core.playbooks.document import ByHand, DateTrigger, EmailStep, EventTrigger, WaitStep, WatchTrigger
+from milepost_core.playbooks.document import (
+    ByHand,
+    DateTrigger,
+    EmailStep,
+    EventTrigger,
+    MilestoneTrigger,
+    TaskStep,
+    WaitStep,
+    WatchTrigger,
+)
 from milepost_core.rehearsal import Scene
 from milepost_runtime.database import Connection, Pool
 from playbook_runner.arbiter.arbitrating import Arbitrating
@@ -121,7 +130,7 @@ class Staging:
         persons = sorted(persons_of(cast.playbook, cast.firm, offices))
         async with self.pool.acquire() as connection:
             asked = replace(of, accounts=busy, persons=persons)
-            before = await stood(connection, self.keeping, asked, cast.policy)
+            before = await stood(connection, self.keeping, asked, cast.policy, cast.firm.person)
         return {
             account: replace(one, before=before[account], office=offices[account]) if account in before else one
             for account, one in scenes.items()
@@ -182,8 +191,8 @@ class Staging:
                 return set(changes)
 
 
-def provisos(playbook: Playbook, span: Span, now: datetime) -> list[str]:
-    """Return what nobody can know, as sentences."""
+def provisos(playbook: Playbook, span: Span, now: datetime, people: str) -> list[str]:
+    """Return what nobody can know, and what is not played, as sentences."""
     told = []
     trigger = playbook.trigger
     if span.since < now:
@@ -193,6 +202,10 @@ def provisos(playbook: Playbook, span: Span, now: datetime) -> list[str]:
         told.append("Small moves of the score are told in no feed: what only they came to counts at the end.")
     elif isinstance(trigger, WatchTrigger) and not span.ahead and not is_told(trigger):
         told.append("The trigger looks at more than feeds tell, so accounts of which it holds today begin at the end.")
+    if isinstance(trigger, MilestoneTrigger) and not span.at_once:
+        told.append("What is late or stuck already at an account's first score has not moved, and starts nothing.")
+    if people == "silent" and any(isinstance(step, TaskStep) for step in playbook.steps):
+        told.append("No clocks of tasks run: what would be warned of or given to `escalate_to` stays where it came to.")
     if span.until > now:
         told.append("What customers do, what changes, and what other playbooks send from now on cannot be known.")
     told.append("Each account is played by itself: what would be sent about others meanwhile counts against no cap.")

@@ -4,17 +4,17 @@ It reads, decides nothing and writes nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from milepost_core.arbiter import Objection, Policy, Touched
+from milepost_core.arbiter import Objection, Policy, Rival, Touched
 from milepost_core.playbooks.assigning import Assignment
 from milepost_core.playbooks.watching import Stand
-from milepost_core.rehearsal import Before, Matter, Underway, Word, Work
+from milepost_core.rehearsal import Before, Matter, Underway, Waiting, Word, Work
 from milepost_runtime.database import Connection
 from playbook_runner.documents.keeping import Keeping
 from playbook_runner.queries import rehearsing as queries
@@ -43,8 +43,13 @@ async def stands(connection: Connection, of: Of) -> dict[UUID, Stand]:
     }
 
 
-async def stood(connection: Connection, keeping: Keeping, of: Of, policy: Policy) -> dict[UUID, Before]:
-    """Return what there was around accounts when a span began, and what is known to end or to come within it."""
+async def stood(
+    connection: Connection, keeping: Keeping, of: Of, policy: Policy, person: Callable[[str, str, UUID], str]
+) -> dict[UUID, Before]:
+    """Return what there was around accounts when a span began, and what is known to end or to come within it.
+
+    `person`: what stands for the recipient of a channel's message to an account.
+    """
     rows = _Rows()
     for run in await queries.runs(connection, of):
         await _add_run(rows, connection, keeping, run, of)
@@ -56,6 +61,10 @@ async def stood(connection: Connection, keeping: Keeping, of: Of, policy: Policy
     for one in await queries.matters(connection, of.accounts):
         matter = Matter(one["kind"], one["opened_at"], one["closed_at"], one["starts_at"])
         rows.add(one["account_id"], "matters", matter)
+    for one in await queries.waiting(connection, of):
+        who = person(one["channel"], one["recipient"], one["account_id"])
+        rival = Rival(who, one["channel"], one["priority"], one["colleague"])
+        rows.add(one["account_id"], "waiting", Waiting(rival, one["created_at"], one["next_at"]))
     await _add_words(rows, connection, of)
     persons = await _add_touches(rows, connection, of, policy)
     return {account: _before(rows.found[account], persons) for account in of.accounts}
@@ -113,4 +122,5 @@ def _before(found: Mapping[str, list[Any]], persons: Mapping[str, list[Touched]]
         touches=tuple(found.get("touches", ())),
         matters=tuple(found.get("matters", ())),
         persons=persons,
+        waiting=tuple(found.get("waiting", ())),
     )

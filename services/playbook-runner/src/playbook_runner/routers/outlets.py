@@ -15,6 +15,7 @@ from playbook_runner.connections.outlet_views import (
     OutletList,
     OutletView,
     SetUp,
+    Shared,
     Told,
     ToldList,
 )
@@ -63,11 +64,14 @@ async def set_up_outlet(outlet_id: UUID, use: Use) -> SetUp:
     return SetUp(outlet=_view(row), properties=made, accounts=accounts)
 
 
-@router.get("/{outlet_id}/told", dependencies=MAY, summary="What a CRM did not take")
+@router.get("/{outlet_id}/told", dependencies=MAY, summary="What a CRM was not told")
 async def list_told(outlet_id: UUID, use: Use, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> ToldList:
-    """How many accounts wait to be told, and those whose last write was refused or is tried again."""
-    (waiting, refused), rows = await use.setting_up.told(outlet_id, limit)
-    return ToldList(waiting=waiting, refused=refused, data=[Told.model_validate(dict(row)) for row in rows])
+    """How many accounts wait to be told, those whose last write was refused or is tried again, and those that share
+    a record, of which one is told."""
+    found = await use.setting_up.told(outlet_id, limit)
+    shared = [Shared(told_of=row["account_ids"][0], **dict(row)) for row in found.shared]
+    data = [Told.model_validate(dict(row)) for row in found.troubled]
+    return ToldList(waiting=found.waiting, refused=found.refused, data=data, shared=shared)
 
 
 def _view(row: asyncpg.Record, secret: str | None = None) -> OutletView:

@@ -85,7 +85,7 @@ async def resume_task(use: Use, task_id: UUID, who: Worker) -> TaskView:
 
 @router.post("/tasks/{task_id}/hand-over", summary="Give a task to somebody else")
 async def hand_over_task(use: Use, task_id: UUID, body: HandOverBody, who: Worker) -> TaskView:
-    """Who is away is stood in for, and a role that nobody has is refused (422); its clocks run on."""
+    """Who is away is stood in for; a role or a name that nobody has is refused (422), an address never is."""
     await use.tending.hand_over(task_id, body.to, body.reason, who.name)
     return await use.queueing.task(task_id)
 

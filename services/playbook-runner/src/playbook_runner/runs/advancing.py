@@ -19,14 +19,15 @@ from milepost_core.cadence import TIMED_OUT, Ask, Leave, Perform, Walk
 from milepost_core.effects import retry_after
 from milepost_core.playbooks import Playbook
 from milepost_core.playbooks.document import ApprovalStep, TaskStep, WaitStep
-from milepost_runtime.database import Pool
+from milepost_runtime.database import Connection, Pool
 from milepost_runtime.failpoints import afp
-from milepost_runtime.lanes import Claim, Lane, hold, postpone
+from milepost_runtime.lanes import Claim, Lane, hold, postpone, release
 from milepost_runtime.queue import Hints
 from playbook_runner.clients.scoring import HealthAway
 from playbook_runner.documents.keeping import Keeping
 from playbook_runner.measures import STEPS
 from playbook_runner.queries import advancing as queries
+from playbook_runner.queries.playbooks import hold_pauses
 from playbook_runner.runs.absorbing import Absorbing
 from playbook_runner.runs.asking import Asking
 from playbook_runner.runs.beginning import ADVANCE
@@ -88,8 +89,7 @@ class Advancing:
         mine = {claim.key: claim for claim in claims}
         rows = await queries.contexts(self.pool, list(mine))
         await self._cancelled(mine, [row for row in rows if _standing(row) == "over"])
-        paused = [row for row in rows if _standing(row) == "paused"]
-        await self._look_later(mine, paused, Later("paused", "paused", PAUSE_LOOK_S))
+        await self._hold_back(mine, [row for row in rows if _standing(row) == "paused"])
         decided = await self._decided(mine, [row for row in rows if _standing(row) == "open"])
         await self._write(mine, [one for one in decided if _carried_by(one.walk) is None])
         people = [one for one in decided if _carried_by(one.walk) == "people"]
@@ -187,16 +187,32 @@ class Advancing:
         """End the runs of steps that are ours."""
         await self._write(mine, [Decided(row, None, Walk((), row["path"], leave)) for row, leave in leaving])
 
-    async def _look_later(self, mine: Mapping[UUID, Claim], rows: Sequence[asyncpg.Record], later: Later) -> None:
-        """Look again after a while; the ledger hears of it once, if there is anything to tell."""
+    async def _hold_back(self, mine: Mapping[UUID, Claim], rows: Sequence[asyncpg.Record]) -> None:
+        """Look again at what a pause holds after a while; what was resumed since it was looked at is still due."""
         if not rows:
             return
         async with self.pool.acquire() as connection, connection.transaction():
-            held = await postpone(connection, self.lane, [mine[row["step_id"]] for row in rows], later.seconds)
-            ours = [row for row in rows if row["step_id"] in held]
-            if later.code and ours:
-                await queries.note_steps(connection, [row["step_id"] for row in ours], later.reason, later.tries)
-                await self.absorbing.steps_wait(connection, ours, later.code, later.reason)
+            held = await hold_pauses(connection, {row["playbook_id"] for row in rows})
+            resumed = {row["step_id"] for row in rows if not _is_held(row, held)}
+            await release(connection, self.lane, [mine[step_id] for step_id in resumed])
+            still = [row for row in rows if row["step_id"] not in resumed]
+            await self._put_off(connection, mine, still, Later("paused", "paused", PAUSE_LOOK_S))
+
+    async def _look_later(self, mine: Mapping[UUID, Claim], rows: Sequence[asyncpg.Record], later: Later) -> None:
+        """Look again after a while."""
+        if rows:
+            async with self.pool.acquire() as connection, connection.transaction():
+                await self._put_off(connection, mine, rows, later)
+
+    async def _put_off(
+        self, connection: Connection, mine: Mapping[UUID, Claim], rows: Sequence[asyncpg.Record], later: Later
+    ) -> None:
+        """Make steps due again later; the ledger hears of it once, if there is anything to tell."""
+        held = await postpone(connection, self.lane, [mine[row["step_id"]] for row in rows], later.seconds)
+        ours = [row for row in rows if row["step_id"] in held]
+        if later.code and ours:
+            await queries.note_steps(connection, [row["step_id"] for row in ours], later.reason, later.tries)
+            await self.absorbing.steps_wait(connection, ours, later.code, later.reason)
 
     async def _cancelled(self, mine: Mapping[UUID, Claim], rows: Sequence[asyncpg.Record]) -> None:
         if not rows:
@@ -216,6 +232,10 @@ def _standing(row: asyncpg.Record) -> str:
     if row["run_state"] != "running":
         return "over"
     return "paused" if row["paused"] or row["playbook_paused"] else "open"
+
+
+def _is_held(row: asyncpg.Record, held: asyncpg.Record | None) -> bool:
+    return held is not None and (held["all"] or row["playbook_id"] in held["playbooks"])
 
 
 def _carried_by(found: Walk) -> str | None:

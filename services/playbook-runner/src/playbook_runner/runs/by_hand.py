@@ -4,6 +4,7 @@ Tier, arm and holdout are as for any other start; what an automatic start waits 
 runs) a person may pass over.
 """
 
+import contextlib
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from milepost_core.playbooks import digest
 from milepost_runtime.database import Pool
 from milepost_runtime.ids import new_id
 from playbook_runner.clients.scoring import ScoringClient
-from playbook_runner.documents.keeping import Keeping, PlaybookUnknown
+from playbook_runner.documents.keeping import InForceChanged, Keeping, PlaybookUnknown
 from playbook_runner.queries import waking as clock
 from playbook_runner.runs.opening import Opening, Reason
 
@@ -40,6 +41,12 @@ class ByHand:
         Raises PlaybookUnknown, AccountGone, NotStarted (one is open already, the playbook is paused, no tier fits, the
         account is held out), or HealthAway while nobody can say.
         """
+        while True:
+            # Each further try is for what somebody has put in force, paused or resumed during the one before it.
+            with contextlib.suppress(InForceChanged):
+                return await self._start(account_id, playbook_id, why, who)
+
+    async def _start(self, account_id: UUID, playbook_id: str, why: str, who: str) -> UUID:
         async with self.pool.acquire() as connection:
             kept = [one for one in await self.keeping.in_force(connection) if one.playbook.id == playbook_id]
             now = await clock.clock(connection)

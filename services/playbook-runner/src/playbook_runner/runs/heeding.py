@@ -14,7 +14,7 @@ import asyncpg
 from milepost_core.arbiter import OF_HOURS, OF_TROUBLE
 from milepost_core.events import OPEN_PROPERTY
 from milepost_runtime.database import Connection
-from playbook_runner.queries import lifting
+from playbook_runner.queries import arbiter, lifting
 from playbook_runner.queries import matters as queries
 from playbook_runner.queries.matters import Told
 
@@ -37,11 +37,14 @@ _SETTLES_S: Final = 60.0
 async def heed(connection: Connection, rows: Sequence[asyncpg.Record]) -> None:
     """Keep what these rows of the feed say, inside the caller's transaction; what waited for its end asks again."""
     told = fold(rows)
+    over = sorted({one.account_id for one in told if one.closed_at is not None})
+    moved = sorted({row["account_id"] for row in rows if row["type"] == _MAY_MOVE and _says_where(row)})
+    if over or moved:
+        # What is being started has read what was so before, and is put off before anybody looks for it.
+        await arbiter.lock_accounts(connection, {*over, *moved})
     if told:
         await queries.keep(connection, told)
-    over = sorted({one.account_id for one in told if one.closed_at is not None})
     await lifting.lift_for_accounts(connection, OF_TROUBLE, over)
-    moved = sorted({row["account_id"] for row in rows if row["type"] == _MAY_MOVE and _says_where(row)})
     await lifting.lift_for_accounts(connection, OF_HOURS, moved, _SETTLES_S)
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from milepost_core.cadence import wakes_of
 from milepost_core.cadence.admitting import Admitted, Applicant, HeldOut, Occasion, admit, subjects_to_admit
 from milepost_core.cadence.entering import Pursuit
 from milepost_core.playbooks.assigning import Assignment
@@ -20,7 +21,7 @@ from milepost_runtime.database import Connection
 from milepost_runtime.ids import clean_correlation_id, new_id
 from milepost_runtime.queue import Hints
 from playbook_runner.clients.scoring import ScoringClient
-from playbook_runner.documents.keeping import Kept
+from playbook_runner.documents.keeping import Kept, stay_in_force
 from playbook_runner.queries import ledger
 from playbook_runner.queries import starting as queries
 from playbook_runner.queries.merging import living
@@ -82,11 +83,11 @@ class Opening:
         """Open at most one run for each playbook and account, in the caller's transaction; the ledger says the rest.
 
         One that was opened before for the same key is passed over in silence. A run of a milder tier ends (`escalated`)
-        before one of a worse tier begins.
+        before one of a worse tier begins. Raises InForceChanged.
         """
         if not reasons:
             return Opened((), ())
-        await queries.lock_starts(connection)
+        await self.lead(connection, [one.kept for one in reasons])
         led = await living(connection, {one.account_id for one in reasons})
         reasons = [replace(one, account_id=led.get(one.account_id, one.account_id)) for one in reasons]
         facts = {led.get(account, account): some for account, some in facts.items()}
@@ -103,6 +104,14 @@ class Opening:
         )
         await ledger.add(connection, [_line(reason, why) for reason, why in book.declined])
         return Opened(tuple(run for turn in book.turns for run in turn.runs), tuple(book.declined))
+
+    async def lead(self, connection: Connection, kept: Iterable[Kept]) -> None:
+        """Be the only one to open runs until the transaction ends, and have these playbooks stay in force so long.
+
+        Raises InForceChanged: everything is rolled back then, and whoever read them looks at its reasons anew.
+        """
+        await stay_in_force(connection, kept)
+        await queries.lock_starts(connection)
 
     def tell(self, opened: Opened) -> None:
         """Say that runs began, once that is committed: to the log, and to the next lane."""
@@ -219,6 +228,7 @@ def _run(reason: Reason, admitted: Admitted) -> queries.NewRun:
         correlation_id=clean_correlation_id(reason.correlation_id),
         path=first.id,
         kind=first.kind,
+        wakes_on=wakes_of(first),
         tier=admitted.tier.tier,
         arm=None if admitted.assignment is None else admitted.assignment.acts_as,
         value_class=admitted.tier.value_class,

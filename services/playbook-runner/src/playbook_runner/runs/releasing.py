@@ -10,7 +10,7 @@ from typing import Literal
 import asyncpg
 import structlog
 
-from milepost_core.cadence import Leave
+from milepost_core.cadence import Leave, wakes_of
 from milepost_core.playbooks import Playbook
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.placed_documents import Mistake
@@ -56,7 +56,7 @@ class Releasing:
         mistakes = read.unknown(await self.catalogue.vocabulary.known())
         if mistakes:
             raise PlaybookDocumentInvalid(f"{playbook_id} version {number}", mistakes)
-        warnings = await self.catalogue.unconnected(read)
+        warnings = await self.catalogue.missing(read)
         async with self.pool.acquire() as connection, connection.transaction():
             await queries.lock_playbook(connection, playbook_id)
             return replace(await self._release(connection, read.parsed, in_flight, by), warnings=warnings)
@@ -88,7 +88,8 @@ class Releasing:
             await queries.wake_held(connection, playbook.id)
         runs = await queries.runs_on_other_versions(connection, playbook.id, playbook.version)
         moving = [one["id"] for one in runs if in_flight == "move" and _fits(playbook, one)]
-        await queries.move_runs(connection, moving, playbook.version)
+        wakes = {step.id: wakes_of(step) for step in playbook.steps}
+        await queries.move_runs(connection, moving, playbook.version, wakes)
         stopped = await self._stop(connection, runs, playbook, by) if in_flight == "stop" else 0
         self.hints.nudge("playbooks.advance")
         log.info("playbook_released", playbook_id=playbook.id, version=playbook.version, in_flight=in_flight, by=by)

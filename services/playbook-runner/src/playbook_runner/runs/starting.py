@@ -18,7 +18,7 @@ from milepost_runtime.failpoints import afp
 from milepost_runtime.feeds import advance_cursor, ensure_cursor
 from milepost_runtime.lanes import Claim, Lane, TryLater, release
 from playbook_runner.clients.scoring import HealthAway
-from playbook_runner.documents.keeping import Keeping, Kept
+from playbook_runner.documents.keeping import InForceChanged, Keeping, Kept
 from playbook_runner.queries import starting as queries
 from playbook_runner.queries import watching, writing_back
 from playbook_runner.runs.opening import Opening, Reason
@@ -57,10 +57,19 @@ class Starting:
         done = 0
         try:
             for claim in claims:
-                done += await (self._changes(claim) if claim.key == changes.FEED else self._events(claim))
+                done += await self._answer(claim)
         except HealthAway as error:
             raise TryLater(str(error), ASK_AGAIN_S) from None
         return done
+
+    async def _answer(self, claim: Claim) -> int:
+        try:
+            return await (self._changes(claim) if claim.key == changes.FEED else self._events(claim))
+        except InForceChanged:
+            # The cursor has stayed where it was: the same rows are answered by what is in force now.
+            async with self.pool.acquire() as connection:
+                await release(connection, self.lane, [claim])
+            return 1
 
     async def _changes(self, claim: Claim) -> int:
         news = await queries.changes_after(self.pool, claim.row["position"], CHANGES_AT_ONCE)
@@ -74,6 +83,9 @@ class Starting:
         async with self.pool.acquire() as connection, connection.transaction():
             if not await advance_cursor(connection, self.lane, [claim], news[-1].id):
                 return 0
+            if len(at_once) < len(reasons):
+                # That something has to last first is noted by its playbook, too, as that is in force.
+                await self.opening.lead(connection, [one.kept for one in reasons])
             opened = await self.opening.open(connection, at_once, facts)
             await _hold(connection, kept, news, reasons)
             await writing_back.mark(connection, [one.account_id for one in news], [one.id for one in news])

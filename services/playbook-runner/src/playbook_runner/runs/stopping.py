@@ -32,19 +32,20 @@ async def stop(connection: Connection, leaving: Sequence[Leaving]) -> set[UUID]:
     if not leaving:
         return set()
     by_run = {one.run_id: one for one in sorted(leaving, key=lambda one: one.run_id)}
-    kept = [one.run_id for one in by_run.values() if not one.leave.close_tasks]
     rows = {row["id"]: row for row in await runs.lock_runs(connection, list(by_run))}
     parked: list[asyncpg.Record] = []
     for sentence in sorted({one.leave.sentence for one in by_run.values()}):
         same = [one.run_id for one in by_run.values() if one.leave.sentence == sentence]
-        closed, unclear = await stopping.stop_waiting(connection, same, sentence, kept)
-        await tell_closed(connection, closed)
-        parked += unclear
+        parked += await stopping.stop_waiting(connection, same, sentence)
     ends = [
         runs.RunEnd(one.run_id, one.leave.code, one.leave.sentence, "cancelled" if one.cancelled else "done")
         for one in by_run.values()
     ]
     ended = await runs.end_runs(connection, ends)
+    # Once all of them are over: a task of several of them goes with the last.
+    closing = {one.run_id: one.leave.sentence for one in by_run.values() if one.leave.close_tasks}
+    kept = [run_id for run_id in by_run if run_id not in closing]
+    await tell_closed(connection, await stopping.close_tasks(connection, closing, kept))
     told = [
         _entry(
             rows[one.run_id], _outcome(one), "run_cancelled" if one.cancelled else one.leave.code, one.leave.sentence

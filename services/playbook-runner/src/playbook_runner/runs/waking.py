@@ -92,10 +92,10 @@ class Waking:
             await ahead(connection, rows, {one.account_id for one in found})
             woken = await self._wake(connection, claim.key, found, leaving) if found else 0
             ended = await stop(connection, leaving)
+            await answered(connection, [(one.account_id, one.type, one.at) for one in found])
             await heed(connection, [row for row in rows if row["type"] in HEEDED])
             await follow(connection, rows)
             await self.returning.heed(connection, rows)
-            await answered(connection, [(one.account_id, one.type, one.at) for one in found])
             await release(connection, self.lane, [claim])
             await afp("playbooks.wake.read")
         for one in leaving:

@@ -16,10 +16,11 @@ from milepost_core.cadence.dating import about_due
 from milepost_core.playbooks.conditions import Condition, Facts
 from milepost_core.playbooks.document import BandTrigger, DateTrigger, Trigger, WatchTrigger
 from milepost_core.playbooks.starting import STARTING_CAUSES, digest
+from milepost_core.playbooks.watching import Stand
 from milepost_runtime.database import Connection, Pool
 from milepost_runtime.lanes import Claim, Lane, TryLater, hold, postpone, release
 from playbook_runner.clients.scoring import HealthAway, QuestionRefused
-from playbook_runner.documents.keeping import Keeping, Kept
+from playbook_runner.documents.keeping import InForceChanged, Keeping, Kept
 from playbook_runner.measures import QUESTIONS_REFUSED
 from playbook_runner.people.places import Places, read_places
 from playbook_runner.queries import arbiter, starting
@@ -83,33 +84,49 @@ class Watching:
         return done
 
     async def _keep_in_step(self, claim: Claim, kept: Mapping[str, Kept]) -> int:
-        wanted = {name: digest("watch", repr(one.playbook.trigger)) for name, one in kept.items()}
+        wanted = {name: _digest(one) for name, one in kept.items()}
         async with self.pool.acquire() as connection, connection.transaction():
             if not await postpone(connection, self.lane, [claim], KEEPER_EVERY_S):
                 return 0
             return await queries.keep_watches(connection, wanted)
 
     async def _leave(self, claim: Claim) -> None:
-        """Leave it to the keeper to take a watch away: its playbook may be in force again before that."""
+        """Leave it to the keeper to let a watch rest or begin anew: until then it is of something else."""
         async with self.pool.acquire() as connection:
             await postpone(connection, self.lane, [claim], KEEPER_EVERY_S)
 
     async def _turn(self, claim: Claim, one: Kept) -> int:
-        row = await queries.watch(self.pool, claim.key)
         try:
-            glance = None if row is None else await self._next(one, row)
+            return await self._look(claim, one)
         except QuestionRefused as error:
             await self._refused(claim, str(error))
             return 0
-        if row is None or glance is None:
+        except InForceChanged:
+            # Nothing of the look is kept: the same accounts are looked at by what is in force now.
+            async with self.pool.acquire() as connection:
+                await release(connection, self.lane, [claim])
+            return 1
+
+    async def _look(self, claim: Claim, one: Kept) -> int:
+        row = await queries.watch(self.pool, claim.key)
+        if row is None or row["trigger_digest"] != _digest(one):
+            await self._leave(claim)
+            return 0
+        glance = await self._next(one, row)
+        if glance is None:
             async with self.pool.acquire() as connection:
                 await postpone(connection, self.lane, [claim], LOOK_EVERY_S)
             return 0
         async with self.pool.acquire() as connection, connection.transaction():
             if not await hold(connection, self.lane, [claim]):
                 return 0
-            reasons = await _seen(connection, one, glance, row)
+            if glance.lasted:
+                # Who reads the feed notes since when a band lasts with the same leave.
+                await self.opening.lead(connection, [one])
+            reasons, moved = await _seen(connection, one, glance, row)
             opened = await self.opening.open(connection, reasons, glance.facts)
+            # After the leave to open runs: so do those who note what lasts, and those who merge accounts.
+            await queries.keep_stands(connection, claim.key, moved)
             await queries.keep_progress(connection, claim.key, glance.at)
             await release(connection, self.lane, [claim])
         self.opening.tell(opened)
@@ -167,6 +184,11 @@ async def ensure_watching(pool: Pool) -> None:
     await queries.ensure_keeper(pool)
 
 
+def _digest(one: Kept) -> bytes:
+    """Return what tells a watch of this trigger from one of another."""
+    return digest("watch", repr(one.playbook.trigger))
+
+
 def _is_same_day(swept_at: datetime | None, now: datetime) -> bool:
     return swept_at is not None and swept_at.astimezone(UTC).date() == now.astimezone(UTC).date()
 
@@ -180,8 +202,10 @@ def _who_may(trigger: Trigger, row: asyncpg.Record, stage: str) -> Condition:
     return trigger.enter
 
 
-async def _seen(connection: Connection, one: Kept, glance: Glance, row: asyncpg.Record) -> list[Reason]:
-    """Let the law look at each account, keep how it stands from now on, and return what fires."""
+async def _seen(
+    connection: Connection, one: Kept, glance: Glance, row: asyncpg.Record
+) -> tuple[list[Reason], dict[UUID, Stand]]:
+    """Let the law look at each account, and return what fires and to whom the watch stands otherwise from now on."""
     accounts = sorted({*glance.facts, *glance.lasted})
     first = at_first(one.playbook.trigger)
     known = await queries.stands(connection, one.playbook.id, accounts)
@@ -195,5 +219,4 @@ async def _seen(connection: Connection, one: Kept, glance: Glance, row: asyncpg.
         for account in accounts
     }
     moved = {account: found.stand for account, found in seen.items() if found.stand != known.get(account, first)}
-    await queries.keep_stands(connection, one.playbook.id, moved)
-    return [found.reason for found in seen.values() if found.reason is not None]
+    return [found.reason for found in seen.values() if found.reason is not None], moved

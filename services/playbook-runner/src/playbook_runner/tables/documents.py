@@ -49,7 +49,8 @@ class Armed(SQLModel, table=True):
 class Watch(LaneColumns, table=True):
     """How far a playbook that waits for something to hold has looked: in the feed of changes, and over the book.
 
-    `trigger_digest` is of what it waits for, `begun_at` since when; one row with an empty id keeps the others in step.
+    `trigger_digest` is of what it waits for (empty: for nothing, it rests), `begun_at` since when; one row with an
+    empty id keeps the others in step. No row is ever taken away, so that a fence never comes again.
     `fault` is why it cannot look, empty while it can.
     """
 

@@ -63,11 +63,17 @@ class Destination(SQLModel, table=True):
 class Writeback(LaneColumns, table=True):
     """What a CRM was last told of an account's health: `digest` of what it holds; due when the health says more.
 
+    `record_id` is where the account leads (empty: nowhere). Of several that lead to one record the first is told of,
+    and only its row has a digest; none has while a write is under way.
     `change_id` is the newest change of the feed that asked for it: one that came while it was written is seen by it.
     """
 
     metadata: ClassVar[sa.MetaData] = METADATA
-    __table_args__ = (waiting("writeback"), sa.UniqueConstraint("account_id", "outlet_id"))
+    __table_args__ = (
+        waiting("writeback"),
+        sa.UniqueConstraint("account_id", "outlet_id"),
+        sa.Index(None, "outlet_id", "record_id", "account_id"),
+    )
     id: UUID = primary(sa.Uuid)
     account_id: UUID = primary(sa.Uuid)
     outlet_id: UUID = must(sa.Uuid)

@@ -61,7 +61,7 @@ SPECIMEN: Mapping[str, Any] = {
 SPARSE: Mapping[str, Any] = {
     **SPECIMEN,
     "account": {**SPECIMEN["account"], "segment": "", "stage": "", "owner": "", "age_days": 0},
-    "summary": "",
+    "summary": "There is no score yet: nothing that counts has been observed.",
     "change_7d": "",
     "reasons": SPECIMEN["reasons"][:1],
     "gates": [],

@@ -5,6 +5,7 @@ decision.
 """
 
 from milepost_core.arbiter.asking import (
+    RIVALS_AHEAD,
     Allow,
     Defer,
     Objection,
@@ -27,7 +28,7 @@ from milepost_core.arbiter.law import (
 from milepost_core.arbiter.policy import Cap, Fault, Policy, PolicyInvalid, document_of, is_region, parse_policy
 
 __all__ = [
-    "OF_HOURS", "OF_POLICY", "OF_TROUBLE", "Allow", "Cap", "Defer", "Fault", "Hours", "Objection", "Policy",
-    "PolicyInvalid", "Refuse", "Request", "Rival", "Standing", "Touched", "Verdict", "Window", "arbitrate",
+    "OF_HOURS", "OF_POLICY", "OF_TROUBLE", "RIVALS_AHEAD", "Allow", "Cap", "Defer", "Fault", "Hours", "Objection",
+    "Policy", "PolicyInvalid", "Refuse", "Request", "Rival", "Standing", "Touched", "Verdict", "Window", "arbitrate",
     "arbitrate_all", "document_of", "is_region", "objections_now", "parse_policy",
 ]  # fmt: skip

@@ -4,12 +4,14 @@ Nothing here decides; see `law`.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal, TypeAlias
+from datetime import datetime, timedelta
+from typing import Final, Literal, TypeAlias
 
 from milepost_core.arbiter.hours import Hours
 
 Refused: TypeAlias = Literal["suppressed", "capped", "skipped"]
+RIVALS_AHEAD: Final = timedelta(days=1)
+"""Whoever is due so soon keeps their place before messages of lower priority; who waits longer holds up nobody."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Touched:
 
 @dataclass(frozen=True)
 class Rival:
-    """A message of the same account that waits for its turn, too."""
+    """A message of the same account that waits for its turn, too, and is due within `RIVALS_AHEAD`."""
 
     person: str
     channel: str

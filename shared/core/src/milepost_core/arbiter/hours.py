@@ -54,6 +54,15 @@ class Hours:
             left -= window.ends - begins
         return None
 
+    def open_time(self, moment: datetime, until: datetime, most: timedelta) -> timedelta:
+        """Return how much of the time between two moments is open, at most so much."""
+        found = timedelta(0)
+        for window in self._windows(moment):
+            if found >= most or window.begins >= until:
+                break
+            found += max(min(window.ends, until) - max(window.begins, moment), timedelta(0))
+        return min(found, most)
+
     def _windows(self, moment: datetime) -> Iterator[Window]:
         # The day before counts as well: after a change of clocks its end may still lie ahead.
         zone = self.calendar.zone

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from milepost_core.arbiter.asking import (
+    RIVALS_AHEAD,
     Allow,
     Defer,
     Objection,
@@ -48,27 +49,39 @@ _WORDS: Final = {
 
 @dataclass(frozen=True)
 class _Obstacle:
-    """What stands in the way: until when, and by which word it is given up when that is too late."""
+    """What stands in the way: until when, and by which word it is given up when that is too late.
+
+    `open_end`: nobody can say when it goes; `until` is when it is looked at again.
+    """
 
     until: datetime
     code: str
     sentence: str
     given_up: Refused
+    open_end: bool = False
 
 
 def arbitrate_all(asked: Sequence[tuple[Request, Standing]], policy: Policy, now: datetime) -> list[Verdict]:
-    """Answer requests that arrive together, in their order; those that go first use up what the others count."""
+    """Answer requests that arrive together, in their order, as if each had asked after the ones before it.
+
+    Those that go use up what the others count, and those that are soon due keep their place before the others.
+    """
     verdicts: list[Verdict] = [Allow()] * len(asked)
-    granted: list[tuple[str, Touched]] = []
+    went: list[tuple[str, Touched]] = []
+    waits: list[tuple[str, Rival]] = []
     for place in sorted(range(len(asked)), key=lambda one: asked[one][0].place):
         request, standing = asked[place]
-        mine = tuple(
-            touched for account, touched in granted if account == request.account or touched.person == request.person
-        )
-        verdict = arbitrate(request, replace(standing, touches=standing.touches + mine), policy, now)
-        if isinstance(verdict, Allow) and _is_counted(request):
-            granted.append((request.account, Touched(request.person, now, request.channel, request.colleague)))
-        verdicts[place] = verdict
+        touches = tuple(one for account, one in went if account == request.account or one.person == request.person)
+        rivals = tuple(one for account, one in waits if account == request.account)
+        standing = replace(standing, touches=standing.touches + touches, rivals=standing.rivals + rivals)
+        verdicts[place] = verdict = arbitrate(request, standing, policy, now)
+        if not _is_counted(request):
+            continue
+        if isinstance(verdict, Allow):
+            went.append((request.account, Touched(request.person, now, request.channel, request.colleague)))
+        elif isinstance(verdict, Defer) and verdict.until <= now + RIVALS_AHEAD:
+            rival = Rival(request.person, request.channel, request.priority, request.colleague)
+            waits.append((request.account, rival))
     return verdicts
 
 
@@ -90,14 +103,7 @@ def arbitrate(request: Request, standing: Standing, policy: Policy, now: datetim
     )
     if obstacle is None:
         return Allow()
-    latest = request.asked_at + timedelta(days=policy.wait_days)
-    # Looked at first: of a moment beyond all calendars nobody can say when the next window opens.
-    in_time = obstacle.until <= latest
-    until = _dealt_out(request, standing, policy, max(obstacle.until, now)) if in_time else None
-    if until is None or until > latest:
-        waited = f"{obstacle.sentence}; that lasts beyond the {policy.wait_days:g} days that a message may wait"
-        return Refuse(obstacle.given_up, obstacle.code, waited)
-    return Defer(until, obstacle.code, obstacle.sentence)
+    return _put_off(obstacle, request, standing, policy, now)
 
 
 def objections_now(request: Request, standing: Standing, policy: Policy, now: datetime) -> list[Verdict]:
@@ -113,6 +119,24 @@ def objections_now(request: Request, standing: Standing, policy: Policy, now: da
         _capped(request, standing, policy, now),
     )  # fmt: skip
     return found + [Defer(max(one.until, now), one.code, one.sentence) for one in obstacles if one is not None]
+
+
+def _put_off(obstacle: _Obstacle, request: Request, standing: Standing, policy: Policy, now: datetime) -> Verdict:
+    """Say when it asks again, or that there is no such time: in other words where the obstacle goes before that."""
+    latest = request.asked_at + timedelta(days=policy.wait_days)
+    # Of what may go any time nobody says that it lasts: it is looked at once more when the wait is over.
+    over = max(min(obstacle.until, latest) if obstacle.open_end and now < latest else obstacle.until, now)
+    may_wait = f"the {policy.wait_days:g} days that a message may wait"
+    # Looked at first: of a moment beyond all calendars nobody can say when the next window opens.
+    if over > latest:
+        return Refuse(obstacle.given_up, obstacle.code, f"{obstacle.sentence}; that lasts beyond {may_wait}")
+    until = _dealt_out(request, standing, policy, over, latest)
+    if until is not None:
+        return Defer(until, obstacle.code, obstacle.sentence)
+    if obstacle.open_end:
+        return Defer(over, obstacle.code, obstacle.sentence)
+    closed = f"{obstacle.sentence}; once that is over, the recipient's hours open only beyond {may_wait}"
+    return Refuse("skipped", "quiet_hours", closed)
 
 
 def _is_counted(request: Request) -> bool:
@@ -165,7 +189,7 @@ def _trouble(request: Request, standing: Standing, policy: Policy, now: datetime
         return None
     if policy.stop_on_escalation and standing.escalated:
         again = now + timedelta(hours=policy.look_again_hours)
-        return _Obstacle(again, "escalated", "an escalation of the account is open", "suppressed")
+        return _Obstacle(again, "escalated", "an escalation of the account is open", "suppressed", open_end=True)
     call = standing.call_at
     if policy.stop_on_call and call is not None and call <= now + timedelta(days=policy.call_days):
         over = call + timedelta(hours=policy.after_call_hours)
@@ -213,20 +237,30 @@ def _full(cap: Cap, request: Request, standing: Standing, policy: Policy, now: d
     limit = f"{cap.most} message{'' if cap.most == 1 else 's'} to {whom} within {days}"
     if len(used) < cap.most:
         again = now + timedelta(hours=policy.look_again_hours)
-        return _Obstacle(again, f"after_others_{cap.of}", f"{limit}: others of higher priority go first", "capped")
+        first = f"{limit}: others of higher priority go first"
+        return _Obstacle(again, f"after_others_{cap.of}", first, "capped", open_end=True)
     # It has room again once so many of the oldest are older than the span that one place is free.
     until = used[len(used) - cap.most] + span if cap.most else now + timedelta(days=3_650)
     return _Obstacle(until, f"cap_{cap.of}", f"there is a cap of {limit}, and it is used up", "capped")
 
 
 def _falls_under(cap: Cap, request: Request, other: Touched | Rival) -> bool:
-    if cap.channels and other.channel not in cap.channels:
+    # What goes to machines takes nobody's attention, so it waits for no place of theirs either.
+    if other.channel not in (cap.channels or TO_PERSONS):
         return False
     return not other.colleague if cap.of == "account" else other.person == request.person
 
 
-def _dealt_out(request: Request, standing: Standing, policy: Policy, moment: datetime) -> datetime | None:
-    """Return a moment of the request's own, within the spread, not before `moment`, and inside the open hours."""
+def _dealt_out(
+    request: Request, standing: Standing, policy: Policy, moment: datetime, latest: datetime
+) -> datetime | None:
+    """Return a moment of the request's own, within the spread, not before `moment`, and inside the open hours.
+
+    Where less than the spread is left until `latest`, it is dealt out over that. None: nothing is open until then.
+    """
     spread = timedelta(minutes=policy.spread_minutes)
     share = int.from_bytes(request.key[:8]) / 2**64
-    return moment + spread * share if standing.hours is None else standing.hours.after(moment, share, spread)
+    if standing.hours is None:
+        return moment + min(spread, latest - moment) * share
+    until = standing.hours.after(moment, share, standing.hours.open_time(moment, latest, spread))
+    return until if until is not None and until <= latest else None

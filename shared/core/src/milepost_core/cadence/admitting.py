@@ -12,7 +12,7 @@ from milepost_core.cadence.exits import exit_by_escalation
 from milepost_core.cadence.situation import Leave
 from milepost_core.playbooks.assigning import Assignment, assign, is_experiment, own_start, stratum_of
 from milepost_core.playbooks.conditions import Facts, answer, sentence, subjects_of
-from milepost_core.playbooks.document import Playbook
+from milepost_core.playbooks.document import BandTrigger, MilestoneTrigger, Playbook
 from milepost_core.playbooks.starting import Declines
 from milepost_core.playbooks.tiers import NoTier, Tier, is_worse, tier_of, tier_subjects
 
@@ -63,7 +63,7 @@ class HeldOut(Declines):
 def subjects_to_admit(playbook: Playbook) -> tuple[str, ...]:
     """Return the facts that admitting an account to a playbook depends on; none: nobody has to be asked."""
     never = playbook.holdout.never if playbook.holdout is not None else None
-    meant = (*subjects_of(playbook.audience, never), *tier_subjects(playbook))
+    meant = (*subjects_of(playbook.audience, never), *tier_subjects(playbook), *_begun_in(playbook))
     return tuple(dict.fromkeys((*meant, "stage") if is_experiment(playbook) else meant))
 
 
@@ -96,6 +96,13 @@ def admit(playbook: Playbook, occasion: Occasion, who: Applicant, now: datetime)
             return _RUNNING
         start = own or tier.start
     return Admitted(start, tier, stage, occasion.band or _word(who.facts, "band"), found, over)
+
+
+def _begun_in(playbook: Playbook) -> tuple[str, ...]:
+    """Return the band, where recovery is told by the one that a run began in and what starts it names none."""
+    recovers = any(exit_.kind == "recovered" for exit_ in playbook.exits)
+    named = isinstance(playbook.trigger, BandTrigger | MilestoneTrigger)
+    return ("band",) if recovers and not named else ()
 
 
 _FREE: Final = Pursuit(open_run=False, last_started_at=None)

@@ -22,6 +22,7 @@ from milepost_core.playbooks.document import (
     MilestoneTrigger,
     Playbook,
     ReEntry,
+    TaskStep,
     Tiers,
     Trigger,
     WaitStep,
@@ -48,6 +49,8 @@ def _findings(playbook: Playbook) -> Iterator[Problem]:
     yield from _strange_types(playbook)
     yield from _idle_tests(playbook)
     yield from _flapping(playbook)
+    yield from _known_alone(playbook)
+    yield from _late_accepting(playbook)
     yield from _unasked(playbook)
     yield from _endings(playbook)
     yield from _crowded(playbook)
@@ -98,6 +101,32 @@ def _flapping(playbook: Playbook) -> Iterator[Problem]:
         yield Problem("/trigger/rearm", "rearmed_at_once", words)
     if playbook.re_entry.days == 0 and playbook.re_entry.most is None and not playbook.re_entry.never:
         yield Problem("/re_entry", "no_pause", "may start again at once: nothing keeps it from writing every day")
+
+
+def _known_alone(playbook: Playbook) -> Iterator[Problem]:
+    """Triggers that only ask whether something is known: that may be so of nearly everybody."""
+    trigger = playbook.trigger
+    if not isinstance(trigger, WatchTrigger) or trigger.leaving or playbook.audience is not None:
+        return
+    if _asks_no_more(trigger.enter):
+        words = f"{sentence(trigger.enter)}: this says nothing of what it is, and nearly all accounts may have it"
+        yield Problem("/trigger/when", "known_alone", words)
+
+
+def _asks_no_more(condition: Condition) -> bool:
+    match condition:
+        case Compare(operator="known"):
+            return True
+        case AllOf(parts) | AnyOf(parts):
+            return all(_asks_no_more(part) for part in parts)
+    return False
+
+
+def _late_accepting(playbook: Playbook) -> Iterator[Problem]:
+    for index, step in enumerate(playbook.steps):
+        if isinstance(step, TaskStep) and step.accept_hours is not None and step.accept_hours > step.finish_hours:
+            words = f"may be accepted for {step.accept_hours:g} hours, and has to be finished in {step.finish_hours:g}"
+            yield Problem(f"/steps/{index}/accept_hours", "accepted_late", words)
 
 
 def _unasked(playbook: Playbook) -> Iterator[Problem]:

@@ -15,11 +15,12 @@ from milepost_core.rehearsal.scene import (
     Reader,
     Scene,
     Underway,
+    Waiting,
     Word,
     Work,
 )
 
 __all__ = [
-    "Assumed", "Before", "Line", "Matter", "Office", "Piece", "Reader", "Scene", "Underway", "Word", "Work",
+    "Assumed", "Before", "Line", "Matter", "Office", "Piece", "Reader", "Scene", "Underway", "Waiting", "Word", "Work",
     "rehearse",
 ]  # fmt: skip

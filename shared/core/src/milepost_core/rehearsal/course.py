@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from milepost_core.arbiter import Hours, Policy, Standing, Touched
+from milepost_core.arbiter import RIVALS_AHEAD, Hours, Policy, Standing, Touched
 from milepost_core.cadence import EXIT_EVENTS, Leave, Situation, exit_by_facts, exit_by_happening
 from milepost_core.cadence.exits import ESCALATED
 from milepost_core.playbooks.document import Playbook, Step
@@ -102,6 +102,9 @@ def standing(course: Course, reader: Reader) -> Standing:
     words = [word for word in before.words if word.person in ("", reader.person)]
     touches = [one for one in before.touches if one.person != reader.person]
     touches += before.persons.get(reader.person, ())
+    # Whoever ranks no higher would let this playbook's messages go first.
+    higher = [one for one in before.waiting if one.rival.priority > course.playbook.priority]
+    touches += [Touched(one.rival.person, one.due, one.rival.channel, one.rival.colleague) for one in higher]
     matters = [one for one in before.matters if one.is_open(at)]
     opened = at - timedelta(days=policy.escalation_days) if policy.escalation_days else None
     over = timedelta(hours=policy.after_call_hours)
@@ -111,6 +114,7 @@ def standing(course: Course, reader: Reader) -> Standing:
         hours=hours,
         objections=tuple(word.objection for word in words if _holds(word.since, at, word.ended, word.objection.until)),
         touches=(*(one for one in touches if one.at <= at), *course.table.touches),
+        rivals=tuple(one.rival for one in higher if one.since <= at < one.due <= at + RIVALS_AHEAD),
         escalated=any(one.kind == "escalation" and (opened is None or one.opened_at > opened) for one in matters),
         call_at=min((call for call in calls if call + over > at), default=None),
         holdout=course.held_out,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
-from milepost_core.arbiter import Objection, Touched
+from milepost_core.arbiter import Objection, Rival, Touched
 from milepost_core.cadence import Leave
 from milepost_core.cadence.admitting import Occasion
 from milepost_core.playbooks.assigning import Assignment
@@ -127,6 +127,15 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """A message of another playbook that waits for its turn since a moment; as far as anyone can tell it goes `due`."""
+
+    rival: Rival
+    since: datetime
+    due: datetime
+
+
+@dataclass(frozen=True)
 class Before:
     """What there was when the span began: this playbook's runs, open work, what stood against messages.
 
@@ -134,7 +143,8 @@ class Before:
         began: when earlier runs began, oldest first; open_until: a run was open then and ended at that moment, of the
         tier open_tier, begun at the step open_begun; underway: one is open still; kept: where the account was assigned
         to; tasks: open work; touches: messages to the account that are no part of the play, also those within the span;
-        persons: the same by person, at whichever account.
+        persons: the same by person, at whichever account; waiting: messages that are no part of the play either, and
+        have yet to go.
     """
 
     began: tuple[datetime, ...] = ()
@@ -148,6 +158,7 @@ class Before:
     touches: tuple[Touched, ...] = ()
     matters: tuple[Matter, ...] = ()
     persons: Mapping[str, Sequence[Touched]] = field(default_factory=dict)
+    waiting: tuple[Waiting, ...] = ()
 
 
 @dataclass(frozen=True)

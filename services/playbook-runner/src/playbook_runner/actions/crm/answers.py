@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 Writes = Literal["task", "note", "properties"]
 MOST_REASON = 255
@@ -13,12 +13,15 @@ MOST_REASON = 255
 class Busy(Exception):
     """The CRM certainly did nothing and wants to be asked later: unreachable, limited, locked.
 
-    `everyone`: it wants no call at all until then; otherwise it speaks of one record.
+    `everyone`: it wants no call at all until then; otherwise it speaks of one record. `reached` False: it has said
+    nothing, as there was no line to it.
     """
 
-    def __init__(self, reason: str, after_s: float | None = None, everyone: bool = False) -> None:
+    def __init__(
+        self, reason: str, after_s: float | None = None, everyone: bool = False, *, reached: bool = True
+    ) -> None:
         super().__init__(reason)
-        self.after_s, self.everyone = after_s, everyone
+        self.after_s, self.everyone, self.reached = after_s, everyone, reached
 
 
 class Refused(Exception):
@@ -58,6 +61,7 @@ class Trouble:
 
     `wait_s`: it wants to be left alone for so many seconds; `missing`: what it does not have; `unfit`: the connection
     has to be mended; `everyone`: that holds for every call, not for this one's record; `key_taken` as in Refused.
+    `its_own` False: a page stands in place of the CRM's words, put there by somebody on the way who let nothing pass.
     """
 
     status: int
@@ -67,6 +71,7 @@ class Trouble:
     unfit: bool = False
     everyone: bool = False
     key_taken: bool = False
+    its_own: bool = True
 
     def judged(self) -> Exception:
         """Return what the answer means, to be raised."""
@@ -76,6 +81,8 @@ class Trouble:
             return Unclear(self.told)
         if self.missing:
             return MissingProperty(self.missing)
+        if not self.its_own or self.status < 400:
+            return Busy(self.told)
         if self.unfit or self.status in (401, 403):
             return Unfit(self.told, self.everyone or self.status == 401)
         return Refused(self.told, self.key_taken)
@@ -100,10 +107,10 @@ class Figures:
 
 @dataclass(frozen=True)
 class Entry:
-    """One record to be told."""
+    """One record to be told; `figures` None: what it was told is cleared."""
 
     record_id: str
-    figures: Figures
+    figures: Figures | None
 
 
 @dataclass(frozen=True)
@@ -120,13 +127,32 @@ class Declined:
 
 @dataclass(frozen=True)
 class Later:
-    """The record did not take it now."""
+    """The record did not take it now; `tries`: whoever says so again after so many has declined."""
 
     sentence: str
     after_s: float | None = None
+    tries: int | None = None
 
 
 Verdict = Written | Declined | Later
+
+
+def objects_in(found: Any) -> list[Mapping[str, Any]]:
+    """Return the objects of a list in an answer; what is no list, or no object, says nothing."""
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def object_in(found: Any) -> Mapping[str, Any]:
+    """Return an object in an answer, an empty one for whatever else stands there."""
+    return found if isinstance(found, dict) else {}
+
+
+def name_in(found: Any, name: str, crm: str) -> str:
+    """Return by which id a success names its record. Raises Unclear for what names none: a page, most likely."""
+    number = object_in(found).get(name)
+    if not isinstance(number, str) or not number:
+        raise Unclear(f"{crm}'s answer could not be read: it names no record")
+    return number
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ async def ask(
     except UrlRefused as error:
         raise Unfit(f"{base}: {error}") from None
     except NotConnected as error:
-        raise Busy(str(error)) from None
+        raise Busy(str(error), reached=False) from None
     told, body = question.body()
     sent = request(question.method, target, {"Accept": "application/json", **headers, **told}, body)
     try:
@@ -147,7 +147,7 @@ async def ask(
             raise Busy("the lease had run down before the call could be written")
         answer = await line.ask(sent, limit_s, MOST_ANSWER)
     except NotWritten as error:
-        raise Busy(str(error)) from None
+        raise Busy(str(error), reached=False) from None
     except AnswerLost as error:
         raise Unclear(str(error)) from None
     finally:

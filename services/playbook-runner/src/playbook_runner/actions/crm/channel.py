@@ -55,7 +55,7 @@ class CrmCall:
         try:
             found = await self._placed(may_write)
         except Busy as error:
-            return TryLater(str(error), error.after_s, error.everyone)
+            return TryLater(str(error), error.after_s, error.everyone, reached=error.reached)
         except Unfit as error:
             return self._unfit(error)
         except Refused as error:

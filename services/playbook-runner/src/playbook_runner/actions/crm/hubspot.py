@@ -20,9 +20,13 @@ from playbook_runner.actions.crm.answers import (
     Order,
     Refused,
     Trouble,
+    Unclear,
     Unfit,
     Verdict,
     Written,
+    name_in,
+    object_in,
+    objects_in,
 )
 from playbook_runner.actions.crm.calling import Answer, CrmLine, MayWrite, Question, always
 
@@ -33,7 +37,8 @@ PRIORITIES: Final = {"high": "HIGH", "normal": "MEDIUM", "low": "LOW"}
 KINDS: Final = {"todo": "TODO", "call": "CALL", "email": "EMAIL"}
 MOST_NOTE: Final = 65_536
 INTERVAL_S, DAILY_S, LOCKED_S = 10.0, 3600.0, 2.0
-LIMITED, LOCKED, MIGRATING = 429, 423, 477
+NOT_FOUND, CONFLICT, LIMITED, LOCKED, MIGRATING = 404, 409, 429, 423, 477
+SILENT_TRIES: Final = 5
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class Hubspot:
                 return [Declined(str(error))]
             half = len(entries) // 2
             return await self._part(entries[:half]) + await self._part(entries[half:])
+        if not isinstance(body.get("results"), list):
+            raise Unclear("HubSpot's answer could not be read: it names no results")
         return _verdicts(entries, body)
 
     async def _part(self, entries: Sequence[Entry]) -> list[Verdict]:
@@ -84,18 +91,24 @@ class Hubspot:
     async def set_fields(self, order: Order, may_write: MayWrite) -> None:
         """Set properties of a company."""
         place = f"{self.objects('companies')}/{order.record_id}"
-        await self._asked(Question("PATCH", place, {"properties": dict(order.fields)}), may_write)
+        written = await self._asked(Question("PATCH", place, {"properties": dict(order.fields)}), may_write)
+        name_in(written, "id", "HubSpot")
 
     async def make(self, order: Order, may_write: MayWrite) -> str:
         """Make a task or a note on a company."""
         made = await self._asked(Question("POST", self.objects(PLURAL[order.writes]), _document(order)), may_write)
-        return str(made.get("id", ""))
+        return name_in(made, "id", "HubSpot")
 
     async def made(self, order: Order) -> str | None:
         """Look for the key."""
         place = f"{self.objects(PLURAL[order.writes])}/{order.key}"
         answer = await self.line.call(Question("GET", place, params={"idProperty": KEY}))
-        return None if answer.status == 404 else str(_body(answer).get("id", ""))
+        if answer.status == NOT_FOUND:
+            said = object_in(answer.body)
+            if said.get("status") == "error" or said.get("category") == "OBJECT_NOT_FOUND":
+                return None
+            raise Unclear("a 404 that is not HubSpot's own does not say whether it is there")
+        return name_in(_body(answer), "id", "HubSpot")
 
     async def _asked(self, question: Question, may_write: MayWrite = always) -> Mapping[str, Any]:
         return _body(await self.line.call(question, may_write))
@@ -115,7 +128,7 @@ class Hubspot:
 
     async def _made_once(self, place: str, document: Mapping[str, Any]) -> bool:
         answer = await self.line.call(Question("POST", place, dict(document)))
-        if answer.status == 409:
+        if answer.status == CONFLICT and isinstance(answer.body, dict):
             return False
         _body(answer)
         return True
@@ -127,8 +140,10 @@ class Hubspot:
             raise Unfit(f"{told}: rename or remove it in HubSpot")
 
 
-def properties_of(figures: Figures) -> dict[str, str]:
+def properties_of(figures: Figures | None) -> dict[str, str]:
     """Return the properties; HubSpot reads every value as text, and an empty one clears."""
+    if figures is None:
+        return {str(one["name"]): "" for one in PROPERTIES["companies"]}
     return {
         "milepost_score": "" if figures.score is None else f"{figures.score:.1f}",
         "milepost_band": figures.band,
@@ -168,11 +183,12 @@ def _document(order: Order) -> dict[str, Any]:
 
 def _verdicts(entries: Sequence[Entry], body: Mapping[str, Any]) -> list[Verdict]:
     """Read a batch's answer, 200 or 207: what is in `results` was written, what an error names was not."""
-    written = {str(one.get("id")) for one in body.get("results") or ()}
+    written = {str(one.get("id")) for one in objects_in(body.get("results"))}
     refused: dict[str, str] = {}
-    for error in body.get("errors") or ():
-        ids = (error.get("context") or {}).get("ids") or ()
-        refused.update((str(one), str(error.get("message") or error.get("category") or "refused")) for one in ids)
+    for error in objects_in(body.get("errors")):
+        ids = object_in(error.get("context")).get("ids")
+        told = str(error.get("message") or error.get("category") or "refused")
+        refused.update((str(one), told) for one in (ids if isinstance(ids, list) else ()))
     found: list[Verdict] = []
     for one in entries:
         if one.record_id in written:
@@ -180,18 +196,22 @@ def _verdicts(entries: Sequence[Entry], body: Mapping[str, Any]) -> list[Verdict
         elif one.record_id in refused:
             found.append(Declined(refused[one.record_id][:300]))
         else:
-            found.append(Later("HubSpot's answer does not speak of this company"))
+            # One that was merged away may be answered for under the other's id, however often it is told.
+            found.append(Later("HubSpot's answer does not speak of this company", tries=SILENT_TRIES))
     return found
 
 
 def _body(answer: Answer) -> Mapping[str, Any]:
     """Return what a call brought. Raises what its answer means."""
-    body: Mapping[str, Any] = answer.body if isinstance(answer.body, dict) else {}
+    its_own, body = isinstance(answer.body, dict), object_in(answer.body)
+    if answer.fine and not its_own:
+        raise Unclear(f"HubSpot's answer ({answer.status}) could not be read")
     if answer.fine:
         return body
     message = str(body.get("message") or "no word of why")[:300]
     told = f"HubSpot answered {answer.status}: {message} (correlation {body.get('correlationId') or 'unknown'})"
-    scopes = (body.get("context") or {}).get("requiredGranularScopes") or ()
+    wanted = object_in(body.get("context")).get("requiredGranularScopes")
+    scopes = wanted if isinstance(wanted, list) else ()
     raise Trouble(
         answer.status,
         f"{told}; scopes that are missing: {', '.join(map(str, scopes))}" if scopes else told,
@@ -200,11 +220,12 @@ def _body(answer: Answer) -> Mapping[str, Any]:
         everyone=answer.status in (LIMITED, MIGRATING),
         # It has no word for a key that is taken.
         key_taken=True,
+        its_own=its_own,
     ).judged()
 
 
 def _missing(body: Mapping[str, Any]) -> str:
-    errors = [error for error in body.get("errors") or () if isinstance(error, dict)]
+    errors = objects_in(body.get("errors"))
     missing = {str(error.get("message")) for error in errors if error.get("code") == "PROPERTY_DOESNT_EXIST"}
     return f"{'; '.join(sorted(missing))[:300]} (HubSpot; `milepost crm setup` makes ours)" if missing else ""
 

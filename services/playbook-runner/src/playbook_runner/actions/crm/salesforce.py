@@ -21,12 +21,16 @@ from playbook_runner.actions.crm.answers import (
     Unclear,
     Verdict,
     Written,
+    name_in,
+    object_in,
+    objects_in,
 )
 from playbook_runner.actions.crm.calling import Answer, CrmLine, MayWrite, Question
 
 KEY: Final = "Milepost_Key__c"
 PRIORITIES: Final = {"high": "High", "normal": "Normal", "low": "Low"}
 MOST_SUBJECT, MOST_TEXT = 255, 32_000
+NOTHING_TO_SAY = 204
 LIMITED_S, LOCKED_S, AWAY_S = 900.0, 5.0, 30.0
 # By what they are called over there: wait and try again; mend the connection; the field is not there, or not for us.
 WAITS: Final = {
@@ -90,13 +94,16 @@ class Salesforce:
         """Set fields of an account; null clears."""
         place = f"{self.data}/sobjects/Account/{order.record_id}"
         fields = {name: value or None for name, value in order.fields.items()}
-        _taken(await self.line.call(Question("PATCH", place, fields), may_write))
+        answer = await self.line.call(Question("PATCH", place, fields), may_write)
+        _taken(answer)
+        if answer.status != NOTHING_TO_SAY and object_in(answer.body).get("success") is not True:
+            raise Unclear(f"Salesforce's answer ({answer.status}) could not be read")
 
     async def make(self, order: Order, may_write: MayWrite) -> str:
         """Make a task on an account, open or completed."""
         answer = await self.line.call(Question("POST", f"{self.data}/sobjects/Task", _task(order)), may_write)
         _taken(answer)
-        return str(answer.body.get("id", "")) if isinstance(answer.body, dict) else ""
+        return name_in(answer.body, "id", "Salesforce")
 
     async def made(self, order: Order) -> str | None:
         """Look for the key."""
@@ -106,13 +113,11 @@ class Salesforce:
             # The same word for a field that is not there: then nobody knows.
             return None if await self._knows_key() else _unknowable()
         _taken(answer)
-        return str(answer.body.get("Id", "")) if isinstance(answer.body, dict) else ""
+        return name_in(answer.body, "Id", "Salesforce")
 
     async def _knows_key(self) -> bool:
         answer = await self.line.call(Question("GET", f"{self.data}/sobjects/Task/describe"))
-        _taken(answer)
-        fields = answer.body.get("fields", ()) if isinstance(answer.body, dict) else ()
-        return any(one.get("name") == KEY for one in fields)
+        return any(one.get("name") == KEY for one in _listed(answer, "fields"))
 
     async def set_up(self) -> dict[str, str]:
         """Make the fields that are missing, and a permission set that lets us (and nobody else) write them.
@@ -136,26 +141,27 @@ class Salesforce:
 
     async def _permission_set(self) -> str:
         question = "SELECT Id FROM PermissionSet WHERE Name = 'Milepost'"
-        answer = await self.line.call(Question("GET", f"{self.data}/query", params={"q": question}))
-        _taken(answer)
-        known = answer.body.get("records") if isinstance(answer.body, dict) else None
+        known = _listed(await self.line.call(Question("GET", f"{self.data}/query", params={"q": question})), "records")
         if known:
-            return str(known[0]["Id"])
+            return name_in(known[0], "Id", "Salesforce")
         document = {"Name": "Milepost", "Label": "Milepost"}
         made = await self.line.call(Question("POST", f"{self.data}/sobjects/PermissionSet", document))
         _taken(made)
-        return str(made.body["id"])
+        return name_in(made.body, "id", "Salesforce")
 
     async def _made_once(self, place: str, document: Mapping[str, Any]) -> str:
         answer = await self.line.call(Question("POST", place, dict(document)))
         if not answer.fine and any(code in THERE for code, _ in _errors(answer)):
             return "there"
         _taken(answer)
+        name_in(answer.body, "id", "Salesforce")
         return "made"
 
 
-def fields_of(figures: Figures) -> dict[str, Any]:
+def fields_of(figures: Figures | None) -> dict[str, Any]:
     """Return the fields of an account; null clears."""
+    if figures is None:
+        return {name.removeprefix("Account."): None for name in FIELDS if name.startswith("Account.")}
     return {
         "Milepost_Score__c": figures.score,
         "Milepost_Band__c": figures.band,
@@ -189,11 +195,13 @@ def _unknowable() -> str | None:
     raise MissingProperty(f"Salesforce has no field {KEY}, so it cannot be asked; `milepost crm setup` makes it")
 
 
-def _verdict(result: Mapping[str, Any]) -> Verdict:
+def _verdict(found: Any) -> Verdict:
     """Read one record's answer; inside collections the word is `statusCode`."""
-    if result.get("success") is True:
+    if not isinstance(found, dict):
+        return Later("Salesforce's answer for this account could not be read")
+    if found.get("success") is True:
         return Written()
-    errors = [one for one in result.get("errors") or () if isinstance(one, dict)]
+    errors = objects_in(found.get("errors"))
     told = "; ".join(f"{one.get('statusCode')}: {one.get('message')}" for one in errors)[:300] or "refused"
     codes = {str(one.get("statusCode")) for one in errors}
     if codes & NO_FIELD:
@@ -204,9 +212,18 @@ def _verdict(result: Mapping[str, Any]) -> Verdict:
 
 def _errors(answer: Answer) -> list[tuple[str, str]]:
     """Return code and message of each error; at the top level the word is `errorCode`."""
-    body = answer.body if isinstance(answer.body, list) else [answer.body]
-    found = [one for one in body if isinstance(one, dict)]
-    return [(str(one.get("errorCode") or one.get("error")), str(one.get("message") or "")) for one in found]
+    found = objects_in(answer.body if isinstance(answer.body, list) else [answer.body])
+    coded = ((one.get("errorCode") or one.get("error"), one) for one in found)
+    return [(str(code), str(one.get("message") or "")) for code, one in coded if code]
+
+
+def _listed(answer: Answer, name: str) -> list[Mapping[str, Any]]:
+    """Return the objects that a success lists. Raises what its answer means, and Unclear for what lists nothing."""
+    _taken(answer)
+    listed = object_in(answer.body).get(name)
+    if not isinstance(listed, list):
+        raise Unclear(f"Salesforce's answer ({answer.status}) could not be read")
+    return objects_in(listed)
 
 
 def _taken(answer: Answer) -> None:
@@ -214,7 +231,8 @@ def _taken(answer: Answer) -> None:
     if answer.fine:
         return
     errors = _errors(answer)
-    told = f"Salesforce answered {answer.status} " + "; ".join(f"{code}: {text}" for code, text in errors)[:300]
+    words = "; ".join(f"{code}: {text}" for code, text in errors)[:300]
+    told = f"Salesforce answered {answer.status} {words or 'without a word of why'}"
     codes = {code for code, _ in errors}
     raise Trouble(
         answer.status,
@@ -224,6 +242,7 @@ def _taken(answer: Answer) -> None:
         unfit=bool(codes & UNFIT),
         everyone=bool(codes & OF_EVERYTHING),
         key_taken=TAKEN in codes,
+        its_own=bool(errors),
     ).judged()
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from milepost_runtime.lines import Lines
-from playbook_runner.actions.crm.answers import Busy, Unclear, Unfit
+from playbook_runner.actions.crm.answers import Busy, Unclear, Unfit, object_in
 from playbook_runner.actions.crm.calling import Answer, Pass, Question, always, ask
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -76,16 +76,16 @@ async def _token(lines: Lines, base: str, path: str, form: Mapping[str, str]) ->
         raise Busy(f"no token: {error}") from None
     if answer.fine and isinstance(answer.body, dict):
         return answer.body
-    if answer.status == 429 or answer.status >= 500:
-        raise Busy(f"no token: {base} answered {answer.status}")
-    raise Unfit(f"no token: {_refusal(answer)}")
+    said = _refusal(answer)
+    if answer.status == 429 or answer.status >= 500 or not said:
+        raise Busy(f"no token: {base} answered {answer.status}{'' if said else ' without a word of why'}")
+    raise Unfit(f"no token: {answer.status} {said}"[:300])
 
 
 def _refusal(answer: Answer) -> str:
-    """Return what an OAuth error says: RFC 6749's words, or HubSpot's own."""
-    body = answer.body if isinstance(answer.body, dict) else {}
-    words = [str(body[name]) for name in ("error", "error_description", "message") if body.get(name)]
-    return f"{answer.status} {': '.join(words)}"[:300]
+    """Return what an OAuth error says: RFC 6749's words, or HubSpot's own; nothing for a page in its place."""
+    body = object_in(answer.body) if answer.status >= 400 else {}
+    return ": ".join(str(body[name]) for name in ("error", "error_description", "message") if body.get(name))
 
 
 def _text(body: Mapping[str, Any], name: str) -> str:

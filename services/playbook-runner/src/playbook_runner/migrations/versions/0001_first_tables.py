@@ -467,6 +467,9 @@ TABLES = (
     """,
     "CREATE INDEX ix_writebackwaiting ON playbooks.writeback (next_at, id) WHERE next_at IS NOT NULL",
     """
+    CREATE INDEX ix_writeback_outlet_id_record_id_account_id ON playbooks.writeback (outlet_id, record_id, account_id)
+    """,
+    """
     CREATE TABLE playbooks.control (
         id SMALLINT NOT NULL,
         paused BOOLEAN DEFAULT false NOT NULL,
