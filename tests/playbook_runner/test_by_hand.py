@@ -1,5 +1,6 @@
 """Claims about starting a playbook by hand: who did it and why is kept, and once is once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ import pytest
 from support.outreach import PLAYBOOK, Outreach, health_of
 from support.runner_api import key_with, runner_api
 
+from playbook_runner.documents.keeping import PlaybookUnknown
 from playbook_runner.runs.by_hand import NotStarted
 from playbook_runner.settings import RunnerSettings
 
@@ -66,3 +68,20 @@ async def test_what_is_in_force_when_a_run_begins_counts_not_what_was_when_a_per
         async with outreach.while_asked(outreach.runner.by_hand.start(second, "plan", "a hunch", "kim")):
             await outreach.runner.keeping.set_state("plan", "paused", "kim")
     assert await outreach.outcomes(second) == [("suppressed", "playbook_paused")]
+
+
+async def test_a_version_that_is_kept_under_the_number_of_another_starts_nothing_and_keeps_nobody_waiting(
+    outreach: Outreach,
+) -> None:
+    account = uuid4()
+    outreach.scoring.documents[account] = health_of(account)
+    wait = {"id": "wait", "kind": "wait", "days": 1}
+    head = {"id": "plan", "name": "Plan", "trigger": {"kind": "by_hand"}, "steps": [wait]}
+    await outreach.runner.keeping.stock([head | {"version": 1}])
+    await outreach.pool.execute(
+        "update playbook set document = jsonb_set(document, '{version}', '7') where id = 'plan'"
+    )
+
+    async with asyncio.timeout(20):
+        with pytest.raises(PlaybookUnknown):
+            await outreach.runner.by_hand.start(account, "plan", "a hunch", "kim")

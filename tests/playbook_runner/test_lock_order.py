@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 from structlog.testing import capture_logs
+from support.held_up import somebody_waits, waits_or_ends
 from support.outreach import Outreach, health_of, publish
 
 from milepost_runtime.database import Connection, is_store_trouble
@@ -20,6 +21,7 @@ from playbook_runner.effects.resolving import RunEnded
 from playbook_runner.people.approving import ApprovalEnded
 from playbook_runner.people.tending import Outcome, TaskEnded
 from playbook_runner.queries import locking
+from playbook_runner.queries.playbooks import hold_pauses, lock_playbook
 from playbook_runner.runs.by_hand import NotStarted
 from playbook_runner.runs.merging import merge
 from playbook_runner.runs.watching import ensure_watching
@@ -196,6 +198,46 @@ async def test_what_opens_runs_and_what_is_put_in_force_or_paused_wait_for_each_
         " where playbook_id = 'meant'"
     )
     assert {row["account_id"] for row in rows} == set(accounts), "each of them was answered"
+
+
+async def count_on(outreach: Outreach) -> bool:
+    """Count on the pauses for a moment; return whether all outreach is paused then."""
+    async with outreach.pool.acquire() as connection, connection.transaction():
+        held = await hold_pauses(connection, ["calls"])
+        return held is not None and bool(held["all"])
+
+
+async def test_a_switch_waits_for_those_who_count_on_it_and_not_for_those_who_come_later(outreach: Outreach) -> None:
+    async with outreach.pool.acquire() as first, first.transaction():
+        await hold_pauses(first, ["calls"])
+        switching = asyncio.create_task(outreach.runner.keeping.switch(paused=True, by="kim"))
+        await somebody_waits(first)
+        later = asyncio.create_task(count_on(outreach))
+        await waits_or_ends(first, later)
+        assert not switching.done()
+
+    await switching
+    assert await later, "who came later found it turned"
+
+
+async def test_whoever_changes_a_paused_playbook_holds_up_no_step_of_another_one(outreach: Outreach) -> None:
+    await outreach.runner.keeping.stock([plan("calls", TASK), plan("more-calls", TASK)])
+    account = uuid4()
+    outreach.scoring.documents[account] = health_of(account)
+    for name in ("calls", "more-calls"):
+        await outreach.runner.by_hand.start(account, name, "a hunch", "kim")
+    await outreach.runner.keeping.set_state("calls", "paused", "kim")
+    async with outreach.pool.acquire() as connection, connection.transaction():
+        await lock_playbook(connection, "calls")
+        advancing = asyncio.create_task(outreach.advance())
+        await somebody_waits(connection)
+        begun = await outreach.pool.fetch(
+            "select r.playbook_id, s.state from step s join run r on r.id = s.run_id order by 1"
+        )
+    await advancing
+
+    assert [tuple(row) for row in begun] == [("calls", "due"), ("more-calls", "performing")]
+    assert await outreach.pool.fetchval("select count(*) from step where reason = 'paused'") == 1
 
 
 async def beside_history(outreach: Outreach) -> UUID:

@@ -1,15 +1,18 @@
 """Claims about runs that something happens to while they are looked at: it is neither missed nor undone."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from support.held_up import somebody_waits, waits_or_ends
 from support.outreach import Outreach, health_of, publish
 from support.plans_on_their_way import PLAN, begin, happens, plan, steps, task, wait
 
 from milepost_runtime.database import Pool
-from milepost_runtime.lanes import claim, drain
+from milepost_runtime.lanes import Claim, claim, drain
+from playbook_runner.queries import playbooks
 from playbook_runner.queries.waking import SETTLED_S
 
 
@@ -53,6 +56,65 @@ async def test_a_mail_that_is_worded_while_its_run_moves_goes_out_in_the_words_o
     await outreach.perform()
 
     assert [one["Subject"] for one in outreach.mail.mails] == ["After"]
+
+
+async def held_mail(outreach: Outreach, all_of_it: bool) -> tuple[UUID, list[Claim]]:
+    """A pause has held a mail for nine days; return its account, and the mail claimed by who looks at it again."""
+    mail = {"id": "say", "kind": "email", "to": "owner", "subject": "Hello", "text": "Hello {{ account.name }}"}
+    account = await begin(outreach, plan(mail))
+    await pause(outreach, all_of_it, paused=True)
+    await outreach.perform()
+    await outreach.pool.execute("update effect set asked_at = asked_at - interval '9 days'")
+    await outreach.pool.execute("update ledger set at = at - interval '9 days'")
+    await outreach.later("effect")
+    async with outreach.pool.acquire() as connection:
+        return account, await claim(connection, outreach.runner.performing.lane, 10)
+
+
+async def pause(outreach: Outreach, all_of_it: bool, *, paused: bool) -> None:
+    if all_of_it:
+        await outreach.runner.keeping.switch(paused=paused, by="kim")
+    else:
+        await outreach.runner.keeping.set_state(PLAN, "paused" if paused else "active", "kim")
+
+
+WAITED = "select clock_timestamp() - asked_at from effect"
+
+
+@pytest.mark.parametrize("all_of_it", [True, False], ids=["all outreach", "one playbook"])
+async def test_a_mail_that_is_resumed_while_a_worker_puts_it_off_goes_out_at_once_and_has_not_waited(
+    outreach: Outreach, all_of_it: bool
+) -> None:
+    account, claims = await held_mail(outreach, all_of_it)
+    async with outreach.pool.acquire() as other, other.transaction():
+        await other.execute("select from run where account_id = $1 for update", account)
+        performing = asyncio.create_task(outreach.runner.performing.perform(claims))
+        await somebody_waits(other)
+        resuming = asyncio.create_task(pause(outreach, all_of_it, paused=False))
+        await waits_or_ends(other, resuming)
+    await asyncio.gather(performing, resuming)
+
+    assert await outreach.pool.fetchval(WAITED) < timedelta(days=1)
+    await outreach.perform()
+    assert len(outreach.mail.raw) == 1
+
+
+async def test_a_mail_that_was_resumed_before_a_worker_puts_it_off_is_not_put_off_and_has_not_waited(
+    outreach: Outreach,
+) -> None:
+    account, claims = await held_mail(outreach, all_of_it=False)
+    async with outreach.pool.acquire() as other, other.transaction():
+        await playbooks.lock_playbook(other, PLAN)
+        performing = asyncio.create_task(outreach.runner.performing.perform(claims))
+        await somebody_waits(other)
+        await playbooks.set_state(other, PLAN, "active")
+        await playbooks.wake_held(other, PLAN)
+    await performing
+
+    assert await outreach.pool.fetchval(WAITED) < timedelta(days=1)
+    assert await outreach.outcomes(account) == [("deferred", "paused")]
+    await outreach.perform()
+    assert len(outreach.mail.raw) == 1
 
 
 async def test_a_moved_run_is_woken_by_what_its_new_version_waits_for_from_that_moment_on(

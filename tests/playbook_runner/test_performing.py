@@ -115,8 +115,10 @@ async def test_what_a_mail_server_puts_off_for_one_recipient_holds_up_no_other(
         ("sender_answer", "553 5.7.1 not for you"),
         ("recipient_answer", "554 5.7.1 <ana@b.example>: Relay access denied"),
         ("recipient_answer", "535 5.7.8 bad credentials"),
+        ("recipient_answer", "550 5.4.5 Daily user sending limit exceeded"),
         ("go_ahead", "530 5.7.0 Authentication required"),
         ("answers", "550 5.7.60 you may not send in this name"),
+        ("answers", "554 Message rejected: Sending suspended for this account."),
     ],
 )
 async def test_a_mail_server_that_is_not_content_with_us_fails_nobody_and_is_left_alone_until_it_is(
@@ -140,6 +142,30 @@ async def test_a_mail_server_that_is_not_content_with_us_fails_nobody_and_is_lef
     await outreach.later("effect")
     await outreach.perform()
     assert len(outreach.mail.raw) == len(accounts)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "550 5.7.1 <ana@b.example>: Recipient address rejected: sender is on the recipient's block list",
+        "550 5.7.1 RESOLVER.RST.AuthRequired; authentication required",
+    ],
+)
+async def test_mails_that_their_recipients_own_rules_refuse_fail_alone_and_others_go_out(
+    outreach: Outreach, answer: str
+) -> None:
+    refused = [await outreach.drop(owner=f"closed{n}@b.example") for n in range(LEAST_CALLS)]
+    outreach.mail.recipient_answer = answer
+    await outreach.all_lanes()
+    outreach.mail.recipient_answer = None
+    other = await outreach.intended()
+    await outreach.perform()
+
+    for account in refused:
+        assert (await outreach.one("effect", account))["state"] == "failed_permanent"
+        assert await outreach.outcomes(account) == [("failed", "refused")]
+    assert (await outreach.one("effect", other))["state"] == "done"
+    assert await outreach.pool.fetchval("select count(*) from suppression") == 0
 
 
 async def test_a_mail_server_that_does_not_let_us_log_in_fails_nobody_and_the_ledger_says_so(

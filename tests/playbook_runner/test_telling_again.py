@@ -438,6 +438,28 @@ async def test_a_crm_that_is_switched_on_again_is_told_although_a_worker_saw_it_
     assert told_of(portal, 1) == ("47.3", "red")
 
 
+async def test_two_workers_who_lose_one_row_to_each_other_do_not_tell_it_for_ever(
+    bench: CrmBench, portal: Portal
+) -> None:
+    outlet = await ready(bench, portal)
+    account = await bench.account(portal.company(1))
+    await bench.pool.execute("update writeback set next_at = clock_timestamp()")
+    portal.batch_gate.clear()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(drain(bench.pool, bench.writing_back.lane))
+        await portal.batches_asked.acquire()
+        async with bench.pool.acquire() as connection, connection.transaction():
+            await queries.mark_all(connection, outlet)
+        group.create_task(drain(bench.pool, bench.writing_back.lane))
+        await portal.batches_asked.acquire()
+        portal.batch_gate.set()
+
+    assert len(portal.batches) <= 4
+    assert told_of(portal, 1) == ("47.3", "red")
+    row = await bench.row(account)
+    assert (row["digest"] is not None, row["lease_until"]) == (True, None)
+
+
 async def under_way(bench: CrmBench, portal: Portal) -> Callable[[], Awaitable[None]]:
     """Let what is due be told, but arrive only when what is returned is called; calls after it arrive at once."""
     while not portal.batches_asked.locked():

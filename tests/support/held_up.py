@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 WAITING = "select exists (select from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid)))"
+ALL_WAITING = "select count(*) from pg_locks where not granted"
 EVERY_S = 0.01
 TIMES = 500
 
@@ -31,3 +32,12 @@ async def somebody_waits(holder: asyncpg.Connection) -> None:
             return
         await asyncio.sleep(EVERY_S)
     raise AssertionError("nobody waits")
+
+
+async def waits_or_ends(holder: asyncpg.Connection, second: "asyncio.Task[Any]") -> None:
+    """Return as soon as a task, begun while somebody else waits for a lock, waits for one too, or has ended."""
+    for _ in range(TIMES):
+        if second.done() or await holder.fetchval(ALL_WAITING) > 1:
+            return
+        await asyncio.sleep(EVERY_S)
+    raise AssertionError("it neither waits nor ends")

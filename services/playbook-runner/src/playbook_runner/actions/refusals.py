@@ -23,6 +23,10 @@ _OF_MAILBOXES: Final = frozenset({511, 550, 551, 553})
 _ENHANCED: Final = re.compile(r"[#\s]*(5\.\d{1,3}\.\d{1,3})(?![\w.])")
 # Addresses and links are names, whatever words are in them.
 _NAMES: Final = re.compile(r"\S*@\S*|\S+://\S*")
+# What the sender is asked to do is nothing that is said of the sender.
+_ASKED: Final = re.compile(
+    r"\bsender,? please\b|\bplease (notify|tell|inform|ask|remove)\b[^.;:]{0,30}\bsender('s)?( list)?\b", re.IGNORECASE
+)
 _SAID: Final = re.compile(
     r"\b(no such|unknown|invalid|non-?existent) (local )?(user|recipient|mailbox|account|address|person)\b"
     r"|\b(user|recipient|mailbox|account|address)( is| was)? (unknown|not found|not known|invalid)\b"
@@ -39,39 +43,74 @@ _NOT_OF_THEM: Final = re.compile(
     r"storage|space|size|temporar\w*|later|greylist\w*|suspended|maintenance)\b|(?<!not )\blisted\b",
     re.IGNORECASE,
 )
-
-
 # What RFC 4954 says to who has to log in first, or could not.
 _LOG_IN: Final = frozenset({530, 534, 535, 538})
-# Enhanced codes of a sender, of logging in and encryption, of what others know of our machine (RFC 7372), and of those
-# who may not relay or send in a name, as Exchange says it.
+# Enhanced codes of a sender, of logging in and encryption, of what others know of our machine (RFC 7372), and, as
+# Exchange says it, of those who may not relay or send in a name, are banned, or have sent enough for today.
 _US: Final = frozenset(
     {
         "5.1.7",
         "5.1.8",
-        *(f"5.7.{one}" for one in (*range(8, 15), *range(20, 28))),
-        "5.7.54",
-        "5.7.57",
-        "5.7.60",
-        "5.7.64",
+        "5.1.90",
+        "5.2.252",
+        *(f"5.7.{one}" for one in (*range(8, 15), *range(20, 28), 54, 57, 60, 64, 232, 233)),
+        *(f"5.7.{one}" for one in (501, 502, 503, 506, 508, 509, 511, 515, *range(606, 650), 750)),
+        # 5.7.703 is a recipient on our own organization's block list.
+        *(f"5.7.{one}" for one in range(700, 750) if one != 703),
     }
+)
+# Enhanced codes of a recipient, as Exchange says it: who may write to a mailbox or a group, whom it has banned.
+_THEM: Final = _GONE | {f"5.7.{one}" for one in (124, 129, 133, 134, 135, 136, 504, 505, 507, 510, 513, 703)}
+# Any code of a mailbox (RFC 3463, 3.3).
+_OF_A_MAILBOX: Final = "5.2."
+# What a recipient's own rules and lists say, whatever they have against us.
+_THEIR_RULES: Final = re.compile(
+    r"\bresolver\.rst\.|\bdelivery restriction\b|\ballowed.senders\b|\bcustomer block"
+    r"|\b(send|post|writ)(e|ing)? to (this|the) (group|mailbox|mail user|public folder|(mailing )?list)\b"
+    r"|\bby (the )?(recipient|addressee|user|organization)\b|\brecipient('s (?!domain|server|address)| has\b)",
+    re.IGNORECASE,
+)
+# Said of the sender whatever the code is: servers say 5.1.1 of a sender too, and Exchange 5.2.0 of who may not send.
+_OF_THE_SENDER: Final = re.compile(
+    r"^(?!.*\brecipient address rejected\b).*\bsender (address rejected|verif)"
+    r"|SendAsDenied|OutboundSpam|SubmissionQuotaExceeded",
+    re.IGNORECASE,
 )
 _OF_US: Final = re.compile(
     r"\b(relay(s|ed|ing)?(?! recipient)|rcpthosts|badmailfrom|(un)?authenticat\w*|auth (is )?(required|first)|log ?in"
-    r"|credentials|sender|helo|ehlo|reverse|r?dns|ptr|(the|your) ip|client host|your (host|server)"
-    r"|not verified)\b",
+    r"|credentials|helo|ehlo|reverse|r?dns|ptr|spf|dkim|dmarc|(the|your) ip|client host|your (smtp )?account"
+    r"|your (host|server)|not verified|sending (limits?|quota|suspended|paused)|unusual sending|credits"
+    r"|max \w+( and \w+)? per (hour|day)|daily\b.{0,40}\b(limits?|quota)"
+    r"|not authori[sz]ed to (perform|send email))\b",
+    re.IGNORECASE,
+)
+# A sender that is refused, where no recipient is spoken of: with one it may be who refuses.
+_SENDER_REFUSED: Final = re.compile(
+    r"^(?!.*\brecipient).*"
+    r"(\b(envelope|invalid|unknown|(un)?verified|unauthori[sz]ed|banned|bad|domain of) sender\b"
+    r"|\bsender('s)?( address| domain)?( is| was)? (rejected|refused|denied|not|unknown|invalid|blocked|banned|does))",
     re.IGNORECASE,
 )
 
 
 def is_of_us(code: int, words: str) -> bool:
-    """Return whether a server's final no is to us, whoever the mail is for: our login, our address, our machine.
+    """Return whether a server's final no is to us, whoever the mail is for: our login, our address, how much we send.
 
-    It holds for every mail until somebody has mended that, so it says nothing about this one.
+    It holds for every mail until somebody has mended that, so it says nothing about this one. What a recipient's own
+    rules or lists have against us holds for that recipient alone, so it is none.
     """
     plain = _without_names(words)
+    if code in _LOG_IN or _OF_THE_SENDER.search(plain):
+        return True
     found = _ENHANCED.match(plain)
-    return code in _LOG_IN or (found is not None and found[1] in _US) or _OF_US.search(plain) is not None
+    enhanced = found[1] if found else ""
+    if _THEIR_RULES.search(plain) or enhanced in _THEM:
+        return False
+    if enhanced in _US:
+        return True
+    if enhanced.startswith(_OF_A_MAILBOX):
+        return False
+    return _OF_US.search(plain) is not None or _SENDER_REFUSED.search(plain) is not None
 
 
 def no_such_mailbox(code: int, words: str, sender: str = "") -> bool:
@@ -93,4 +132,5 @@ def no_such_mailbox(code: int, words: str, sender: str = "") -> bool:
 
 
 def _without_names(words: str) -> str:
-    return " ".join(_NAMES.sub(" ", words).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())
+    plain = " ".join(_NAMES.sub(" ", words).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())
+    return _ASKED.sub(" ", plain)

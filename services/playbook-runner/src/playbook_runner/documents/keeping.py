@@ -9,7 +9,7 @@ import asyncpg
 import structlog
 
 from milepost_core.playbooks import Playbook
-from milepost_core.playbooks.parsing import PlaybookInvalid, parse_playbook
+from milepost_core.playbooks.parsing import PlaybookInvalid, Problem, parse_playbook
 from milepost_runtime.database import Connection, Pool
 from playbook_runner.documents.checking import ReadPlaybook, read_playbook
 from playbook_runner.queries import locking
@@ -142,7 +142,12 @@ class Keeping:
     def _parsed(self, row: asyncpg.Record) -> Playbook:
         key = (row["id"], row["version"])
         if key not in self._read:
-            self._read[key] = parse_playbook(row["document"])
+            read = parse_playbook(row["document"])
+            if (read.id, read.version) != key:
+                # Whoever opens runs by a document would never find it in force.
+                another = f"this is version {read.version} of {read.id}, kept as version {key[1]} of {key[0]}"
+                raise PlaybookInvalid((Problem("/version", "kept_as_another", another),))
+            self._read[key] = read
         return self._read[key]
 
     async def set_state(self, playbook_id: str, state: str, by: str) -> None:

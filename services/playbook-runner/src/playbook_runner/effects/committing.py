@@ -1,7 +1,8 @@
 """Committing: the transactions around a call, many effects at a time; it makes no call and decides nothing itself.
 
 T2 starts effects: with everything locked it reads again what may forbid them, asks the arbiter, and keeps what is about
-to be written. T3, T4 and T5 write down how a try ended, with all that follows.
+to be written. T3, T4 and T5 write down how a try ended, with all that follows. What a pause holds is written down in a
+transaction of its own, that waits for who resumes it.
 """
 
 from collections import Counter
@@ -27,6 +28,7 @@ from playbook_runner.measures import EFFECTS
 from playbook_runner.queries import doubts, locking
 from playbook_runner.queries import performing as queries
 from playbook_runner.queries.performing import Ended, Moving, Start
+from playbook_runner.queries.playbooks import are_holding, hold_pauses, wake_resumed
 from playbook_runner.runs.absorbing import Absorbing, Happened
 from playbook_runner.runs.beginning import Further
 from playbook_runner.runs.returning import BOUNCED, Return, Returning
@@ -54,7 +56,8 @@ class Ending:
 
     `told` is how its attempt is remembered, `code` and `outcome` what the ledger calls the move when not by its own
     name, `call` how the receiver did, `no_mailbox` that there is nobody under this address. `letter`: no try is left at
-    a receiver that knows keys, so it is a dead letter. `not_done`: the receiver knows of no try of it.
+    a receiver that knows keys, so it is a dead letter. `not_done`: the receiver knows of no try of it. `paused` is its
+    playbook when nothing but a pause, of that or of all, holds it.
     """
 
     claim: Claim
@@ -66,6 +69,7 @@ class Ending:
     no_mailbox: bool = False
     letter: bool = False
     not_done: bool = False
+    paused: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,25 +83,31 @@ class Committing:
     pacing: Pacing
     hints: Hints = field(repr=False)
     lease_s: float
-    _starts: "Group[Wish, float | None]" = field(init=False, repr=False)
+    _starts: "Group[Wish, Ending | float | None]" = field(init=False, repr=False)
     _ends: "Group[Ending, bool]" = field(init=False, repr=False)
+    _holds: "Group[Ending, bool]" = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_starts", Group(self._start))
         object.__setattr__(self, "_ends", Group(self._end))
+        object.__setattr__(self, "_holds", Group(self._hold))
 
     async def start(self, wish: Wish) -> float | None:
         """T2 for one effect, in company; return from when on (monotonic) its call may leave.
 
         None: it may not start, or is not ours any more, and that is written down.
         """
-        return await self._starts.submit(wish)
+        found = await self._starts.submit(wish)
+        if isinstance(found, Ending):
+            await self.end(found)
+            return None
+        return found
 
     async def end(self, ending: Ending) -> bool:
         """Write one move with all its consequences, in company; False: the effect is not ours any more."""
-        return await self._ends.submit(ending)
+        return await (self._ends if ending.paused is None else self._holds).submit(ending)
 
-    async def _start(self, wishes: Sequence[Wish]) -> list[float | None]:
+    async def _start(self, wishes: Sequence[Wish]) -> "list[Ending | float | None]":
         async with self.pool.acquire() as connection, connection.transaction():
             await locking.runs_of_effects(connection, [wish.claim.key for wish in wishes])
             facts = await queries.read_before_start(connection, [_as_start(wish) for wish in wishes])
@@ -111,19 +121,17 @@ class Committing:
             if allowed:
                 await queries.start(connection, [_as_start(wish) for wish in allowed], self.lease_s)
             started = {wish.claim.key for wish in allowed}
-            kept = [
-                _not_now(wish, facts[wish.claim.key], verdicts.get(wish.claim.key))
-                for wish in ours
-                if wish.claim.key not in started
-            ]
-            kept = await self._honest(connection, kept)
+            others = [wish for wish in ours if wish.claim.key not in started]
+            kept = [_not_now(wish, facts[wish.claim.key], verdicts.get(wish.claim.key)) for wish in others]
+            held = {one.claim.key: one for one in kept if one.paused is not None}
+            kept = await self._honest(connection, [one for one in kept if one.paused is None])
             written = await self._write(connection, kept)
             moments = await self.pacing.spaced(connection, [wish.claim for wish in allowed])
         self._tell(kept, written)
         for wish in wishes:
             if wish.claim.key not in facts:
                 log.warning("effect_not_ours", effect=wish.claim.key.hex(), fence=wish.claim.fence)
-        return [moments.get(wish.claim.key) for wish in wishes]
+        return [held.get(wish.claim.key) or moments.get(wish.claim.key) for wish in wishes]
 
     async def _ask(self, connection: Connection, asked: Sequence[Asked]) -> Sequence[Verdict]:
         return await self.arbitrating.admit(connection, asked) if asked else []
@@ -136,6 +144,20 @@ class Committing:
             await self.pacing.tally(connection, [ending.call for ending in endings if ending.call is not None])
         self._tell(endings, written)
         return [ending.claim.key in written.moved for ending in endings]
+
+    async def _hold(self, endings: Sequence[Ending]) -> list[bool]:
+        """Put off what a pause holds; what was resumed since it was looked at is due, and had no time to wait."""
+        playbooks = {ending.paused for ending in endings if ending.paused is not None}
+        async with self.pool.acquire() as connection, connection.transaction():
+            held = await hold_pauses(connection, playbooks)
+            await locking.runs_of_effects(connection, [ending.claim.key for ending in endings])
+            going = {one for one in playbooks if not are_holding(held, one)}
+            still = [ending for ending in endings if ending.paused not in going]
+            resumed = [(one.claim.key, one.claim.fence) for one in endings if one.paused in going]
+            freed = await wake_resumed(connection, resumed)
+            written = await self._write(connection, still)
+        self._tell(still, written)
+        return [ending.claim.key in {*written.moved, *freed} for ending in endings]
 
     async def _honest(self, connection: Connection, endings: Sequence[Ending]) -> list[Ending]:
         """Return the endings with those parked that would deny what may have arrived."""
@@ -222,9 +244,10 @@ def _honest(ending: Ending, *, unclear: bool) -> Ending:
 
 
 def held_or_cancelled(claim: Claim, move: Move, run: asyncpg.Record) -> Ending:
-    """Return how an effect is written down that a pause holds, or whose run (a row with its `end_reason`) is over."""
+    """Return how an effect is written down that a pause holds, or whose run (a row of `contexts`, say) is over."""
     if move is Move.HOLD:
-        return Ending(claim, Moving(claim.key, move, claim.fence, "paused", PAUSE_LOOK_S))
+        moving = Moving(claim.key, move, claim.fence, "paused", PAUSE_LOOK_S)
+        return Ending(claim, moving, paused=run["playbook_id"])
     return Ending(claim, Moving(claim.key, move, claim.fence, over(run)))
 
 

@@ -11,6 +11,7 @@ from playbook_runner.queries.advancing import pauses
 
 _COLUMNS = "id, version, document, state, author, created_at, activated_at"
 IN_FORCE = "state in ('active', 'paused')"
+_SWITCH = "hashtext('playbooks'), hashtext('switch')"
 
 
 async def lock_playbook(connection: Connection, playbook_id: str) -> None:
@@ -138,7 +139,11 @@ async def control(source: "Pool | Connection") -> asyncpg.Record:
 
 
 async def set_control(connection: Connection, *, paused: bool, by: str) -> asyncpg.Record:
-    """Turn the switch, keeping who did it; turning it to where it is keeps the first one's name."""
+    """Turn the switch, keeping who did it; turning it to where it is keeps the first one's name.
+
+    Nobody counts on how it stood when this returns, until the transaction ends.
+    """
+    await connection.execute(f"select pg_advisory_xact_lock({_SWITCH})")
     await connection.execute(
         "update control set paused = $1, changed_at = clock_timestamp(), changed_by = $2 where id = 1 and paused <> $1",
         paused,
@@ -149,17 +154,23 @@ async def set_control(connection: Connection, *, paused: bool, by: str) -> async
 
 async def hold_pauses(connection: Connection, playbook_ids: Collection[str]) -> asyncpg.Record | None:
     """Let nobody resume these playbooks, or all of them, until the transaction ends; return what `pauses` does."""
-    await connection.execute("select from control where id = 1 for share")
+    # No lock of the row: whoever comes to share that goes before who waits to turn the switch, who may wait for ever.
+    await connection.execute(f"select pg_advisory_xact_lock_shared({_SWITCH})")
     await share_playbooks(connection, sorted(playbook_ids))
     # Read once both are given, so that it is what their last holders left.
     return await pauses(connection)
 
 
+def are_holding(held: asyncpg.Record | None, playbook_id: str) -> bool:
+    """Say whether pauses, as `hold_pauses` returns them, hold a playbook."""
+    return held is not None and (held["all"] or playbook_id in held["playbooks"])
+
+
 # The newest line of a run says since when a pause holds it.
 _HELD = (
     ", asked_at = least(clock_timestamp(), t.asked_at + coalesce(clock_timestamp() - (select l.at from ledger l"
-    " where l.account_id = t.account_id and l.run_id = t.run_id and l.code = 'paused' order by l.id desc limit 1),"
-    " interval '0'))"
+    " where l.account_id = t.account_id and l.run_id = t.run_id and l.code = 'paused' and t.reason = 'paused'"
+    " order by l.id desc limit 1), interval '0'))"
 )
 
 
@@ -178,6 +189,21 @@ async def wake_held(connection: Connection, playbook_id: str | None = None) -> N
             states,
             playbook_id,
         )
+
+
+async def wake_resumed(connection: Connection, fenced: Sequence[tuple[bytes, int]]) -> set[bytes]:
+    """Give effects of locked runs back that are ours, due now, as `wake_held` wakes those that nobody has.
+
+    Returns the keys of those that were still ours.
+    """
+    rows = await connection.fetch(
+        f"update effect t set next_at = clock_timestamp(), lease_until = null, crashes = 0{_HELD}"  # noqa: S608 - a constant of the code
+        " from unnest($1::bytea[], $2::bigint[]) as o(key, fence)"
+        " where t.key = o.key and t.fence = o.fence and t.state = 'ready' returning t.key",
+        [key for key, _ in fenced],
+        [fence for _, fence in fenced],
+    )
+    return {row["key"] for row in rows}
 
 
 async def runs_on_other_versions(connection: Connection, playbook_id: str, number: int) -> list[asyncpg.Record]:

@@ -42,14 +42,16 @@ select id from task where state in {OPEN} and account_id in (select account_id f
   and exists (select from task_word w where w.task_id = task.id and w.kind = 'evidence'
     and (w.detail ->> 'run_id')::uuid = any($1::uuid[])) order by id for update
 """  # noqa: S608 - a constant of the code
-# Several runs may have given a reason for the same work: it is closed with the last of them.
+# Several runs may have given a reason for the same work: it is closed with the last of them. Whose reasons they are is
+# read once, as a planner that cannot see into a detail may else compare every reason with every run.
 _CLOSE = f"""
-with gone as (select distinct on (w.task_id) w.task_id as id, e.sentence from unnest($2::uuid[], $3::text[])
-      as e(run_id, sentence) join task_word w on w.task_id = any($1::uuid[]) and w.kind = 'evidence'
-      and (w.detail ->> 'run_id')::uuid = e.run_id
-    where not exists (select from task_word o join run r on r.id = (o.detail ->> 'run_id')::uuid
-      where o.task_id = w.task_id and o.kind = 'evidence' and (r.state = 'running' or r.id = any($4::uuid[])))
-    order by w.task_id, w.id desc),
+with reason as materialized (select task_id, id, (detail ->> 'run_id')::uuid as run_id from task_word
+    where task_id = any($1::uuid[]) and kind = 'evidence'),
+wanted as materialized (select w.task_id from reason w join run r on r.id = w.run_id
+    where r.state = 'running' or r.id = any($4::uuid[])),
+gone as (select distinct on (w.task_id) w.task_id as id, e.sentence from reason w
+    join unnest($2::uuid[], $3::text[]) as e(run_id, sentence) on e.run_id = w.run_id
+    where w.task_id not in (select task_id from wanted) order by w.task_id, w.id desc),
 closed as (update task t set state = 'closed', next_at = null, lease_until = null, fence = t.fence + 1,
     ended_at = clock_timestamp(), ended_by = 'playbook', outcome_note = gone.sentence
     from gone where t.id = gone.id and t.state in {OPEN} returning t.*),

@@ -10,6 +10,8 @@ from milepost_runtime.database import Connection
 
 # Changes of one account often come in a handful: they are told in one write.
 GATHER_S = 2.0
+# Longer than a call takes.
+_AT_IT_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -170,13 +172,18 @@ async def first(
 
 
 async def tell_anew(connection: Connection, outlet_id: UUID, records: Collection[str], but: Collection[UUID]) -> None:
-    """Let records be told anew, by whoever leads there but these rows; who is at it now has not told them."""
+    """Let records be told anew, by whoever leads there but these rows; who is at it now has not told them.
+
+    Whoever that is ends first, and says so here as well: two who send each other back at once would never be done.
+    """
     await connection.execute(
-        "update writeback set next_at = clock_timestamp(), digest = null, fence = fence + 1, lease_until = null"
+        "update writeback set digest = null, fence = fence + 1, lease_until = null, next_at = clock_timestamp()"
+        " + case when lease_until > clock_timestamp() then make_interval(secs => $4) else interval '0' end"
         " where outlet_id = $1 and record_id = any($2::text[]) and id <> all($3::uuid[])",
         outlet_id,
         list(records),
         list(but),
+        _AT_IT_S,
     )
 
 

@@ -27,7 +27,7 @@ from playbook_runner.clients.scoring import HealthAway
 from playbook_runner.documents.keeping import Keeping
 from playbook_runner.measures import STEPS
 from playbook_runner.queries import advancing as queries
-from playbook_runner.queries.playbooks import hold_pauses
+from playbook_runner.queries.playbooks import are_holding, hold_pauses
 from playbook_runner.runs.absorbing import Absorbing
 from playbook_runner.runs.asking import Asking
 from playbook_runner.runs.beginning import ADVANCE
@@ -89,7 +89,6 @@ class Advancing:
         mine = {claim.key: claim for claim in claims}
         rows = await queries.contexts(self.pool, list(mine))
         await self._cancelled(mine, [row for row in rows if _standing(row) == "over"])
-        await self._hold_back(mine, [row for row in rows if _standing(row) == "paused"])
         decided = await self._decided(mine, [row for row in rows if _standing(row) == "open"])
         await self._write(mine, [one for one in decided if _carried_by(one.walk) is None])
         people = [one for one in decided if _carried_by(one.walk) == "people"]
@@ -98,6 +97,8 @@ class Advancing:
         outward = [one.row for one in decided if _carried_by(one.walk) == "channels"]
         if outward:
             await self._follow(mine, await self.intending.intend(self.lane, mine, outward))
+        # Last, as it waits for whoever resumes: that is no matter of the other playbooks.
+        await self._hold_back(mine, [row for row in rows if _standing(row) == "paused"])
         return len(claims)
 
     async def _follow(self, mine: Mapping[UUID, Claim], intended: Intended) -> None:
@@ -193,7 +194,7 @@ class Advancing:
             return
         async with self.pool.acquire() as connection, connection.transaction():
             held = await hold_pauses(connection, {row["playbook_id"] for row in rows})
-            resumed = {row["step_id"] for row in rows if not _is_held(row, held)}
+            resumed = {row["step_id"] for row in rows if not are_holding(held, row["playbook_id"])}
             await release(connection, self.lane, [mine[step_id] for step_id in resumed])
             still = [row for row in rows if row["step_id"] not in resumed]
             await self._put_off(connection, mine, still, Later("paused", "paused", PAUSE_LOOK_S))
@@ -232,10 +233,6 @@ def _standing(row: asyncpg.Record) -> str:
     if row["run_state"] != "running":
         return "over"
     return "paused" if row["paused"] or row["playbook_paused"] else "open"
-
-
-def _is_held(row: asyncpg.Record, held: asyncpg.Record | None) -> bool:
-    return held is not None and (held["all"] or row["playbook_id"] in held["playbooks"])
 
 
 def _carried_by(found: Walk) -> str | None:
